@@ -1,0 +1,47 @@
+# Every target does the set-up it needs. Variables: PYTHON (3.11 or later), PYTEST_ARGS.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+C_SOURCES := $(wildcard rtpbridge/*.c rtpbridge/*.h) rtpbridge/build.py
+
+.PHONY: setup demo test bench soak lint docs clean test-system
+
+setup: $(STAMP)-base
+
+$(STAMP)-base: pyproject.toml setup.py $(C_SOURCES)
+	@deploy/need-build-tools
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(STAMP)-develop: $(STAMP)-base
+	$(BIN)/python -m pip install --quiet --editable '.[test,lint,docs]'
+	@touch $@
+
+demo: setup
+	$(BIN)/webcb demo $(DEMO_ARGS)
+
+test-system:
+	@deploy/need-test-tools
+
+test: $(STAMP)-develop test-system lint docs
+	$(BIN)/python -m pytest -m 'not soak' $(PYTEST_ARGS)
+
+soak: $(STAMP)-develop test-system
+	$(BIN)/python -m pytest -m soak --timeout 7200 $(PYTEST_ARGS)
+
+bench: $(STAMP)-develop
+	$(BIN)/python -m bench $(BENCH_ARGS)
+
+lint: $(STAMP)-develop
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(STAMP)-develop
+	$(BIN)/mkdocs build --quiet --strict
+
+clean:
+	rm -rf $(VENV) build dist site *.egg-info rtpbridge/_bridge.c rtpbridge/*.so

@@ -1,0 +1,97 @@
+"""What the user agent tells its owner: values only, one class a happening. The engine reads these and nothing deeper.
+
+A *session* is one call leg that we placed: one INVITE, however often it was challenged or forked, and the dialog that came
+of it. It is named by a `SessionId` from `UserAgent.invite` until `Closed`, which is always its last event.
+"""
+
+from dataclasses import dataclass
+from typing import NewType
+
+SessionId = NewType("SessionId", int)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A transport address: where a message came from or goes to."""
+
+    host: str
+    port: int
+    transport: str = "udp"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why something ended, in both of the field's languages.
+
+    `status` is the SIP status (RFC 3261, 21), 0 where none was seen; `q850` the cause of a Reason header (RFC 3326) or, where
+    there was none, of the mapping in RFC 3398; `text` the peer's words, at most 80 printable characters.
+    """
+
+    status: int
+    q850: int
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A provisional answer above 100. `sdp` is early media's answer, b"" where there was none."""
+
+    session: SessionId
+    status: int
+    reason: str
+    sdp: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The first 2xx of the INVITE; its ACK is already among what is to be sent. Comes once a session.
+
+    `dialog` is everything needed to go on with the dialog in another process (RFC 3261, 12), as JSON text: see
+    `UserAgent.adopt`.
+    """
+
+    session: SessionId
+    sdp: bytes
+    dialog: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The INVITE ended without an answer: refused by the peer, timed out (408), unreachable (503), or cancelled (487).
+
+    `local` is true where no final response came from the peer. `retry_after` in seconds, None where not said.
+    """
+
+    session: SessionId
+    cause: Cause
+    local: bool
+    retry_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """The peer ended an answered call (BYE), or its dialog died (481, 408 to a request of ours): the leg is over now."""
+
+    session: SessionId
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """The peer made an offer inside the dialog (re-INVITE, UPDATE); `sdp` is b"" where it wants ours.
+
+    The owner replies with `UserAgent.accept_offer` or `UserAgent.reject_offer`.
+    """
+
+    session: SessionId
+    sdp: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Nothing of the session is left on the wire: every request it sent was answered or timed out. The last event of a session."""
+
+    session: SessionId
+
+
+Event = Progress | Answered | Failed | HungUp | Offered | Closed
