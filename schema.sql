@@ -1,0 +1,366 @@
+-- The truth about the tables. One file for SQLite and PostgreSQL:
+--   * `id INTEGER PRIMARY KEY` numbers itself on SQLite; db.py writes it as an identity column for PostgreSQL;
+--   * what only one of them understands stands between `--[sqlite`, `--[postgresql` and `--]`.
+-- Instants are whole microseconds since 1970 UTC (…_at, …_time); amounts are micros (…_micros); durations carry their unit.
+-- webcb/models.py mirrors this file; a test holds the two together.
+
+CREATE TABLE schema_version (
+  version INTEGER PRIMARY KEY,
+  applied_at BIGINT NOT NULL
+);
+
+-- Money ---------------------------------------------------------------------------------------------------------------
+
+-- Funds of an account, or of a customer for its subordinate accounts. balance_micros is what is there (negative: owed);
+-- what may still be spent is balance + credit limit - locked. Only billing/ledger.py writes balance and locked.
+CREATE TABLE wallet (
+  id INTEGER PRIMARY KEY,
+  currency TEXT NOT NULL CHECK (length(currency) = 3 AND currency = upper(currency)),
+  balance_micros BIGINT NOT NULL DEFAULT 0 CHECK (balance_micros BETWEEN -1000000000000000 AND 1000000000000000),
+  credit_limit_micros BIGINT NOT NULL DEFAULT 0 CHECK (credit_limit_micros BETWEEN 0 AND 1000000000000000),
+  locked_micros BIGINT NOT NULL DEFAULT 0 CHECK (locked_micros >= 0)
+);
+
+-- Rating --------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE destination (
+  id INTEGER PRIMARY KEY,
+  prefix TEXT NOT NULL UNIQUE CHECK (prefix = '|' OR (length(prefix) BETWEEN 1 AND 15 AND trim(prefix, '0123456789') = '')),
+  country TEXT NOT NULL DEFAULT '' CHECK (length(country) <= 2),
+  description TEXT NOT NULL DEFAULT '' CHECK (length(description) <= 120)
+);
+
+CREATE TABLE off_peak_period (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
+  definition TEXT NOT NULL CHECK (length(definition) BETWEEN 1 AND 1000)
+);
+
+CREATE TABLE tariff (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
+  currency TEXT NOT NULL CHECK (length(currency) = 3 AND currency = upper(currency)),
+  service TEXT NOT NULL DEFAULT 'Voice calls' CHECK (service = 'Voice calls'),
+  applied_to TEXT NOT NULL DEFAULT 'customer' CHECK (applied_to IN ('customer', 'vendor')),
+  managed_by TEXT NOT NULL DEFAULT 'Administrator only' CHECK (managed_by = 'Administrator only'),
+  off_peak_period_id BIGINT REFERENCES off_peak_period (id),
+  off_peak_when TEXT NOT NULL DEFAULT 'starts' CHECK (off_peak_when IN ('starts', 'finishes', 'starts and finishes')),
+  free_seconds INTEGER NOT NULL DEFAULT 0 CHECK (free_seconds BETWEEN 0 AND 86400),
+  connect_fee_micros BIGINT NOT NULL DEFAULT 0 CHECK (connect_fee_micros BETWEEN 0 AND 1000000000000),
+  post_call_surcharge_ppm INTEGER NOT NULL DEFAULT 0 CHECK (post_call_surcharge_ppm BETWEEN 0 AND 10000000),
+  decimals INTEGER NOT NULL DEFAULT 5 CHECK (decimals BETWEEN 0 AND 6),
+  description TEXT NOT NULL DEFAULT '' CHECK (length(description) <= 1000)
+);
+
+CREATE TABLE rate (
+  id INTEGER PRIMARY KEY,
+  tariff_id BIGINT NOT NULL REFERENCES tariff (id),
+  destination_id BIGINT NOT NULL REFERENCES destination (id),
+  effective_at BIGINT NOT NULL,
+  mode TEXT NOT NULL DEFAULT 'flat' CHECK (mode IN ('flat', 'off-peak')),
+  first_interval_seconds INTEGER NOT NULL CHECK (first_interval_seconds BETWEEN 1 AND 86400),
+  next_interval_seconds INTEGER NOT NULL CHECK (next_interval_seconds BETWEEN 1 AND 86400),
+  first_price_micros BIGINT NOT NULL CHECK (first_price_micros BETWEEN 0 AND 1000000000000),
+  next_price_micros BIGINT NOT NULL CHECK (next_price_micros BETWEEN 0 AND 1000000000000),
+  off_peak_first_interval_seconds INTEGER CHECK (off_peak_first_interval_seconds BETWEEN 1 AND 86400),
+  off_peak_next_interval_seconds INTEGER CHECK (off_peak_next_interval_seconds BETWEEN 1 AND 86400),
+  off_peak_first_price_micros BIGINT CHECK (off_peak_first_price_micros BETWEEN 0 AND 1000000000000),
+  off_peak_next_price_micros BIGINT CHECK (off_peak_next_price_micros BETWEEN 0 AND 1000000000000),
+  formula TEXT NOT NULL DEFAULT '' CHECK (length(formula) <= 500),
+  forbidden BOOLEAN NOT NULL DEFAULT FALSE,
+  discontinued BOOLEAN NOT NULL DEFAULT FALSE,
+  UNIQUE (tariff_id, destination_id, effective_at),
+  CHECK (mode = 'flat' OR (off_peak_first_interval_seconds IS NOT NULL AND off_peak_next_interval_seconds IS NOT NULL
+    AND off_peak_first_price_micros IS NOT NULL AND off_peak_next_price_micros IS NOT NULL))
+);
+CREATE INDEX rate_destination ON rate (destination_id);
+
+-- Products ------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE node (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
+  started_at BIGINT,
+  heard_at BIGINT
+);
+
+CREATE TABLE product (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
+  visible_name TEXT NOT NULL DEFAULT '' CHECK (length(visible_name) <= 64),
+  currency TEXT NOT NULL CHECK (length(currency) = 3 AND currency = upper(currency)),
+  description TEXT NOT NULL DEFAULT '' CHECK (length(description) <= 1000)
+);
+
+-- A line of the product's rating list: where the service may be used, and at which tariff (domain 4).
+CREATE TABLE usage_charge (
+  id INTEGER PRIMARY KEY,
+  product_id BIGINT NOT NULL REFERENCES product (id),
+  node_id BIGINT REFERENCES node (id),
+  access_code TEXT NOT NULL DEFAULT '' CHECK (length(access_code) <= 32),
+  tariff_id BIGINT NOT NULL REFERENCES tariff (id)
+);
+CREATE UNIQUE INDEX usage_charge_place ON usage_charge (product_id, COALESCE(node_id, 0), access_code);
+CREATE INDEX usage_charge_tariff ON usage_charge (tariff_id);
+
+-- Customers and accounts ----------------------------------------------------------------------------------------------
+
+CREATE TABLE customer (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
+  wallet_id BIGINT NOT NULL UNIQUE REFERENCES wallet (id),
+  balance_control TEXT NOT NULL DEFAULT 'postpaid' CHECK (balance_control IN ('prepaid', 'postpaid')),
+  billing_time_zone TEXT NOT NULL DEFAULT 'UTC' CHECK (length(billing_time_zone) BETWEEN 1 AND 64),
+  status TEXT NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'blocked', 'closed'))
+);
+
+CREATE TABLE batch (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
+  customer_id BIGINT NOT NULL REFERENCES customer (id),
+  created_at BIGINT NOT NULL
+);
+
+CREATE TABLE account (
+  id INTEGER PRIMARY KEY,
+  login TEXT NOT NULL UNIQUE CHECK (length(login) BETWEEN 1 AND 64),
+  customer_id BIGINT NOT NULL REFERENCES customer (id),
+  product_id BIGINT NOT NULL REFERENCES product (id),
+  wallet_id BIGINT NOT NULL REFERENCES wallet (id), -- its own, or the customer's where subordinate
+  batch_id BIGINT REFERENCES batch (id),
+  type TEXT NOT NULL DEFAULT 'debit' CHECK (type IN ('debit', 'credit')),
+  balance_control TEXT NOT NULL DEFAULT 'individual' CHECK (balance_control IN ('individual', 'subordinate')),
+  service_password TEXT NOT NULL DEFAULT '' CHECK (length(service_password) <= 255), -- argon2; '' lets nobody in
+  blocked BOOLEAN NOT NULL DEFAULT FALSE,
+  closed BOOLEAN NOT NULL DEFAULT FALSE,
+  activated BOOLEAN NOT NULL DEFAULT TRUE, -- FALSE until somebody activates a card made inactive
+  activation_at BIGINT,
+  expires_at BIGINT,
+  days_after_first_use INTEGER CHECK (days_after_first_use BETWEEN 1 AND 36500),
+  days_after_last_use INTEGER CHECK (days_after_last_use BETWEEN 1 AND 36500),
+  first_used_at BIGINT,
+  last_used_at BIGINT,
+  time_zone TEXT NOT NULL DEFAULT 'UTC' CHECK (length(time_zone) BETWEEN 1 AND 64),
+  CHECK (balance_control = 'individual' OR type = 'credit')
+);
+CREATE INDEX account_customer ON account (customer_id);
+CREATE INDEX account_wallet ON account (wallet_id);
+CREATE INDEX account_batch ON account (batch_id);
+
+-- Vendors and routing -------------------------------------------------------------------------------------------------
+
+CREATE TABLE vendor (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
+  currency TEXT NOT NULL CHECK (length(currency) = 3 AND currency = upper(currency)),
+  billing_time_zone TEXT NOT NULL DEFAULT 'UTC' CHECK (length(billing_time_zone) BETWEEN 1 AND 64)
+);
+
+-- Where and how a vendor's switch is reached. The vendor's rates are those of its tariff: a number without one is not routed here.
+CREATE TABLE connection (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
+  vendor_id BIGINT NOT NULL REFERENCES vendor (id),
+  tariff_id BIGINT NOT NULL REFERENCES tariff (id),
+  host TEXT NOT NULL CHECK (length(host) BETWEEN 1 AND 253),
+  port INTEGER NOT NULL DEFAULT 5060 CHECK (port BETWEEN 1 AND 65535),
+  username TEXT NOT NULL DEFAULT '' CHECK (length(username) <= 128),
+  sealed_password TEXT NOT NULL DEFAULT '', -- sealed with the installation's secret key: a copy of the database opens no trunk
+  codecs TEXT NOT NULL DEFAULT 'PCMU,PCMA' CHECK (length(codecs) BETWEEN 1 AND 120),
+  tech_prefix TEXT NOT NULL DEFAULT '' CHECK (length(tech_prefix) <= 16),
+  capacity INTEGER CHECK (capacity BETWEEN 1 AND 100000),
+  active BOOLEAN NOT NULL DEFAULT TRUE
+);
+CREATE INDEX connection_vendor ON connection (vendor_id);
+CREATE INDEX connection_tariff ON connection (tariff_id);
+
+-- Route data of a vendor's rate; where there is none: category 1, preference 5, no huntstop.
+CREATE TABLE route (
+  id INTEGER PRIMARY KEY,
+  tariff_id BIGINT NOT NULL REFERENCES tariff (id),
+  destination_id BIGINT NOT NULL REFERENCES destination (id),
+  category INTEGER NOT NULL DEFAULT 1 CHECK (category BETWEEN 1 AND 100),
+  preference INTEGER NOT NULL DEFAULT 5 CHECK (preference BETWEEN 0 AND 10),
+  huntstop BOOLEAN NOT NULL DEFAULT FALSE,
+  UNIQUE (tariff_id, destination_id)
+);
+
+-- Triggers ------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE voice_application (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
+  path TEXT NOT NULL UNIQUE CHECK (length(path) BETWEEN 1 AND 64), -- the page is /<path>; '-' alone is the front page
+  access_code TEXT NOT NULL DEFAULT 'WEBCALLBACK' CHECK (length(access_code) BETWEEN 1 AND 32),
+  special_charge_if_leg_b_fails BOOLEAN NOT NULL DEFAULT FALSE,
+  use_account_id_as_ani BOOLEAN NOT NULL DEFAULT FALSE,
+  cli TEXT NOT NULL DEFAULT '' CHECK (length(cli) <= 15 AND trim(cli, '0123456789') = ''), -- shown to A; '' shows B's number
+  default_country TEXT NOT NULL DEFAULT 'US' CHECK (length(default_country) = 2),
+  ring_seconds_a INTEGER NOT NULL DEFAULT 45 CHECK (ring_seconds_a BETWEEN 5 AND 300),
+  ring_seconds_b INTEGER NOT NULL DEFAULT 60 CHECK (ring_seconds_b BETWEEN 5 AND 300),
+  talk_seconds_max INTEGER NOT NULL DEFAULT 7200 CHECK (talk_seconds_max BETWEEN 1 AND 86400),
+  concurrent_per_account INTEGER NOT NULL DEFAULT 3 CHECK (concurrent_per_account BETWEEN 1 AND 1000),
+  premium_allowed BOOLEAN NOT NULL DEFAULT FALSE,
+  active BOOLEAN NOT NULL DEFAULT TRUE
+);
+
+-- Callbacks -----------------------------------------------------------------------------------------------------------
+
+-- The door between web and engine. The web inserts `requested`; the engine claims it by a conditional UPDATE and writes the rest.
+CREATE TABLE callback (
+  id TEXT PRIMARY KEY CHECK (length(id) = 20),
+  kind TEXT NOT NULL CHECK (kind IN ('extended')),
+  voice_application_id BIGINT NOT NULL REFERENCES voice_application (id),
+  account_id BIGINT NOT NULL REFERENCES account (id),
+  idempotency_key TEXT NOT NULL CHECK (length(idempotency_key) BETWEEN 1 AND 64),
+  requested_at BIGINT NOT NULL,
+  requested_from TEXT NOT NULL DEFAULT '' CHECK (length(requested_from) <= 64), -- source address, or 'cli'
+  state TEXT NOT NULL DEFAULT 'requested'
+    CHECK (state IN ('requested', 'calling A', 'A answered', 'calling B', 'talking', 'releasing', 'ended')),
+  node_id BIGINT REFERENCES node (id), -- who claimed it
+  claimed_at BIGINT,
+  release_asked_at BIGINT,
+  release_asked_by TEXT CHECK (release_asked_by IN ('user', 'operator')),
+  talking_at BIGINT, -- B answered
+  deadline_at BIGINT, -- the money or the longest talk ends here
+  ended_at BIGINT,
+  ending TEXT, -- engine/causes.py
+  UNIQUE (account_id, idempotency_key),
+  CHECK ((state = 'ended') = (ended_at IS NOT NULL AND ending IS NOT NULL))
+);
+CREATE INDEX callback_open ON callback (state) WHERE state <> 'ended';
+CREATE INDEX callback_requested ON callback (requested_at);
+
+-- Leg A or B of a callback. `pricing` is what it will be charged by, frozen when it was authorized, as JSON.
+CREATE TABLE leg (
+  id INTEGER PRIMARY KEY,
+  callback_id TEXT NOT NULL REFERENCES callback (id),
+  name TEXT NOT NULL CHECK (name IN ('A', 'B')),
+  cld TEXT NOT NULL CHECK (length(cld) BETWEEN 1 AND 15),
+  cli TEXT NOT NULL CHECK (length(cli) <= 15),
+  state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'calling', 'ringing', 'answered', 'ended')),
+  pricing TEXT,
+  pricing_if_b_fails TEXT, -- leg A only, where the trigger charges specially
+  placed_at BIGINT,
+  ringing_at BIGINT,
+  answered_at BIGINT,
+  ended_at BIGINT,
+  dialog TEXT, -- SIP dialog state as JSON once answered: what another process needs to end it
+  rtp_port INTEGER,
+  connection_id BIGINT REFERENCES connection (id),
+  UNIQUE (callback_id, name)
+);
+
+-- One INVITE to one connection.
+CREATE TABLE attempt (
+  id INTEGER PRIMARY KEY,
+  leg_id BIGINT NOT NULL REFERENCES leg (id),
+  position INTEGER NOT NULL CHECK (position >= 1),
+  connection_id BIGINT NOT NULL REFERENCES connection (id),
+  placed_at BIGINT NOT NULL,
+  ended_at BIGINT,
+  status INTEGER, -- the final SIP status
+  reason TEXT CHECK (length(reason) <= 120),
+  setup_ms INTEGER CHECK (setup_ms >= 0), -- post-dial delay
+  UNIQUE (leg_id, position)
+);
+CREATE INDEX attempt_connection ON attempt (connection_id);
+
+-- Bills ---------------------------------------------------------------------------------------------------------------
+
+-- Funds set aside for a callback while it goes on. wallet.locked_micros is the sum of the held ones.
+CREATE TABLE lock (
+  id INTEGER PRIMARY KEY,
+  callback_id TEXT NOT NULL UNIQUE REFERENCES callback (id),
+  wallet_id BIGINT NOT NULL REFERENCES wallet (id),
+  amount_micros BIGINT NOT NULL CHECK (amount_micros >= 0),
+  state TEXT NOT NULL DEFAULT 'held' CHECK (state IN ('held', 'settled', 'released')),
+  locked_at BIGINT NOT NULL,
+  closed_at BIGINT,
+  CHECK ((state = 'held') = (closed_at IS NULL))
+);
+CREATE INDEX lock_held ON lock (wallet_id) WHERE state = 'held';
+
+-- One rated leg. Never changed: a refund is another row.
+CREATE TABLE xdr (
+  id INTEGER PRIMARY KEY,
+  callback_id TEXT NOT NULL REFERENCES callback (id),
+  leg TEXT NOT NULL CHECK (leg IN ('A', 'B')),
+  account_id BIGINT NOT NULL REFERENCES account (id),
+  customer_id BIGINT NOT NULL REFERENCES customer (id),
+  cli TEXT NOT NULL,
+  cld TEXT NOT NULL,
+  access_code TEXT NOT NULL,
+  destination TEXT NOT NULL, -- the prefix that matched
+  tariff TEXT NOT NULL,
+  connection_id BIGINT REFERENCES connection (id),
+  connect_time BIGINT, -- NULL: never answered
+  disconnect_time BIGINT NOT NULL,
+  bill_time BIGINT NOT NULL,
+  setup_ms INTEGER,
+  used_quantity INTEGER NOT NULL CHECK (used_quantity >= 0), -- seconds, rounded up
+  charged_quantity INTEGER NOT NULL CHECK (charged_quantity >= 0), -- seconds after intervals
+  charged_micros BIGINT NOT NULL,
+  currency TEXT NOT NULL,
+  disconnect_cause INTEGER NOT NULL, -- Q.850
+  explanation TEXT NOT NULL, -- JSON: how the amount came about
+  UNIQUE (callback_id, leg)
+);
+CREATE INDEX xdr_account ON xdr (account_id, bill_time);
+CREATE INDEX xdr_customer ON xdr (customer_id, bill_time);
+
+-- Every change of a balance, once: the balance of a wallet is the sum of its rows.
+CREATE TABLE ledger (
+  id INTEGER PRIMARY KEY,
+  event_key TEXT NOT NULL UNIQUE CHECK (length(event_key) BETWEEN 1 AND 120), -- what happened, e.g. charge:<callback>:A
+  wallet_id BIGINT NOT NULL REFERENCES wallet (id),
+  account_id BIGINT REFERENCES account (id),
+  kind TEXT NOT NULL CHECK (kind IN
+    ('opening balance', 'charge', 'payment', 'refund', 'manual charge', 'manual credit', 'promotional credit')),
+  amount_micros BIGINT NOT NULL,
+  balance_after_micros BIGINT NOT NULL,
+  xdr_id BIGINT UNIQUE REFERENCES xdr (id),
+  at BIGINT NOT NULL,
+  made_by TEXT NOT NULL CHECK (length(made_by) BETWEEN 1 AND 64),
+  note TEXT NOT NULL DEFAULT '' CHECK (length(note) <= 500),
+  CHECK ((kind = 'charge') = (xdr_id IS NOT NULL))
+);
+CREATE INDEX ledger_wallet ON ledger (wallet_id, id);
+
+-- Operators -----------------------------------------------------------------------------------------------------------
+
+CREATE TABLE "user" (
+  id INTEGER PRIMARY KEY,
+  login TEXT NOT NULL UNIQUE CHECK (length(login) BETWEEN 1 AND 64),
+  password TEXT NOT NULL CHECK (length(password) BETWEEN 1 AND 255), -- argon2
+  role TEXT NOT NULL CHECK (role IN ('administrator', 'support', 'read only')),
+  blocked BOOLEAN NOT NULL DEFAULT FALSE
+);
+
+-- Who changed what, from the command line or the pages.
+CREATE TABLE audit (
+  id INTEGER PRIMARY KEY,
+  at BIGINT NOT NULL,
+  made_by TEXT NOT NULL CHECK (length(made_by) BETWEEN 1 AND 64),
+  action TEXT NOT NULL CHECK (length(action) BETWEEN 1 AND 64),
+  subject TEXT NOT NULL CHECK (length(subject) <= 120),
+  detail TEXT NOT NULL DEFAULT ''
+);
+
+-- What is written stays written -----------------------------------------------------------------------------------------
+
+--[sqlite
+CREATE TRIGGER xdr_unchangeable BEFORE UPDATE ON xdr BEGIN SELECT RAISE(ABORT, 'an xDR is never changed'); END;
+CREATE TRIGGER xdr_undeletable BEFORE DELETE ON xdr BEGIN SELECT RAISE(ABORT, 'an xDR is never deleted'); END;
+CREATE TRIGGER ledger_unchangeable BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'a ledger row is never changed'); END;
+CREATE TRIGGER ledger_undeletable BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'a ledger row is never deleted'); END;
+CREATE TRIGGER audit_unchangeable BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'an audit row is never changed'); END;
+CREATE TRIGGER audit_undeletable BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'an audit row is never deleted'); END;
+--]
+--[postgresql
+CREATE FUNCTION stays_written() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN RAISE EXCEPTION 'a row of % is never changed or deleted', TG_TABLE_NAME; END $$;
+CREATE TRIGGER xdr_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON xdr EXECUTE FUNCTION stays_written();
+CREATE TRIGGER ledger_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger EXECUTE FUNCTION stays_written();
+CREATE TRIGGER audit_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON audit EXECUTE FUNCTION stays_written();
+--]

@@ -1,0 +1,318 @@
+"""One peewee class a table: fields, no behaviour. schema.sql is the truth; a test holds the two together."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from peewee import (
+    BigIntegerField,
+    BooleanField,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    TextField,
+)
+
+from webcb.db import database
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class InstantField(BigIntegerField):
+    """An aware UTC datetime, stored as whole microseconds since 1970."""
+
+    def db_value(self, value: Any) -> Any:
+        return (value - _EPOCH) // _MICROSECOND if isinstance(value, datetime) else value
+
+    def python_value(self, value: Any) -> Any:
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class Table(Model):
+    class Meta:
+        database = database
+        legacy_table_names = False
+
+
+class Wallet(Table):
+    currency = TextField()
+    balance_micros = BigIntegerField(default=0)
+    credit_limit_micros = BigIntegerField(default=0)
+    locked_micros = BigIntegerField(default=0)
+
+
+class Destination(Table):
+    prefix = TextField(unique=True)
+    country = TextField(default="")
+    description = TextField(default="")
+
+
+class OffPeakPeriod(Table):
+    name = TextField(unique=True)
+    definition = TextField()
+
+
+class Tariff(Table):
+    name = TextField(unique=True)
+    currency = TextField()
+    service = TextField(default="Voice calls")
+    applied_to = TextField(default="customer")
+    managed_by = TextField(default="Administrator only")
+    off_peak_period = ForeignKeyField(OffPeakPeriod, null=True)
+    off_peak_when = TextField(default="starts")
+    free_seconds = IntegerField(default=0)
+    connect_fee_micros = BigIntegerField(default=0)
+    post_call_surcharge_ppm = IntegerField(default=0)
+    decimals = IntegerField(default=5)
+    description = TextField(default="")
+
+
+class Rate(Table):
+    tariff = ForeignKeyField(Tariff, backref="rates")
+    destination = ForeignKeyField(Destination)
+    effective_at = InstantField()
+    mode = TextField(default="flat")
+    first_interval_seconds = IntegerField()
+    next_interval_seconds = IntegerField()
+    first_price_micros = BigIntegerField()
+    next_price_micros = BigIntegerField()
+    off_peak_first_interval_seconds = IntegerField(null=True)
+    off_peak_next_interval_seconds = IntegerField(null=True)
+    off_peak_first_price_micros = BigIntegerField(null=True)
+    off_peak_next_price_micros = BigIntegerField(null=True)
+    formula = TextField(default="")
+    forbidden = BooleanField(default=False)
+    discontinued = BooleanField(default=False)
+
+
+class Node(Table):
+    name = TextField(unique=True)
+    started_at = InstantField(null=True)
+    heard_at = InstantField(null=True)
+
+
+class Product(Table):
+    name = TextField(unique=True)
+    visible_name = TextField(default="")
+    currency = TextField()
+    description = TextField(default="")
+
+
+class UsageCharge(Table):
+    product = ForeignKeyField(Product, backref="usage_charges")
+    node = ForeignKeyField(Node, null=True)
+    access_code = TextField(default="")
+    tariff = ForeignKeyField(Tariff)
+
+
+class Customer(Table):
+    name = TextField(unique=True)
+    wallet = ForeignKeyField(Wallet, unique=True)
+    balance_control = TextField(default="postpaid")
+    billing_time_zone = TextField(default="UTC")
+    status = TextField(default="active")
+
+
+class Batch(Table):
+    name = TextField(unique=True)
+    customer = ForeignKeyField(Customer)
+    created_at = InstantField()
+
+
+class Account(Table):
+    login = TextField(unique=True)
+    customer = ForeignKeyField(Customer, backref="accounts")
+    product = ForeignKeyField(Product)
+    wallet = ForeignKeyField(Wallet)
+    batch = ForeignKeyField(Batch, null=True)
+    type = TextField(default="debit")
+    balance_control = TextField(default="individual")
+    service_password = TextField(default="")
+    blocked = BooleanField(default=False)
+    closed = BooleanField(default=False)
+    activated = BooleanField(default=True)
+    activation_at = InstantField(null=True)
+    expires_at = InstantField(null=True)
+    days_after_first_use = IntegerField(null=True)
+    days_after_last_use = IntegerField(null=True)
+    first_used_at = InstantField(null=True)
+    last_used_at = InstantField(null=True)
+    time_zone = TextField(default="UTC")
+
+
+class Vendor(Table):
+    name = TextField(unique=True)
+    currency = TextField()
+    billing_time_zone = TextField(default="UTC")
+
+
+class Connection(Table):
+    name = TextField(unique=True)
+    vendor = ForeignKeyField(Vendor, backref="connections")
+    tariff = ForeignKeyField(Tariff)
+    host = TextField()
+    port = IntegerField(default=5060)
+    username = TextField(default="")
+    sealed_password = TextField(default="")
+    codecs = TextField(default="PCMU,PCMA")
+    tech_prefix = TextField(default="")
+    capacity = IntegerField(null=True)
+    active = BooleanField(default=True)
+
+
+class Route(Table):
+    tariff = ForeignKeyField(Tariff)
+    destination = ForeignKeyField(Destination)
+    category = IntegerField(default=1)
+    preference = IntegerField(default=5)
+    huntstop = BooleanField(default=False)
+
+
+class VoiceApplication(Table):
+    name = TextField(unique=True)
+    path = TextField(unique=True)
+    access_code = TextField(default="WEBCALLBACK")
+    special_charge_if_leg_b_fails = BooleanField(default=False)
+    use_account_id_as_ani = BooleanField(default=False)
+    cli = TextField(default="")
+    default_country = TextField(default="US")
+    ring_seconds_a = IntegerField(default=45)
+    ring_seconds_b = IntegerField(default=60)
+    talk_seconds_max = IntegerField(default=7200)
+    concurrent_per_account = IntegerField(default=3)
+    premium_allowed = BooleanField(default=False)
+    active = BooleanField(default=True)
+
+
+class Callback(Table):
+    id = TextField(primary_key=True)
+    kind = TextField()
+    voice_application = ForeignKeyField(VoiceApplication)
+    account = ForeignKeyField(Account)
+    idempotency_key = TextField()
+    requested_at = InstantField()
+    requested_from = TextField(default="")
+    state = TextField(default="requested")
+    node = ForeignKeyField(Node, null=True)
+    claimed_at = InstantField(null=True)
+    release_asked_at = InstantField(null=True)
+    release_asked_by = TextField(null=True)
+    talking_at = InstantField(null=True)
+    deadline_at = InstantField(null=True)
+    ended_at = InstantField(null=True)
+    ending = TextField(null=True)
+
+
+class Leg(Table):
+    callback = ForeignKeyField(Callback, backref="legs")
+    name = TextField()
+    cld = TextField()
+    cli = TextField()
+    state = TextField(default="waiting")
+    pricing = TextField(null=True)
+    pricing_if_b_fails = TextField(null=True)
+    placed_at = InstantField(null=True)
+    ringing_at = InstantField(null=True)
+    answered_at = InstantField(null=True)
+    ended_at = InstantField(null=True)
+    dialog = TextField(null=True)
+    rtp_port = IntegerField(null=True)
+    connection = ForeignKeyField(Connection, null=True)
+
+
+class Attempt(Table):
+    leg = ForeignKeyField(Leg, backref="attempts")
+    position = IntegerField()
+    connection = ForeignKeyField(Connection)
+    placed_at = InstantField()
+    ended_at = InstantField(null=True)
+    status = IntegerField(null=True)
+    reason = TextField(null=True)
+    setup_ms = IntegerField(null=True)
+
+
+class Lock(Table):
+    callback = ForeignKeyField(Callback, unique=True)
+    wallet = ForeignKeyField(Wallet)
+    amount_micros = BigIntegerField()
+    state = TextField(default="held")
+    locked_at = InstantField()
+    closed_at = InstantField(null=True)
+
+
+class Xdr(Table):
+    callback = ForeignKeyField(Callback, backref="xdrs")
+    leg = TextField()
+    account = ForeignKeyField(Account)
+    customer = ForeignKeyField(Customer)
+    cli = TextField()
+    cld = TextField()
+    access_code = TextField()
+    destination = TextField()
+    tariff = TextField()
+    connection = ForeignKeyField(Connection, null=True)
+    connect_time = InstantField(null=True)
+    disconnect_time = InstantField()
+    bill_time = InstantField()
+    setup_ms = IntegerField(null=True)
+    used_quantity = IntegerField()
+    charged_quantity = IntegerField()
+    charged_micros = BigIntegerField()
+    currency = TextField()
+    disconnect_cause = IntegerField()
+    explanation = TextField()
+
+
+class Ledger(Table):
+    event_key = TextField(unique=True)
+    wallet = ForeignKeyField(Wallet)
+    account = ForeignKeyField(Account, null=True)
+    kind = TextField()
+    amount_micros = BigIntegerField()
+    balance_after_micros = BigIntegerField()
+    xdr = ForeignKeyField(Xdr, null=True, unique=True)
+    at = InstantField()
+    made_by = TextField()
+    note = TextField(default="")
+
+
+class User(Table):
+    login = TextField(unique=True)
+    password = TextField()
+    role = TextField()
+    blocked = BooleanField(default=False)
+
+
+class Audit(Table):
+    at = InstantField()
+    made_by = TextField()
+    action = TextField()
+    subject = TextField()
+    detail = TextField(default="")
+
+
+ALL_TABLES: tuple[type[Table], ...] = (
+    Wallet,
+    Destination,
+    OffPeakPeriod,
+    Tariff,
+    Rate,
+    Node,
+    Product,
+    UsageCharge,
+    Customer,
+    Batch,
+    Account,
+    Vendor,
+    Connection,
+    Route,
+    VoiceApplication,
+    Callback,
+    Leg,
+    Attempt,
+    Lock,
+    Xdr,
+    Ledger,
+    User,
+    Audit,
+)

@@ -1,0 +1,276 @@
+"""Settings: environment `WEBCB_*` over `webcb.toml` over defaults, read into one frozen `Settings`.
+
+The only reader of os.environ. Unknown or wrong settings are refused, all at once, each with its place and what would be right.
+"""
+
+import os
+import re
+import secrets
+import socket
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+ENVIRONMENT_PREFIX = "WEBCB_"
+CONFIG_FILE = "webcb.toml"
+SECRET_KEY_BYTES = 32
+MASK = "********"
+
+
+class SettingsProblem(Exception):
+    """Settings that cannot be used; `problems` has a line each: the place, what is wrong, what would be right."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """A host (name or literal) and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+# Readers: text or TOML value in, setting out; ValueError says what would be right --------------------------------------
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("write some text")
+    return value.strip()
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", value):
+        raise ValueError("write 1 to 64 letters, digits, dots, dashes")
+    return value
+
+
+def _integer(least: int, most: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,10}", str(value)) or not least <= int(value) <= most:
+            raise ValueError(f"write a whole number from {least} to {most}")
+        return int(value)
+
+    return read
+
+
+def _bind(value: Any) -> Bind:
+    host, _, port = str(value).rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdigit() or not 1 <= int(port) <= 65535:
+        raise ValueError("write host:port, as in 127.0.0.1:8901 or [::1]:8901")
+    return Bind(host, int(port))
+
+
+def _literal_bind(value: Any) -> Bind:
+    bind = _bind(value)
+    try:
+        ip_address(bind.host)
+    except ValueError:
+        raise ValueError("write an IP address and port, as in 192.0.2.1:5060") from None
+    return bind
+
+
+def _binds(value: Any) -> tuple[Bind, ...]:
+    items = value if isinstance(value, list) else [item for item in str(value).split(",") if item.strip()]
+    if not items:
+        raise ValueError("write at least one address:port")
+    return tuple(_literal_bind(str(item).strip()) for item in items)
+
+
+def _literal(value: Any) -> str:
+    try:
+        return str(ip_address(str(value)))
+    except ValueError:
+        raise ValueError("write an IP address, as in 192.0.2.1") from None
+
+
+def _literal_or_empty(value: Any) -> str:
+    return "" if value == "" else _literal(value)
+
+
+def _bind_or_none(value: Any) -> Bind | None:
+    return None if value == "" else _literal_bind(value)
+
+
+def _database_url(value: Any) -> str:
+    if value == "" or re.match(r"sqlite:///.|postgresql://.", str(value)):
+        return str(value)
+    raise ValueError("write sqlite:///path or postgresql://user:password@host/name")
+
+
+def _path(value: Any) -> Path:
+    return Path(_text(value)).expanduser().absolute()
+
+
+def _setting(reader: Callable[[Any], Any], default: Any, text: str, *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"reader": reader, "help": text, "secret": secret})
+
+
+def _host_name() -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:64] or "node"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The effective settings; the metadata of a field tell how it is read and what it is for."""
+
+    data_dir: Path = _setting(_path, Path("webcb-data"), "folder of the database, the secret key and the doorbell")
+    database_url: str = _setting(
+        _database_url, "", "sqlite:///path or postgresql://...; empty: webcb.sqlite in data_dir", secret=True
+    )
+    secret_key: str = _setting(
+        _text, "", "signs sessions and seals trunk passwords; made once in data_dir", secret=True
+    )
+    node_name: str = _setting(
+        _name, "", "name of this node in usage charges and on callbacks; default: the host's name"
+    )
+    http_bind: Bind = _setting(_bind, Bind("127.0.0.1", 8901), "where the web pages are served")
+    http_workers: int = _setting(_integer(1, 64), 2, "gunicorn worker processes")
+    http_threads: int = _setting(_integer(2, 512), 32, "threads of a worker; a page that follows a call holds one")
+    trusted_proxies: int = _setting(
+        _integer(0, 5), 0, "reverse proxies before the pages whose X-Forwarded headers are believed"
+    )
+    sip_binds: tuple[Bind, ...] = _setting(
+        _binds, (Bind("127.0.0.1", 5070),), "addresses SIP is spoken from, one of a family, comma between"
+    )
+    sip_advertised: Bind | None = _setting(
+        _bind_or_none, None, "address:port written into Via and Contact where NAT changes them; empty: as bound"
+    )
+    rtp_host: str = _setting(_literal, "127.0.0.1", "address the RTP ports are opened on")
+    rtp_advertised: str = _setting(
+        _literal_or_empty, "", "address written into SDP where NAT changes it; empty: rtp_host"
+    )
+    rtp_port_min: int = _setting(_integer(1024, 65534), 20000, "first RTP port")
+    rtp_port_max: int = _setting(_integer(1025, 65535), 29999, "last RTP port; a callback uses four")
+
+    @property
+    def database(self) -> str:
+        """The database URL in force."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'webcb.sqlite'}"
+
+    @property
+    def doorbell(self) -> Path:
+        """The Unix datagram socket by which the web wakes the engine of this host."""
+        return self.data_dir / "engine.sock"
+
+
+NAMES = tuple(item.name for item in fields(Settings))
+
+
+def load(environment: Mapping[str, str] | None = None, config: Path | None = None) -> Settings:
+    """Read the effective settings; makes data_dir and the secret key where they are missing. Raises SettingsProblem."""
+    environment = os.environ if environment is None else environment
+    problems: list[str] = []
+    chosen: dict[str, Any] = {}
+    for name, (value, place) in _given(environment, config, problems).items():
+        reader = next(item for item in fields(Settings) if item.name == name).metadata["reader"]
+        try:
+            chosen[name] = reader(value)
+        except ValueError as wrong:
+            problems.append(f"{place}: {value!r} is not good: {wrong}")
+    if not problems:
+        problems = _contradictions(chosen)
+    if problems:
+        raise SettingsProblem(problems)
+    settings = Settings(**chosen)
+    return _with_generated(settings)
+
+
+def _given(environment: Mapping[str, str], config: Path | None, problems: list[str]) -> dict[str, tuple[Any, str]]:
+    """Every value given, by name, with the place where it stands; the environment overrides the file."""
+    given: dict[str, tuple[Any, str]] = {}
+    path = config or Path(environment.get("WEBCB_CONFIG", CONFIG_FILE))
+    if path.exists():
+        given |= _from_file(path, problems)
+    elif config or "WEBCB_CONFIG" in environment:
+        problems.append(f"{path}: there is no such file")
+    for variable, text in environment.items():
+        name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable == "WEBCB_CONFIG":
+            continue
+        if name in NAMES:
+            given[name] = (text, f"environment {variable}")
+        else:
+            problems.append(f"environment {variable}: no such setting{_nearest(name)}")
+    return given
+
+
+def _from_file(path: Path, problems: list[str]) -> dict[str, tuple[Any, str]]:
+    text = path.read_text()
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as wrong:
+        problems.append(f"{path}: not TOML: {wrong}")
+        return {}
+    lines = text.splitlines()
+    given = {}
+    for name, value in table.items():
+        line = next((n for n, each in enumerate(lines, 1) if re.match(rf'\s*"?{re.escape(name)}"?\s*=|\s*\[', each)), 1)
+        place = f"{path}, line {line}, {name}"
+        if name in NAMES:
+            given[name] = (value, place)
+        else:
+            problems.append(f"{place}: no such setting{_nearest(name)}")
+    return given
+
+
+def _nearest(name: str) -> str:
+    close = get_close_matches(name, NAMES, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; there are: {', '.join(NAMES)}"
+
+
+def _contradictions(chosen: Mapping[str, Any]) -> list[str]:
+    low = chosen.get("rtp_port_min", Settings.__dataclass_fields__["rtp_port_min"].default)
+    high = chosen.get("rtp_port_max", Settings.__dataclass_fields__["rtp_port_max"].default)
+    if high - low < 3:
+        return [
+            f"rtp_port_min {low}, rtp_port_max {high}: a callback needs four ports, so the last must be 3 above the first"
+        ]
+    families = [ip_address(bind.host).version for bind in chosen.get("sip_binds", ())]
+    if len(families) != len(set(families)):
+        return ["sip_binds: write at most one IPv4 and one IPv6 address"]
+    return []
+
+
+def _with_generated(settings: Settings) -> Settings:
+    data_dir = settings.data_dir.absolute()
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        key = settings.secret_key or _secret_key(data_dir / "secret.key")
+    except OSError as wrong:
+        raise SettingsProblem(
+            [f"data_dir {data_dir}: {wrong.strerror}; choose a folder this user may write"]
+        ) from wrong
+    return replace(settings, data_dir=data_dir, secret_key=key, node_name=settings.node_name or _host_name())
+
+
+def _secret_key(path: Path) -> str:
+    """The installation's key; made at the first start, readable by its owner alone."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(SECRET_KEY_BYTES))
+    return path.read_text().strip()
+
+
+def shown(settings: Settings) -> list[tuple[str, str, str]]:
+    """Name, value and purpose of every effective setting, secrets masked: for `webcb config` and the documentation."""
+    rows = []
+    for item in fields(Settings):
+        value = getattr(settings, item.name)
+        text = ",".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
+        rows.append((item.name, MASK if item.metadata["secret"] and text else text, item.metadata["help"]))
+    return rows
