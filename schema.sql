@@ -359,7 +359,7 @@ CREATE TRIGGER audit_undeletable BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT
 --]
 --[postgresql
 CREATE FUNCTION stays_written() RETURNS trigger LANGUAGE plpgsql AS
-  $$ BEGIN RAISE EXCEPTION 'a row of % is never changed or deleted', TG_TABLE_NAME; END $$;
+  $$ BEGIN RAISE EXCEPTION USING MESSAGE = 'a row of ' || TG_TABLE_NAME || ' is never changed or deleted'; END $$;
 CREATE TRIGGER xdr_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON xdr EXECUTE FUNCTION stays_written();
 CREATE TRIGGER ledger_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger EXECUTE FUNCTION stays_written();
 CREATE TRIGGER audit_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON audit EXECUTE FUNCTION stays_written();
