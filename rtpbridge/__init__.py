@@ -1,0 +1,301 @@
+"""Carries the voice: a thread of C that receives, rewrites and sends RTP, and the Python face of it.
+
+Here are `Bridge`, `Port` and the values they speak in. Not here: SDP, SIP, money, which call a port belongs to. Python
+never sees a packet, C never calls Python; what happens is told by events behind a file descriptor.
+"""
+
+import enum
+import errno
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+
+from rtpbridge._bridge import ffi, lib
+
+__all__ = ["Bridge", "Counters", "Direction", "Event", "EventKind", "Port", "PortsUsedUp", "Tone"]
+
+CODECS_MAX: Final[int] = lib.CODECS_MAX
+TONE_FREQUENCIES_MAX: Final[int] = lib.TONE_FREQUENCIES_MAX
+TONE_CADENCE_MAX: Final[int] = lib.TONE_CADENCE_MAX
+TONE_CADENCE_MS_MAX: Final[int] = lib.TONE_CADENCE_MS_MAX
+EVENTS_MAX: Final[int] = lib.EVENTS_MAX
+PORT_MAX: Final = 65535
+PAYLOAD_TYPE_MAX: Final = 127
+
+
+class PortsUsedUp(OSError):
+    """No pair of ports in the bridge's range is free."""
+
+
+class EventKind(enum.Enum):
+    """What is told of a port's far side."""
+
+    MEDIA_BEGAN = lib.EVENT_MEDIA_BEGAN
+    """Its first RTP came."""
+    SILENT = lib.EVENT_SILENT
+    """It has sent no RTP for `silence_ms`, since its last or since connect()."""
+    RESUMED = lib.EVENT_RESUMED
+    """It was silent and sends again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened: on the port of that id, at a moment of CLOCK_MONOTONIC in nanoseconds."""
+
+    port: int
+    kind: EventKind
+    at_ns: int
+
+
+class Direction(enum.Enum):
+    """What a far side's own SDP says it does (RFC 8866, 6.7): value is (it sends, it receives)."""
+
+    SENDRECV = (True, True)
+    SENDONLY = (True, False)
+    RECVONLY = (False, True)
+    INACTIVE = (False, False)
+
+
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """A call-progress tone: up to 4 sines together, switched on and off by turns in milliseconds, over and over.
+
+    An empty cadence is a tone without a break; `level_dbm0` is that of each sine (ITU-T E.180, Q.35).
+    """
+
+    frequencies_hz: tuple[float, ...]
+    cadence_ms: tuple[int, ...] = ()
+    level_dbm0: float = -13.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What went through a port since it was opened; octets are of payload, as in a sender report (RFC 3550, 6.4.1).
+
+    `last_received_ns` is of CLOCK_MONOTONIC, 0 before the first packet; `jitter_ms` is RFC 3550, A.8.
+    """
+
+    received_packets: int
+    received_octets: int
+    sent_packets: int
+    sent_octets: int
+    dropped_strangers: int
+    dropped_payload: int
+    dropped_malformed: int
+    dropped_late: int
+    dropped_unsent: int
+    received_rtcp: int
+    sent_rtcp: int
+    lost_packets: int
+    last_received_ns: int
+    jitter_ms: float
+
+
+_COUNTERS: Final = tuple(Counters.__dataclass_fields__)
+
+
+def _check(error: int, what: str) -> None:
+    """Raises the errno that C answered: ValueError for a fault of the caller, OSError for what the system refused."""
+    if error == 0:
+        return
+    said = f"{what}: {os.strerror(error)}"
+    if error in (errno.EINVAL, errno.EBADF, errno.EBUSY, errno.ENOTCONN, errno.ENOTSUP, errno.EAFNOSUPPORT):
+        raise ValueError(said)
+    raise OSError(error, said)
+
+
+class Bridge:
+    """The RTP ports of one host address, with the thread that serves them.
+
+    `host` is an IPv4 or IPv6 literal of this host; RTP ports are the even ones from `port_min` to `port_max`, each with
+    RTCP above it. A far side that sends nothing for `silence_ms` is told as SILENT; the address its SDP named must be
+    silent for `latch_ms` before another is believed; RTCP reports go every `report_ms` or so (RFC 3550, 6.2).
+    Raises ValueError for a wrong range or host, OSError when the host is not ours.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port_min: int,
+        port_max: int,
+        *,
+        silence_ms: int = 10_000,
+        latch_ms: int = 3_000,
+        report_ms: int = 5_000,
+    ) -> None:
+        self._bridge: Any = ffi.NULL
+        if not 0 < port_min <= port_max <= PORT_MAX:
+            raise ValueError(f"RTP ports {port_min} to {port_max}: not a range of ports")
+        name = ffi.new("char[]", host.encode())
+        plan = ffi.new(
+            "struct bridge_plan *",
+            {
+                "host": name,
+                "port_min": port_min,
+                "port_max": port_max,
+                "silence_ms": silence_ms,
+                "latch_ms": latch_ms,
+                "report_ms": report_ms,
+            },
+        )
+        opened = ffi.new("struct bridge **")
+        _check(lib.bridge_open(opened, plan), f"RTP on {host}, ports {port_min} to {port_max}")
+        self._bridge = opened[0]
+        self._events = ffi.new("struct event[]", EVENTS_MAX)
+
+    def open_port(self, rtp_port: int | None = None) -> "Port":
+        """Opens an RTP port drawn at random, or the named one (a call taken over from an earlier process).
+
+        Raises PortsUsedUp when none is left, ValueError for a port that is odd or out of the range, OSError when the
+        named one is taken or descriptors are used up.
+        """
+        if rtp_port is not None and not 0 < rtp_port <= PORT_MAX:
+            raise ValueError(f"RTP port {rtp_port}: not a port")
+        port_id = ffi.new("uint64_t *")
+        opened = ffi.new("uint16_t *")
+        error = lib.bridge_port_open(self._handle(), rtp_port or 0, port_id, opened)
+        if error == errno.EADDRINUSE and rtp_port is None:
+            raise PortsUsedUp(error, "every RTP port of the range is taken")
+        _check(error, "RTP port" if rtp_port is None else f"RTP port {rtp_port}")
+        return Port(self, port_id[0], opened[0])
+
+    def join(self, a: "Port", b: "Port") -> None:
+        """What comes to either goes to the other's far side from now on; a tone that plays at either ends.
+
+        Joining what is joined already changes nothing. Raises ValueError when one of them is joined to a third.
+        """
+        _check(lib.bridge_join(self._handle(), a.id, b.id), f"join of RTP ports {a.rtp_port} and {b.rtp_port}")
+
+    def split(self, a: "Port", b: "Port") -> None:
+        """Ends a join. Raises ValueError when the two are not joined."""
+        _check(lib.bridge_split(self._handle(), a.id, b.id), f"split of RTP ports {a.rtp_port} and {b.rtp_port}")
+
+    def fileno(self) -> int:
+        """An eventfd, readable while events() has something; it belongs to the bridge."""
+        fd: int = lib.bridge_event_fd(self._handle())
+        return fd
+
+    def events(self) -> list[Event]:
+        """Takes what has happened, oldest first; at most EVENTS_MAX wait for the reader."""
+        count = lib.bridge_events(self._handle(), self._events, EVENTS_MAX)
+        return [Event(port=told.port_id, kind=EventKind(told.kind), at_ns=told.at_ns) for told in self._events[0:count]]
+
+    def events_lost(self) -> int:
+        """How many events were lost because nobody read them in time."""
+        lost: int = lib.bridge_events_lost(self._handle())
+        return lost
+
+    def close(self) -> None:
+        """Closes every port and ends the thread; closing twice is no fault."""
+        bridge, self._bridge = self._bridge, ffi.NULL
+        lib.bridge_close(bridge)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _handle(self) -> Any:
+        if self._bridge == ffi.NULL:
+            raise ValueError("the bridge is closed")
+        return self._bridge
+
+
+class Port:
+    """One leg's RTP port: made by Bridge.open_port(). Every call raises ValueError once the port is closed."""
+
+    def __init__(self, bridge: Bridge, port_id: int, rtp_port: int) -> None:
+        self._bridge = bridge
+        self.id = port_id
+        self.rtp_port = rtp_port
+
+    def connect(self, host: str, port: int, payloads: Mapping[str, int], rtcp_port: int | None = None) -> None:
+        """Takes the far side's address and payload numbers from its SDP; again after each offer and answer.
+
+        `payloads` gives its number by encoding name and clock ("PCMU/8000": 0), in its order of preference. What goes
+        to this far side carries its numbers; a codec it does not have is dropped. `rtcp_port` is a=rtcp (RFC 3605),
+        the RTP port itself when multiplexed (RFC 5761), by default the one above. The watch for silence begins anew.
+        Raises ValueError for a host that is no literal or of another family, and for payloads out of their limits.
+        """
+        if not 0 < port <= PORT_MAX or not 0 <= (rtcp_port or 0) <= PORT_MAX:
+            raise ValueError(f"far side {host}, ports {port} and {rtcp_port}: not ports")
+        codecs = ffi.new("struct codec[]", [_codec(name, number) for name, number in payloads.items()])
+        name = ffi.new("char[]", host.encode())
+        far_side = ffi.new(
+            "struct far_side *",
+            {
+                "host": name,
+                "rtp_port": port,
+                "rtcp_port": rtcp_port or 0,
+                "codecs": codecs,
+                "codecs_count": len(codecs),
+            },
+        )
+        self._ask(lib.bridge_port_connect, f"far side {host}:{port} with {dict(payloads)}", far_side)
+
+    def hold(self, direction: Direction) -> None:
+        """Says what the far side does; one that does not send is not watched, one that does not receive gets nothing."""
+        sends, receives = direction.value
+        self._ask(lib.bridge_port_hold, "hold", sends, receives)
+
+    def play(self, tone: Tone) -> None:
+        """Plays a tone to the far side, a frame every 20 ms in its first G.711 codec, until stop(), join() or close().
+
+        Raises ValueError before connect(), while joined, without PCMU or PCMA, and for a tone out of its limits or
+        louder than full scale.
+        """
+        if len(tone.frequencies_hz) > TONE_FREQUENCIES_MAX or len(tone.cadence_ms) > TONE_CADENCE_MAX:
+            raise ValueError(f"{tone}: more than {TONE_FREQUENCIES_MAX} frequencies or {TONE_CADENCE_MAX} turns")
+        if any(not 0 < turn_ms <= TONE_CADENCE_MS_MAX for turn_ms in tone.cadence_ms):
+            raise ValueError(f"{tone}: a turn of the cadence is 1 to {TONE_CADENCE_MS_MAX} ms")
+        plan = ffi.new(
+            "struct tone_plan *",
+            {
+                "frequencies_hz": tone.frequencies_hz,
+                "frequencies_count": len(tone.frequencies_hz),
+                "cadence_ms": tone.cadence_ms,
+                "cadence_count": len(tone.cadence_ms),
+                "level_dbm0": tone.level_dbm0,
+            },
+        )
+        self._ask(lib.bridge_port_play, str(tone), plan)
+
+    def stop(self) -> None:
+        """Ends the tone, if one plays."""
+        self._ask(lib.bridge_port_stop, "stop")
+
+    def counters(self) -> Counters:
+        """Reads what went through so far."""
+        read = ffi.new("struct counters *")
+        self._ask(lib.bridge_port_counters, "counters", read)
+        return Counters(**{name: getattr(read, name) for name in _COUNTERS})
+
+    def close(self) -> None:
+        """Sends RTCP BYE, ends a join and frees both ports; closing twice is no fault, nor after the bridge's close."""
+        if self._bridge._bridge != ffi.NULL:
+            error = lib.bridge_port_close(self._bridge._bridge, self.id)
+            _check(error if error != errno.EBADF else 0, f"close of RTP port {self.rtp_port}")
+
+    def _ask(self, call: Any, what: str, *arguments: Any) -> None:
+        _check(call(self._bridge._handle(), self.id, *arguments), f"RTP port {self.rtp_port}, {what}")
+
+    def __repr__(self) -> str:
+        return f"<Port {self.rtp_port} id {self.id}>"
+
+
+def _codec(name: str, number: int) -> dict[str, object]:
+    """One entry of a=rtpmap; channels may follow the clock ("opus/48000/2")."""
+    if not 0 <= number <= PAYLOAD_TYPE_MAX:
+        raise ValueError(f"payload number {number} of {name}: not 0 to {PAYLOAD_TYPE_MAX}")
+    _encoding, *rest = name.split("/")
+    if not rest or not rest[0].isdecimal() or not 0 < int(rest[0]) < 2**32:
+        raise ValueError(f"codec {name!r}: an encoding name and a clock, as in 'PCMU/8000'")
+    encoded = name.encode()
+    if len(encoded) >= lib.CODEC_NAME_BYTES:
+        raise ValueError(f"codec {name!r}: longer than {lib.CODEC_NAME_BYTES - 1} octets")
+    return {"name": encoded, "clock_hz": int(rest[0]), "payload_type": number}

@@ -1,0 +1,101 @@
+/*
+ * The whole C face of the RTP bridge, on one page; cffi reads this file as it stands.
+ *
+ * Our own files include it through face.h. Every function that returns int returns 0 or an errno.
+ * A port is named by its id, never by a pointer: the id of a closed port is answered with EBADF and is never given
+ * again. Strings and arrays handed in belong to the caller and are copied. All calls may be made from any thread.
+ */
+
+#define PORT_PAIRS_MAX 32767     /* RTP ports of one bridge, each with its RTCP port beside it */
+#define CODECS_MAX 16            /* codecs of one far side */
+#define CODEC_NAME_BYTES 32      /* encoding name and clock as in a=rtpmap, with the closing zero */
+#define TONE_FREQUENCIES_MAX 4
+#define TONE_CADENCE_MAX 16      /* on, off, on, off ... */
+#define TONE_CADENCE_MS_MAX 60000
+#define EVENTS_MAX 4096          /* events waiting to be read; more are counted as lost */
+
+struct bridge;
+
+struct bridge_plan {
+    const char *host;            /* IPv4 or IPv6 literal of this host that every port binds */
+    uint16_t port_min;
+    uint16_t port_max;
+    uint32_t silence_ms;         /* a far side that sends no RTP for so long is silent */
+    uint32_t latch_ms;           /* the address of the SDP must be silent so long before another is believed */
+    uint32_t report_ms;          /* mean time between two RTCP reports of a port (RFC 3550, 6.2) */
+};
+
+struct codec {
+    char name[CODEC_NAME_BYTES]; /* "PCMU/8000"; compared without regard to case (RFC 8866, 6.6) */
+    uint32_t clock_hz;
+    uint8_t payload_type;        /* 0 to 127: the far side's number for it */
+};
+
+struct far_side {
+    const char *host;            /* connection address of its SDP, a literal of the bridge's family */
+    uint16_t rtp_port;
+    uint16_t rtcp_port;          /* 0: the port above; equal to rtp_port: multiplexed (RFC 5761) */
+    const struct codec *codecs;  /* in its order of preference */
+    size_t codecs_count;
+};
+
+struct tone_plan {
+    double frequencies_hz[TONE_FREQUENCIES_MAX];
+    size_t frequencies_count;
+    uint32_t cadence_ms[TONE_CADENCE_MAX];
+    size_t cadence_count;        /* even; 0: the tone is never broken */
+    double level_dbm0;           /* of each frequency */
+};
+
+struct counters {
+    uint64_t received_packets;   /* RTP accepted from the far side; octets are of payload, as in a sender report */
+    uint64_t received_octets;
+    uint64_t sent_packets;
+    uint64_t sent_octets;
+    uint64_t dropped_strangers;  /* from an address that is not the far side's */
+    uint64_t dropped_payload;    /* of a codec the other side does not have */
+    uint64_t dropped_malformed;
+    uint64_t dropped_late;       /* older than the join: their numbers were spent on what came before it */
+    uint64_t dropped_unsent;     /* the system did not take it */
+    uint64_t received_rtcp;
+    uint64_t sent_rtcp;
+    int64_t lost_packets;        /* by sequence number; 0 or more */
+    int64_t last_received_ns;    /* CLOCK_MONOTONIC; 0: never */
+    double jitter_ms;            /* RFC 3550, A.8 */
+};
+
+enum event_kind { EVENT_MEDIA_BEGAN, EVENT_SILENT, EVENT_RESUMED };
+
+struct event {
+    uint64_t port_id;
+    int64_t at_ns;               /* CLOCK_MONOTONIC */
+    enum event_kind kind;
+};
+
+/* Starts the thread. EINVAL: no literal, or a range without a pair; EADDRNOTAVAIL: the host is not ours. */
+int bridge_open(struct bridge **bridge, const struct bridge_plan *plan);
+/* Closes every port, stops the thread and frees the bridge. */
+void bridge_close(struct bridge *bridge);
+/* An eventfd, readable while events wait; it belongs to the bridge. */
+int bridge_event_fd(const struct bridge *bridge);
+/* Takes up to events_max events, oldest first, and returns how many; for one reader at a time. */
+size_t bridge_events(struct bridge *bridge, struct event *events, size_t events_max);
+/* How many events were lost since the start because nobody read them. */
+uint64_t bridge_events_lost(const struct bridge *bridge);
+
+/* rtp_port 0 draws one at random. EADDRINUSE: it, or all of them, are taken; EINVAL: odd or out of the range. */
+int bridge_port_open(struct bridge *bridge, uint16_t rtp_port, uint64_t *port_id, uint16_t *rtp_port_opened);
+/* Sends RTCP BYE, splits the port and closes its sockets. */
+int bridge_port_close(struct bridge *bridge, uint64_t port_id);
+/* May be called again. EINVAL: no literal, port 0, codecs out of their limits; EAFNOSUPPORT: not of the bridge's family. */
+int bridge_port_connect(struct bridge *bridge, uint64_t port_id, const struct far_side *far_side);
+/* What the far side's SDP says of it: whether it sends, whether it receives (RFC 3264, 8.4). */
+int bridge_port_hold(struct bridge *bridge, uint64_t port_id, bool far_sends, bool far_receives);
+/* ENOTCONN: no far side; EBUSY: joined; ENOTSUP: the far side has neither PCMU nor PCMA; EINVAL: the tone's limits. */
+int bridge_port_play(struct bridge *bridge, uint64_t port_id, const struct tone_plan *tone);
+int bridge_port_stop(struct bridge *bridge, uint64_t port_id);
+int bridge_port_counters(struct bridge *bridge, uint64_t port_id, struct counters *counters);
+/* EBUSY: one of them is joined to a third; EINVAL: they are one. A tone that plays at either ends. */
+int bridge_join(struct bridge *bridge, uint64_t port_a, uint64_t port_b);
+/* ENOTCONN: they are not joined to each other. */
+int bridge_split(struct bridge *bridge, uint64_t port_a, uint64_t port_b);

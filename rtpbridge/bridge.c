@@ -1,0 +1,286 @@
+/* The life of a bridge and its thread: wait, receive in batches, decide, send in batches. */
+
+#include "bridge.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TURN_SOCKETS 16 /* served in one turn: bounds how long a caller waits for the state */
+#define NS_PER_SECOND 1000000000
+#define NS_PER_MS 1000000
+
+int64_t bridge_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
+
+void bridge_lock(struct bridge *bridge)
+{
+    pthread_mutex_lock(&bridge->turn);
+    pthread_mutex_lock(&bridge->state);
+    pthread_mutex_unlock(&bridge->turn);
+}
+
+void bridge_unlock(struct bridge *bridge)
+{
+    pthread_mutex_unlock(&bridge->state);
+}
+
+struct port *bridge_find(const struct bridge *bridge, uint64_t port_id)
+{
+    const size_t pair = port_id % (PORT_PAIRS_MAX + 1);
+    struct port *const port = pair < bridge->pairs ? bridge->table[pair] : NULL;
+
+    return port != NULL && port->id == port_id ? port : NULL;
+}
+
+int bridge_watch(struct bridge *bridge, int fd, uint64_t from)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = from};
+
+    return epoll_ctl(bridge->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
+}
+
+static void serve_tick(struct bridge *bridge, int64_t now_ns)
+{
+    uint64_t ticks = 0;
+
+    if (read(bridge->tick_fd, &ticks, sizeof ticks) != sizeof ticks)
+        return;
+    bridge->tick_ns += (int64_t)ticks * FRAME_NS;
+    for (size_t i = 0; i < bridge->open_count; i++)
+        pace_port(bridge->open[i], &bridge->pace, &bridge->ring, bridge->tick_ns, now_ns);
+}
+
+/* An event of a port that was closed after epoll_wait() returned finds no port and is let go. */
+static void serve_socket(struct bridge *bridge, uint64_t from, int64_t now_ns)
+{
+    struct port *const port = bridge_find(bridge, from >> 1);
+
+    if (port == NULL)
+        return;
+    if ((from & 1) == FROM_RTP)
+        relay_rtp(port, bridge->batch, &bridge->ring, now_ns, bridge->patience_ns);
+    else
+        relay_rtcp(port, bridge->batch, now_ns);
+}
+
+/* Serves what is readable; false: the bridge closes. */
+static bool take_turn(struct bridge *bridge, const struct epoll_event *events, int count)
+{
+    const int64_t now_ns = bridge_now_ns();
+    const uint32_t written = atomic_load_explicit(&bridge->ring.written, memory_order_relaxed);
+    bool going_on = true;
+
+    bridge_lock(bridge);
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.u64 == FROM_STOP)
+            going_on = false;
+        else if (events[i].data.u64 == FROM_TICK)
+            serve_tick(bridge, now_ns);
+        else
+            serve_socket(bridge, events[i].data.u64, now_ns);
+    }
+    bridge_unlock(bridge);
+    if (atomic_load_explicit(&bridge->ring.written, memory_order_relaxed) != written)
+        eventfd_write(bridge->event_fd, 1);
+    return going_on;
+}
+
+static void *run(void *argument)
+{
+    struct bridge *const bridge = argument;
+    struct epoll_event events[TURN_SOCKETS];
+    bool going_on = true;
+
+    while (going_on) {
+        const int count = epoll_wait(bridge->epoll_fd, events, TURN_SOCKETS, -1);
+
+        going_on = take_turn(bridge, events, count > 0 ? count : 0);
+    }
+    return NULL;
+}
+
+/* Signals belong to the threads of the host program. */
+static int start_thread(struct bridge *bridge)
+{
+    sigset_t all, before;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&bridge->thread, NULL, run, bridge);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    bridge->started = error == 0;
+    if (bridge->started)
+        pthread_setname_np(bridge->thread, "rtpbridge");
+    return error;
+}
+
+static int start_ticking(struct bridge *bridge)
+{
+    const struct timespec frame = {.tv_nsec = FRAME_NS};
+    struct itimerspec timer = {.it_interval = frame};
+
+    bridge->tick_ns = bridge_now_ns();
+    timer.it_value.tv_sec = (bridge->tick_ns + frame.tv_nsec) / NS_PER_SECOND;
+    timer.it_value.tv_nsec = (bridge->tick_ns + frame.tv_nsec) % NS_PER_SECOND;
+    return timerfd_settime(bridge->tick_fd, TFD_TIMER_ABSTIME, &timer, NULL) == 0 ? 0 : errno;
+}
+
+static int open_descriptors(struct bridge *bridge)
+{
+    int error = 0;
+
+    bridge->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    bridge->tick_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    bridge->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    bridge->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (bridge->epoll_fd < 0 || bridge->tick_fd < 0 || bridge->stop_fd < 0 || bridge->event_fd < 0)
+        error = errno;
+    if (error == 0)
+        error = bridge_watch(bridge, bridge->stop_fd, FROM_STOP);
+    if (error == 0)
+        error = bridge_watch(bridge, bridge->tick_fd, FROM_TICK);
+    return error;
+}
+
+/* A host that is not ours is refused now, not when the first call comes. */
+static int try_host(const union address *host)
+{
+    const int fd = socket(host->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int error = 0;
+
+    if (fd < 0 || bind(fd, &host->any, address_bytes(host)) != 0)
+        error = errno;
+    if (fd >= 0)
+        close(fd);
+    return error;
+}
+
+/* Tells the far sides nothing of who we are, and is the same for all our streams (RFC 7022, 4.2). */
+static int draw_cname(char cname[RTCP_CNAME_BYTES])
+{
+    static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint8_t drawn[RTCP_CNAME_BYTES - 1];
+
+    if (getrandom(drawn, sizeof drawn, 0) != sizeof drawn)
+        return errno;
+    for (size_t i = 0; i < sizeof drawn; i++)
+        cname[i] = base64[drawn[i] % 64];
+    cname[sizeof drawn] = 0;
+    return 0;
+}
+
+static int lay_out(struct bridge *bridge, const struct bridge_plan *plan)
+{
+    const size_t min = plan->port_min, max = plan->port_max, first = min + min % 2;
+    int error = address_read(&bridge->host, plan->host, 0);
+
+    if (error == 0 && (min == 0 || first + 1 > max))
+        error = EINVAL;
+    if (error != 0)
+        return error;
+    bridge->port_first = (uint16_t)first;
+    bridge->pairs = (max + 1 - first) / 2;
+    bridge->patience_ns = (int64_t)plan->latch_ms * NS_PER_MS;
+    bridge->pace.silence_ns = (int64_t)plan->silence_ms * NS_PER_MS;
+    bridge->pace.report_ns = (int64_t)plan->report_ms * NS_PER_MS;
+    bridge->table = calloc(bridge->pairs, sizeof(struct port *));
+    bridge->open = calloc(bridge->pairs, sizeof(struct port *));
+    if (bridge->table == NULL || bridge->open == NULL)
+        return ENOMEM;
+    return draw_cname(bridge->pace.cname);
+}
+
+int bridge_open(struct bridge **bridge, const struct bridge_plan *plan)
+{
+    struct bridge *opened = calloc(1, sizeof *opened);
+    int error = ENOMEM;
+
+    if (opened == NULL)
+        goto out;
+    pthread_mutex_init(&opened->opening, NULL);
+    pthread_mutex_init(&opened->turn, NULL);
+    pthread_mutex_init(&opened->state, NULL);
+    opened->epoll_fd = opened->tick_fd = opened->stop_fd = opened->event_fd = -1;
+    error = lay_out(opened, plan);
+    if (error == 0)
+        error = try_host(&opened->host);
+    if (error == 0)
+        error = batch_open(&opened->batch);
+    if (error == 0)
+        error = open_descriptors(opened);
+    if (error == 0)
+        error = start_ticking(opened);
+    if (error == 0)
+        error = start_thread(opened);
+out:
+    if (error == 0)
+        *bridge = opened;
+    else
+        bridge_close(opened);
+    return error;
+}
+
+static void close_descriptor(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+void bridge_close(struct bridge *bridge)
+{
+    if (bridge == NULL)
+        return;
+    if (bridge->started) {
+        eventfd_write(bridge->stop_fd, 1);
+        pthread_join(bridge->thread, NULL);
+    }
+    while (bridge->open_count > 0)
+        bridge_port_close(bridge, bridge->open[0]->id);
+    close_descriptor(bridge->epoll_fd);
+    close_descriptor(bridge->tick_fd);
+    close_descriptor(bridge->stop_fd);
+    close_descriptor(bridge->event_fd);
+    batch_close(bridge->batch);
+    free(bridge->open);
+    free(bridge->table);
+    pthread_mutex_destroy(&bridge->state);
+    pthread_mutex_destroy(&bridge->turn);
+    pthread_mutex_destroy(&bridge->opening);
+    free(bridge);
+}
+
+int bridge_event_fd(const struct bridge *bridge)
+{
+    return bridge->event_fd;
+}
+
+size_t bridge_events(struct bridge *bridge, struct event *events, size_t events_max)
+{
+    eventfd_t wakes;
+    size_t taken;
+
+    /* The eventfd first: an event that comes after the ring is read wakes again. */
+    eventfd_read(bridge->event_fd, &wakes);
+    taken = ring_take(&bridge->ring, events, events_max);
+    if (taken == events_max)
+        eventfd_write(bridge->event_fd, 1);
+    return taken;
+}
+
+uint64_t bridge_events_lost(const struct bridge *bridge)
+{
+    return atomic_load_explicit(&bridge->ring.lost, memory_order_relaxed);
+}

@@ -1,0 +1,61 @@
+#pragma once
+/* The bridge as its own files see it: the table of ports, and who may touch what. */
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "face.h"
+#include "pace.h"
+#include "port.h"
+#include "relay.h"
+#include "ring.h"
+
+/*
+ * `state` guards the ports and their table. The media thread holds it for one turn: what one epoll_wait() brought.
+ * `turn` is taken before `state` and let go once `state` is held, so that whoever asks is next however busy the
+ * other side is. `opening` lets one port open or close at a time: sockets are made and closed outside `state`, and
+ * only its holder changes which pairs are taken.
+ */
+struct bridge {
+    pthread_mutex_t opening;
+    pthread_mutex_t turn;
+    pthread_mutex_t state;
+
+    union address host;
+    uint16_t port_first;             /* the lowest even port of the range */
+    size_t pairs;
+    uint64_t ids_given;
+    struct port **table;             /* by pair; NULL: not open */
+    struct port **open;              /* the same ports without gaps */
+    size_t open_count;
+    int64_t patience_ns;
+    struct pace pace;
+
+    struct batch *batch;             /* the media thread's own */
+    struct ring ring;
+    int64_t tick_ns;                 /* the last moment of the 20 ms grid that was served */
+
+    int epoll_fd;
+    int tick_fd;
+    int stop_fd;
+    int event_fd;
+    bool started;
+    pthread_t thread;
+};
+
+/* What an epoll event says besides a port's id: which of its sockets, or that it is none. */
+#define FROM_RTP 0u
+#define FROM_RTCP 1u
+#define FROM_TICK UINT64_MAX
+#define FROM_STOP (UINT64_MAX - 1)
+
+int64_t bridge_now_ns(void);
+void bridge_lock(struct bridge *bridge);
+void bridge_unlock(struct bridge *bridge);
+/* The open port of that id, or NULL; the caller holds the state. */
+struct port *bridge_find(const struct bridge *bridge, uint64_t port_id);
+/* Registers one descriptor for reading. */
+int bridge_watch(struct bridge *bridge, int fd, uint64_t from);

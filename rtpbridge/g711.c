@@ -1,0 +1,34 @@
+#include "g711.h"
+
+#define PCMU_BIAS 132   /* of 16 bits: moves the segment ends to powers of two */
+#define PCMU_MAX 32635
+#define SIGN 0x80
+
+/* The place of the highest bit set; number is not 0. */
+static int highest_bit(unsigned int number)
+{
+    return 31 - __builtin_clz(number);
+}
+
+uint8_t g711_encode_pcmu(int16_t sample)
+{
+    unsigned int magnitude = (unsigned int)(sample < 0 ? -sample : sample);
+    unsigned int segment, step;
+
+    if (magnitude > PCMU_MAX)
+        magnitude = PCMU_MAX;
+    magnitude += PCMU_BIAS;
+    segment = (unsigned int)highest_bit(magnitude) - 7;
+    step = magnitude >> (segment + 3) & 0x0f;
+    return (uint8_t)~((sample < 0 ? SIGN : 0) | segment << 4 | step);
+}
+
+uint8_t g711_encode_pcma(int16_t sample)
+{
+    /* -1 and 0 lie on both sides of the decision value 0: the complement, not the negative, is the magnitude. */
+    const unsigned int magnitude = (unsigned int)(sample < 0 ? ~sample : sample) >> 4;
+    const unsigned int segment = magnitude < 32 ? magnitude >> 4 : (unsigned int)highest_bit(magnitude) - 3;
+    const unsigned int step = (segment > 1 ? magnitude >> (segment - 1) : magnitude) & 0x0f;
+
+    return (uint8_t)(((sample < 0 ? 0 : SIGN) | segment << 4 | step) ^ 0x55);
+}

@@ -1,0 +1,7 @@
+#pragma once
+/* G.711: one linear sample of 16 bits to its PCMU or PCMA octet (ITU-T G.711, tables 1 and 2). */
+
+#include <stdint.h>
+
+uint8_t g711_encode_pcmu(int16_t sample);
+uint8_t g711_encode_pcma(int16_t sample);

@@ -1,0 +1,92 @@
+#include "pace.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "relay.h"
+
+#define NTP_SECONDS_AT_1970 2208988800u
+
+static void play_frame(struct port *port, int64_t now_ns)
+{
+    struct player *const player = &port->player;
+    uint8_t packet[RTP_HEADER_BYTES + FRAME_SAMPLES];
+    int16_t samples[FRAME_SAMPLES];
+
+    tone_read(&player->tone, samples, FRAME_SAMPLES);
+    for (size_t i = 0; i < FRAME_SAMPLES; i++)
+        packet[RTP_HEADER_BYTES + i] = player->encode(samples[i]);
+    relay_own(port, player->header, packet, sizeof packet, now_ns);
+    player->header.marker = false;
+    player->header.sequence++;
+    player->header.timestamp += FRAME_SAMPLES;
+    player->next_ns += FRAME_NS;
+}
+
+static void play_due(struct port *port, int64_t tick_ns, int64_t now_ns)
+{
+    struct player *const player = &port->player;
+
+    for (int i = 0; i < FRAMES_CAUGHT_UP_MAX && player->next_ns <= tick_ns; i++)
+        play_frame(port, now_ns);
+    if (player->next_ns <= tick_ns) {
+        player->next_ns = tick_ns + FRAME_NS;
+        rtp_sender_switch(&port->sender); /* the timestamp makes up for what was left out */
+    }
+}
+
+static uint64_t ntp_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return ((uint64_t)now.tv_sec + NTP_SECONDS_AT_1970) << 32 | ((uint64_t)now.tv_nsec << 32) / 1000000000u;
+}
+
+static void report(struct port *port, const struct pace *pace, bool goodbye, int64_t now_ns)
+{
+    uint8_t packet[RTCP_REPORT_BYTES_MAX];
+    const struct rtcp_report what = {
+        .ssrc = port->sender.ssrc,
+        .cname = pace->cname,
+        .sender = port->counters.sent_packets != port->reported_packets,
+        .ntp = ntp_now(),
+        .timestamp = rtp_sender_timestamp(&port->sender, now_ns),
+        .sent_packets = (uint32_t)port->counters.sent_packets,
+        .sent_octets = (uint32_t)port->counters.sent_octets,
+        .goodbye = goodbye,
+    };
+
+    port->reported_packets = port->counters.sent_packets;
+    port_send_rtcp(port, packet, rtcp_write(packet, &what, &port->receiver, &port->rtcp_heard, now_ns));
+}
+
+/* Half to one and a half times the mean, so that the reports of many ports do not fall together (RFC 3550, 6.3.1). */
+static int64_t report_interval(struct port *port, const struct pace *pace)
+{
+    return pace->report_ns / 2 + pace->report_ns * (rand_r(&port->seed) % 1024) / 1024;
+}
+
+void pace_port(struct port *port, const struct pace *pace, struct ring *ring, int64_t tick_ns, int64_t now_ns)
+{
+    struct watch *const watch = &port->watch;
+
+    if (port->player.playing)
+        play_due(port, tick_ns, now_ns);
+    if (watch->running && port->far_sends && !watch->silent && now_ns - watch->heard_ns >= pace->silence_ns) {
+        watch->silent = true;
+        ring_put(ring, (struct event){port->id, now_ns, EVENT_SILENT});
+    }
+    if (port->watch.running && now_ns >= port->report_ns) {
+        if (port->reports_begun)
+            report(port, pace, false, now_ns);
+        port->reports_begun = true;
+        port->report_ns = now_ns + report_interval(port, pace);
+    }
+}
+
+void pace_goodbye(struct port *port, const struct pace *pace, int64_t now_ns)
+{
+    if (port->counters.sent_rtcp > 0)
+        report(port, pace, true, now_ns);
+}

@@ -1,0 +1,23 @@
+#pragma once
+/* What a port does because time has passed: the next frame of its tone, the word that it is silent, its report. */
+
+#include <stdint.h>
+
+#include "port.h"
+#include "ring.h"
+
+#define FRAME_MS 20
+#define FRAME_NS (FRAME_MS * 1000000)
+#define FRAME_SAMPLES (TONE_CLOCK_HZ / 1000 * FRAME_MS)
+#define FRAMES_CAUGHT_UP_MAX 5 /* after a longer stall the tone goes on from here */
+
+struct pace {
+    int64_t silence_ns;
+    int64_t report_ns;
+    char cname[RTCP_CNAME_BYTES];
+};
+
+/* tick_ns: the moment on the grid of 20 ms that this call is for, at or before now_ns. */
+void pace_port(struct port *port, const struct pace *pace, struct ring *ring, int64_t tick_ns, int64_t now_ns);
+/* The last report of a port, with BYE; nothing where none was ever sent. */
+void pace_goodbye(struct port *port, const struct pace *pace, int64_t now_ns);

@@ -1,0 +1,264 @@
+#include "port.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "g711.h"
+
+#define DSCP_EXPEDITED_FORWARDING 0xb8 /* the octet on the wire (RFC 3246) */
+
+/* A socket of ours alone: no SO_REUSEADDR, so that a port in use is refused. */
+static int socket_open(int *fd, const union address *host, uint16_t port)
+{
+    const int on = 1, traffic_class = DSCP_EXPEDITED_FORWARDING;
+    const bool v6 = host->any.sa_family == AF_INET6;
+    union address address = *host;
+    int error = 0;
+
+    address_set_port(&address, port);
+    *fd = socket(host->any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (*fd < 0 || (v6 && setsockopt(*fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0) ||
+        setsockopt(*fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TCLASS : IP_TOS, &traffic_class,
+                   sizeof traffic_class) != 0 ||
+        bind(*fd, &address.any, address_bytes(&address)) != 0)
+        error = errno;
+    return error;
+}
+
+int port_open(struct port **port, const union address *host, uint16_t rtp_port)
+{
+    struct {
+        uint32_t ssrc;
+        uint32_t timestamp;
+        uint16_t sequence;
+        unsigned int seed;
+    } drawn;
+    struct port *opened = calloc(1, sizeof *opened);
+    int error = 0;
+
+    if (opened == NULL) {
+        error = ENOMEM;
+        goto out;
+    }
+    opened->rtp_port = rtp_port;
+    opened->rtp_fd = opened->rtcp_fd = -1;
+    opened->far_sends = opened->far_receives = true;
+    memset(opened->codec_of, NO_CODEC, sizeof opened->codec_of);
+    memset(opened->relayed_as, NO_PAYLOAD, sizeof opened->relayed_as);
+    if (getrandom(&drawn, sizeof drawn, 0) != sizeof drawn) {
+        error = errno;
+        goto out;
+    }
+    rtp_sender_begin(&opened->sender, drawn.ssrc, drawn.sequence, drawn.timestamp);
+    opened->seed = drawn.seed;
+    error = socket_open(&opened->rtp_fd, host, rtp_port);
+    if (error != 0)
+        goto out;
+    error = socket_open(&opened->rtcp_fd, host, (uint16_t)(rtp_port + 1));
+out:
+    if (error == 0)
+        *port = opened;
+    else
+        port_close(opened);
+    return error;
+}
+
+void port_close(struct port *port)
+{
+    if (port == NULL)
+        return;
+    if (port->rtp_fd >= 0)
+        close(port->rtp_fd);
+    if (port->rtcp_fd >= 0)
+        close(port->rtcp_fd);
+    free(port);
+}
+
+static const struct codec *codec_named(const struct port *port, const char *name)
+{
+    for (size_t i = 0; i < port->codecs_count; i++)
+        if (strcasecmp(port->codecs[i].name, name) == 0)
+            return &port->codecs[i];
+    return NULL;
+}
+
+/* Writes down once, for the packets to come, by which number the peer knows each of the port's codecs. */
+static void map_payloads(struct port *port)
+{
+    memset(port->relayed_as, NO_PAYLOAD, sizeof port->relayed_as);
+    for (size_t i = 0; port->peer != NULL && i < port->codecs_count; i++) {
+        const struct codec *same = codec_named(port->peer, port->codecs[i].name);
+
+        if (same != NULL)
+            port->relayed_as[port->codecs[i].payload_type] = same->payload_type;
+    }
+}
+
+static int codecs_check(const struct far_side *far_side)
+{
+    if (far_side->codecs_count == 0 || far_side->codecs_count > CODECS_MAX)
+        return EINVAL;
+    for (size_t i = 0; i < far_side->codecs_count; i++) {
+        const struct codec *codec = &far_side->codecs[i];
+
+        if (codec->payload_type >= PAYLOAD_TYPES || codec->clock_hz == 0 ||
+            memchr(codec->name, 0, sizeof codec->name) == NULL)
+            return EINVAL;
+    }
+    return 0;
+}
+
+/* The tone goes on in the codec that the far side has now, and ends where it has none that we can speak. */
+static int player_choose_codec(struct port *port)
+{
+    for (size_t i = 0; i < port->codecs_count; i++) {
+        const struct codec *codec = &port->codecs[i];
+        const bool pcmu = strcasecmp(codec->name, "PCMU/8000") == 0;
+
+        if (pcmu || strcasecmp(codec->name, "PCMA/8000") == 0) {
+            port->player.encode = pcmu ? g711_encode_pcmu : g711_encode_pcma;
+            port->player.header.payload_type = codec->payload_type;
+            return 0;
+        }
+    }
+    return ENOTSUP;
+}
+
+int port_connect(struct port *port, sa_family_t family, const struct far_side *far_side, int64_t now_ns)
+{
+    const uint16_t rtcp_port = far_side->rtcp_port != 0 ? far_side->rtcp_port : (uint16_t)(far_side->rtp_port + 1);
+    union address named;
+    int error = far_side->rtp_port == 0 ? EINVAL : codecs_check(far_side);
+
+    if (error == 0)
+        error = address_read(&named, far_side->host, far_side->rtp_port);
+    if (error == 0 && named.any.sa_family != family)
+        error = EAFNOSUPPORT;
+    if (error != 0)
+        goto out;
+
+    latch_name(&port->latch, &named, now_ns);
+    port->rtcp_multiplexed = rtcp_port == far_side->rtp_port;
+    port->rtcp_destination = named;
+    address_set_port(&port->rtcp_destination, rtcp_port);
+    port->rtcp_reachable = address_same_host(latch_destination(&port->latch), &named);
+    port->watch.running = true;
+    port->watch.silent = false;
+    port->watch.heard_ns = now_ns;
+
+    port->codecs_count = far_side->codecs_count;
+    memcpy(port->codecs, far_side->codecs, far_side->codecs_count * sizeof *port->codecs);
+    memset(port->codec_of, NO_CODEC, sizeof port->codec_of);
+    for (size_t i = 0; i < port->codecs_count; i++)
+        port->codec_of[port->codecs[i].payload_type] = (uint8_t)i;
+    map_payloads(port);
+    if (port->peer != NULL)
+        map_payloads(port->peer);
+    if (port->player.playing && player_choose_codec(port) != 0)
+        port_stop(port);
+out:
+    return error;
+}
+
+void port_join(struct port *a, struct port *b)
+{
+    struct port *const both[] = {a, b};
+
+    a->peer = b;
+    b->peer = a;
+    for (size_t i = 0; i < 2; i++) {
+        port_stop(both[i]);
+        rtp_sender_switch(&both[i]->sender);
+        map_payloads(both[i]);
+    }
+}
+
+void port_split(struct port *port)
+{
+    struct port *const peer = port->peer;
+
+    if (peer == NULL)
+        return;
+    port->peer = peer->peer = NULL;
+    map_payloads(port);
+    map_payloads(peer);
+}
+
+int port_play(struct port *port, const struct tone_plan *plan, int64_t next_ns)
+{
+    struct tone tone;
+    int error = 0;
+
+    if (port->codecs_count == 0) {
+        error = ENOTCONN;
+        goto out;
+    }
+    if (port->peer != NULL) {
+        error = EBUSY;
+        goto out;
+    }
+    error = tone_begin(&tone, plan);
+    if (error == 0)
+        error = player_choose_codec(port);
+    if (error != 0)
+        goto out;
+    /* The tone is a source like any other: its own numbers from 0 are turned into the stream's by the sender. */
+    port->player.header = (struct rtp_header){
+        .marker = true,
+        .payload_type = port->player.header.payload_type,
+    };
+    port->player.tone = tone;
+    port->player.next_ns = next_ns;
+    port->player.playing = true;
+    rtp_sender_switch(&port->sender);
+out:
+    return error;
+}
+
+void port_stop(struct port *port)
+{
+    port->player.playing = false;
+}
+
+struct counters port_counters(const struct port *port)
+{
+    const struct rtp_receiver *receiver = &port->receiver;
+    const int64_t lost = rtp_receiver_lost(receiver);
+    struct counters counters = port->counters;
+
+    counters.lost_packets = lost > 0 ? lost : 0;
+    counters.jitter_ms = receiver->clock_hz > 0 ? receiver->jitter * 1000 / receiver->clock_hz : 0;
+    return counters;
+}
+
+void port_moved(struct port *port)
+{
+    port->rtcp_reachable = address_same_host(&port->rtcp_destination, &port->latch.agreed);
+}
+
+void port_hold(struct port *port, bool far_sends, bool far_receives, int64_t now_ns)
+{
+    if (far_receives && !port->far_receives)
+        rtp_sender_switch(&port->sender); /* what was not sent is no loss */
+    if (far_sends && !port->far_sends)
+        port->watch.heard_ns = now_ns;
+    port->far_sends = far_sends;
+    port->far_receives = far_receives;
+}
+
+void port_send_rtcp(struct port *port, const uint8_t *packet, size_t packet_bytes)
+{
+    const union address *to = port->rtcp_multiplexed ? latch_destination(&port->latch) : &port->rtcp_destination;
+    const int fd = port->rtcp_multiplexed ? port->rtp_fd : port->rtcp_fd;
+
+    if (to == NULL || !(port->rtcp_multiplexed || port->rtcp_reachable))
+        return;
+    if (sendto(fd, packet, packet_bytes, MSG_DONTWAIT, &to->any, address_bytes(to)) == (ssize_t)packet_bytes)
+        port->counters.sent_rtcp++;
+    else
+        port->counters.dropped_unsent++;
+}

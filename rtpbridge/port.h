@@ -1,0 +1,91 @@
+#pragma once
+/*
+ * A port: the pair of sockets (RTP, RTCP above it) that faces one far side, and all that is known of that far side.
+ * Its functions do not lock: whoever calls them holds the bridge's state, or the port is in no table.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "address.h"
+#include "face.h"
+#include "latch.h"
+#include "rtcp.h"
+#include "rtp.h"
+#include "tone.h"
+
+#define PAYLOAD_TYPES 128
+#define NO_CODEC UINT8_MAX
+#define NO_PAYLOAD UINT8_MAX
+
+struct watch {
+    bool running;              /* there is a far side */
+    bool began;                /* it has sent RTP */
+    bool silent;               /* and that it is silent was said */
+    int64_t heard_ns;          /* last RTP, or connect */
+};
+
+struct player {
+    bool playing;
+    uint8_t (*encode)(int16_t sample);
+    struct rtp_header header;  /* of the next frame, as a source of its own */
+    struct tone tone;
+    int64_t next_ns;
+};
+
+struct port {
+    uint64_t id;
+    size_t place;              /* in the bridge's list of open ports */
+    uint16_t rtp_port;
+    int rtp_fd;
+    int rtcp_fd;
+    struct port *peer;         /* NULL: not joined */
+
+    struct latch latch;
+    bool far_sends;
+    bool far_receives;
+    struct codec codecs[CODECS_MAX];
+    size_t codecs_count;
+    uint8_t codec_of[PAYLOAD_TYPES];     /* place in codecs, or NO_CODEC */
+    uint8_t relayed_as[PAYLOAD_TYPES];   /* the peer's number, or NO_PAYLOAD */
+
+    struct rtp_receiver receiver;
+    struct rtp_sender sender;
+    struct watch watch;
+    struct player player;
+
+    bool rtcp_multiplexed;
+    bool rtcp_reachable;       /* rtcp_destination is known to be the far side's */
+    union address rtcp_destination;
+    struct rtcp_heard rtcp_heard;
+    bool reports_begun;        /* the first interval has been drawn */
+    uint64_t reported_packets; /* sent when the last report went */
+    int64_t report_ns;         /* the next is due */
+    unsigned int seed;
+
+    struct counters counters;  /* lost_packets and jitter_ms are filled in when asked for */
+};
+
+/*
+ * Opens both sockets on the host; rtp_port is even. EADDRINUSE: one of the two is taken; EMFILE and ENFILE when
+ * descriptors are used up. The caller frees the port with port_close().
+ */
+int port_open(struct port **port, const union address *host, uint16_t rtp_port);
+void port_close(struct port *port);
+/* See bridge_port_connect(). On an error nothing has changed. */
+int port_connect(struct port *port, sa_family_t family, const struct far_side *far_side, int64_t now_ns);
+/* Packets of each go to the other from now on; a tone of either ends. */
+void port_join(struct port *a, struct port *b);
+/* Does nothing to a port that is not joined. */
+void port_split(struct port *port);
+/* See bridge_port_play(). The first frame is due at next_ns. */
+int port_play(struct port *port, const struct tone_plan *plan, int64_t next_ns);
+void port_stop(struct port *port);
+struct counters port_counters(const struct port *port);
+/* See bridge_port_hold(). */
+void port_hold(struct port *port, bool far_sends, bool far_receives, int64_t now_ns);
+/* The latch has agreed on an address; on another host than the SDP's, its RTCP must be heard before it is answered. */
+void port_moved(struct port *port);
+/* Sends one datagram of RTCP, if it is known where to. */
+void port_send_rtcp(struct port *port, const uint8_t *packet, size_t packet_bytes);

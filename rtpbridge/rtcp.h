@@ -1,0 +1,41 @@
+#pragma once
+/*
+ * RTCP (RFC 3550, 6): the report a port sends of its own leg, and the one thing it needs of the far side's.
+ * Each leg is an RTP session of its own with our SSRC in it, so a report is never passed on to the other leg: it would
+ * speak of numbers that the other leg has not seen. Pure.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rtp.h"
+
+#define RTCP_CNAME_BYTES 17          /* 16 characters of 96 random bits (RFC 7022) and the closing zero */
+#define RTCP_REPORT_BYTES_MAX 128
+
+/* The last sender report of the far side. */
+struct rtcp_heard {
+    bool begun;
+    uint32_t ssrc;
+    uint32_t ntp_middle;             /* the middle 32 bits of its NTP timestamp */
+    int64_t at_ns;
+};
+
+/* EBADMSG: not a compound packet as RFC 3550, A.2 wants it; heard is left alone. */
+int rtcp_read(struct rtcp_heard *heard, const uint8_t *packet, size_t packet_bytes, int64_t now_ns);
+
+struct rtcp_report {
+    uint32_t ssrc;
+    const char *cname;
+    bool sender;                     /* RTP was sent since the last report: SR, else RR */
+    uint64_t ntp;                    /* 32.32 since 1900 */
+    uint32_t timestamp;              /* of the same moment */
+    uint32_t sent_packets;
+    uint32_t sent_octets;
+    bool goodbye;                    /* BYE follows */
+};
+
+/* The compound packet SR or RR, SDES, and BYE; its size. The receiver's interval begins anew. */
+size_t rtcp_write(uint8_t packet[RTCP_REPORT_BYTES_MAX], const struct rtcp_report *report,
+                  struct rtp_receiver *receiver, const struct rtcp_heard *heard, int64_t now_ns);
