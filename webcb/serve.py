@@ -1,0 +1,239 @@
+"""`webcb serve`: the pages under gunicorn and one engine, each started again when it dies, all ended together.
+
+The supervisor knows nothing of either but its command. Every child leads a process group of its own, is told to end when the
+supervisor dies however that happens, and writes to the supervisor's standard error: one stream for journald or a file.
+"""
+
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from webcb import clock, db
+from webcb.settings import Bind, Settings
+
+STEADY_SECONDS = 10.0  # who lived so long has started well: his next death is the first in a row again
+RESTART_SECONDS_MIN = 0.25
+RESTART_SECONDS_MAX = 30.0
+QUICK_DEATHS_MAX = 12  # in a row, about three minutes; then whoever supervises the supervisor should hear of it
+GRACE_SECONDS = 5  # what gunicorn gives open requests; the engine releases its calls in as much
+END_SECONDS_MAX = 8.0  # then what is still there is killed
+CANNOT_START = 2  # the exit status of a program that says why it cannot run as things stand
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+
+WATCHED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+log = logging.getLogger("webcb.serve")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What is kept running, and whether SIGHUP is passed on to it (who does not know that signal would die of it)."""
+
+    name: str
+    command: tuple[str, ...]
+    takes_hangup: bool = False
+
+
+def restart_seconds(deaths: int) -> float:
+    """How long to wait before starting again after so many quick deaths in a row: doubling, with a limit."""
+    return min(RESTART_SECONDS_MIN * 2.0 ** max(0, deaths - 1), RESTART_SECONDS_MAX)
+
+
+def spawn(
+    command: Sequence[str], *, environment: Mapping[str, str] | None = None, output: IO[str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a child that leads its own process group and gets SIGTERM when this process dies, be it by kill -9.
+
+    `output` takes both of its streams; without it they go to our standard error.
+    """
+    stream = output or sys.stderr
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=stream,
+        stderr=stream,
+        start_new_session=True,
+        preexec_fn=_tie_to(os.getpid()),  # safe here: the callers have one thread
+    )
+
+
+def _tie_to(parent: int) -> Callable[[], None]:
+    prctl = ctypes.CDLL(None).prctl
+
+    def tie() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())  # a blocked signal would stay blocked in the child
+        if os.getppid() != parent:  # it died before the tie was there
+            os._exit(1)
+
+    return tie
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill whatever is left of a child's process group, such as workers that outlived their master."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+class _Child:
+    """A program and its present process; None while it waits to be started again."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.process: subprocess.Popen[bytes] | None = None
+        self.started_at = 0.0
+        self.start_at = 0.0
+        self.quick_deaths = 0
+        self.has_been_steady = False
+
+    def start(self) -> None:
+        self.process = spawn(self.program.command)
+        self.started_at = clock.monotonic()
+        log.info("%s started, process %d", self.program.name, self.process.pid)
+
+    def signal(self, number: int) -> None:
+        if self.process:
+            self.process.send_signal(number)  # looks whether it is still there first
+
+
+class Supervisor:
+    """Keeps programs running until it is told to end. Blocks the signals it waits for, so it is one to a process."""
+
+    def __init__(self, programs: Sequence[Program]) -> None:
+        self._children = [_Child(program) for program in programs]
+
+    def run(self) -> int:
+        """Start all, keep them, end them; 0 when told to end, CANNOT_START or 1 when they cannot be kept running."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+        try:
+            while True:
+                for child in self._children:
+                    if child.process is None and child.start_at <= clock.monotonic():
+                        child.start()
+                received = _wait(self._seconds_to_next_start())
+                if received in (signal.SIGTERM, signal.SIGINT):
+                    log.info("%s: ending", signal.Signals(received).name)
+                    return 0
+                if received == signal.SIGHUP:
+                    self._pass_on_hangup()
+                for child in self._children:
+                    status = self._bury(child)
+                    if status:
+                        return status
+        finally:
+            self._end()
+
+    def _seconds_to_next_start(self) -> float | None:
+        waiting = [child.start_at for child in self._children if child.process is None]
+        return max(0.0, min(waiting) - clock.monotonic()) if waiting else None
+
+    def _pass_on_hangup(self) -> None:
+        for child in self._children:
+            if child.program.takes_hangup:
+                log.info("SIGHUP: %s loads anew", child.program.name)
+                child.signal(signal.SIGHUP)
+
+    def _bury(self, child: _Child) -> int:
+        """See whether a child has died and when it is to be started again; non-zero where it is not."""
+        if child.process is None or child.process.poll() is None:
+            return 0
+        name, code = child.program.name, child.process.returncode
+        end_group(child.process)
+        child.process = None
+        now = clock.monotonic()
+        if now - child.started_at >= STEADY_SECONDS:
+            child.quick_deaths, child.has_been_steady = 0, True
+        if code == CANNOT_START and not child.has_been_steady and child.quick_deaths == 0:
+            log.error("%s cannot start; what it says stands above", name)
+            return CANNOT_START
+        child.quick_deaths += 1
+        if child.quick_deaths > QUICK_DEATHS_MAX:
+            log.error("%s died %d times in a row soon after its start: giving up", name, child.quick_deaths)
+            return 1
+        delay = restart_seconds(child.quick_deaths)
+        child.start_at = now + delay
+        log.warning("%s ended (%s); starting it again in %.2f s", name, _how(code), delay)
+        return 0
+
+    def _end(self) -> None:
+        """SIGTERM to all; what is still there after END_SECONDS_MAX, or at a second signal, is killed."""
+        for child in self._children:
+            child.signal(signal.SIGTERM)
+        give_up_at = clock.monotonic() + END_SECONDS_MAX
+        while any(child.process and child.process.poll() is None for child in self._children):
+            left = give_up_at - clock.monotonic()
+            if left <= 0 or _wait(left) in (signal.SIGTERM, signal.SIGINT):
+                log.warning("not all ended in time: killing the rest")
+                break
+        for child in self._children:
+            if child.process:
+                end_group(child.process)
+                child.process.wait()
+        log.info("ended")
+
+
+def _wait(seconds: float | None) -> int | None:
+    """The next signal of WATCHED; None when none came in that time."""
+    if seconds is None:
+        return signal.sigwaitinfo(WATCHED).si_signo
+    received = signal.sigtimedwait(WATCHED, seconds)
+    return received.si_signo if received else None
+
+
+def _how(code: int) -> str:
+    return f"by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+
+
+def programs(settings: Settings) -> tuple[Program, Program]:
+    """The two programs of one node: they read the same settings by themselves."""
+    web = (
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "wsgi:app",
+        f"--bind={settings.http_bind}",
+        "--worker-class=gthread",
+        f"--workers={settings.http_workers}",
+        f"--threads={settings.http_threads}",
+        f"--graceful-timeout={GRACE_SECONDS}",
+        "--no-control-socket",
+    )
+    engine = (sys.executable, "-m", "webcb.cli", "engine")
+    return Program("web", web, takes_hangup=True), Program("engine", engine)
+
+
+def why_not_bindable(bind: Bind, kind: int = socket.SOCK_STREAM) -> str | None:
+    """What keeps an address from being listened on, in words; None where nothing does."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(bind.host, bind.port, type=kind)[0]
+        with socket.socket(family, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as wrong:
+        return wrong.strerror or str(wrong)
+    return None
+
+
+def main(settings: Settings) -> int:
+    """Bring the database up to date, then run web and engine until told to end. Exit status as `Supervisor.run`."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    reason = why_not_bindable(settings.http_bind)
+    if reason:
+        log.error("the pages cannot be served at %s: %s; set http_bind to another address", settings.http_bind, reason)
+        return CANNOT_START
+    opened = db.connect(settings.database)
+    before, after = db.migrate()
+    opened.close()
+    if before != after:
+        log.info("database brought from version %d to %d", before, after)
+    return Supervisor(programs(settings)).run()
