@@ -88,10 +88,18 @@ class Offered:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferAnswered:
+    """The peer's answer to the offer that `accept_offer` made where the peer had asked for ours (`Offered` with b"")."""
+
+    session: SessionId
+    sdp: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """Nothing of the session is left on the wire: every request it sent was answered or timed out. The last event of a session."""
 
     session: SessionId
 
 
-Event = Progress | Answered | Failed | HungUp | Offered | Closed
+Event = Progress | Answered | Failed | HungUp | Offered | OfferAnswered | Closed

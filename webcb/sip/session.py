@@ -1,0 +1,327 @@
+"""One call that we place: INVITE, challenge, ringing, CANCEL, answer or failure (RFC 3261, 9 and 13), as two tables.
+
+What follows the answer inside the dialogs is `conversation`'s. The only deadline here is the one after CANCEL.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from webcb.sip.causes import cause_of_response, print_reason, retry_after
+from webcb.sip.conversation import TRIES_MAX, Conversation
+from webcb.sip.dialog import Dialog, dialog_of_answer, read_dialog
+from webcb.sip.digest import CREDENTIAL_HEADERS, Credentials, DigestClient
+from webcb.sip.events import Address, Answered, Cause, Closed, Failed, HungUp, Progress, SessionId
+from webcb.sip.grammar import is_token, quote
+from webcb.sip.message import Fields, Request, Response
+from webcb.sip.negotiation import SDP
+from webcb.sip.stack import ALLOW, CALL_ID_BYTES, TAG_BYTES, Stack, body_of_type
+from webcb.sip.timers import TIMEOUT
+from webcb.sip.transaction import ClientTransaction
+from webcb.sip.uri import parse_uri
+
+CANCEL_GUARD: Final = "no final answer after CANCEL"
+
+# States
+CALLING: Final = "calling"  # nothing heard yet
+PROCEEDING: Final = "proceeding"  # a 1xx was heard
+QUITTING: Final = "quitting"  # to be cancelled, but no 1xx yet, and so no CANCEL (RFC 3261, 9.1)
+CANCELLING: Final = "cancelling"
+ANSWERED: Final = "answered"
+OVER: Final = "over"
+
+# What is heard: the class of an answer to the INVITE
+PROVISIONAL: Final = "1xx"
+SUCCESS: Final = "2xx"
+CHALLENGE: Final = "401, 407 that we can answer"
+FAILURE: Final = "300-699"
+
+# What is told by the owner, a timer, the conversation
+HANG_UP: Final = "hang up"
+TIMED_OUT: Final = "timed out"
+ENDED: Final = "ended by the peer"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call to place: where to, from whom, with which offer.
+
+    `uri` is the Request-URI and To; `next_hop` where the INVITE goes; `offer` SDP; `headers` further ones, name and value.
+    """
+
+    uri: str
+    next_hop: Address
+    from_uri: str
+    from_name: str = ""
+    offer: bytes = b""
+    credentials: Credentials | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Heard(NamedTuple):
+    """An answer, the INVITE it answers, and when."""
+
+    transaction: ClientTransaction
+    response: Response
+    now: float
+
+
+class Session:
+    """One call leg. Its life is the tables HEARD and TOLD below; `on_closed` is called at its end."""
+
+    __slots__ = (
+        "_cancel", "_cause", "_closed", "_contact", "_digest", "_next_hop", "_on_closed", "_realms", "_stack",
+        "_transaction", "_tries", "call_id", "conversation", "deadlines", "id", "local_tag", "state",
+    )  # fmt: skip
+
+    _transaction: (
+        ClientTransaction  # of the INVITE; an adopted session never had one, and has no state that asks for it
+    )
+
+    def __init__(
+        self, stack: Stack, number: SessionId, credentials: Credentials | None, on_closed: Callable[["Session"], None]
+    ) -> None:
+        self.id = number
+        self.state = CALLING
+        self.deadlines: dict[str, float] = {}
+        self.call_id = self.local_tag = self._contact = ""
+        self._stack = stack
+        self._on_closed = on_closed
+        self._digest = DigestClient(credentials, stack.entropy)
+        self.conversation = Conversation(stack, number, self._digest, self._settle, self._on_end)
+        self._next_hop = stack.identity.contact
+        self._realms: set[tuple[bool, str]] = set()
+        self._tries = 0
+        self._cancel: ClientTransaction | None = None
+        self._cause: Cause | None = None  # why we hang up, for the Reason header
+        self._closed = False
+
+    def place(self, call: Call, now: float) -> None:
+        """Send the INVITE. ValueError: a URI or header of `call` could not stand in a message."""
+        parse_uri(call.uri)
+        user = parse_uri(call.from_uri).user
+        for name, value in call.headers:
+            if not is_token(name) or "\r" in value or "\n" in value:
+                raise ValueError(f"the header {name!r} cannot be sent")
+        self.call_id = self._stack.token(CALL_ID_BYTES)
+        self.local_tag = self._stack.token(TAG_BYTES)
+        self._contact = self._stack.contact(user)
+        self._next_hop = call.next_hop
+        shown = f"{quote(call.from_name)} " if call.from_name else ""
+        fields: Fields = {
+            "Via": [],
+            "Max-Forwards": ["70"],
+            "From": [f"{shown}<{call.from_uri}>;tag={self.local_tag}"],
+            "To": [f"<{call.uri}>"],
+            "Call-ID": [self.call_id],
+            "CSeq": ["1 INVITE"],
+            "Contact": [self._contact],
+            "Allow": [ALLOW],
+            "Accept": [SDP],
+        }
+        for name, value in call.headers:
+            fields.setdefault(name, []).append(value)
+        if call.offer:
+            fields["Content-Type"] = [SDP]
+        self._send_invite(Request("INVITE", call.uri, fields, call.offer), now)
+
+    def adopt(self, text: str) -> None:
+        """Go on with a dialog that another process began. ValueError: `text` is not one."""
+        dialog = read_dialog(text)
+        self.state = ANSWERED
+        self.call_id, self.local_tag, self._contact = dialog.call_id, dialog.local_tag, dialog.contact
+        self.conversation.choose(dialog)
+
+    def hang_up(self, now: float, cause: Cause | None = None) -> None:
+        """End the call, whatever its moment; a second time changes nothing."""
+        self._told(HANG_UP, now, cause)
+
+    # What comes
+
+    def on_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        """An answer to the INVITE or CANCEL."""
+        if transaction.request.method == "CANCEL":
+            return  # it says nothing that the INVITE's answer will not
+        if response.status < 200:
+            happening = PROVISIONAL
+        elif response.status < 300:
+            happening = SUCCESS
+        else:
+            happening = CHALLENGE if self._may_retry(response) else FAILURE
+        row = HEARD.get((self.state, happening))
+        # Of an INVITE that was challenged and sent anew, only a 2xx still counts.
+        if row and (transaction is self._transaction or happening == SUCCESS):
+            self.state, action = row
+            action(self, Heard(transaction, response, now))
+            self._settle()
+
+    def on_timeout(self, transaction: ClientTransaction, now: float) -> None:
+        """No final answer came to the INVITE, or none to the CANCEL, after which its guard has the word."""
+        if transaction is self._transaction:
+            self._told(TIMED_OUT, now)
+
+    def on_timer(self, _timer: str, now: float) -> None:
+        """The peer has not ended its INVITE long after our CANCEL (RFC 3261, 9.1)."""
+        self._told(TIMED_OUT, now)
+
+    def _on_end(self, cause: Cause, now: float) -> None:
+        self._told(ENDED, now, cause)
+
+    def _told(self, happening: str, now: float, cause: Cause | None = None) -> None:
+        row = TOLD.get((self.state, happening))
+        if row:
+            self._cause = cause or self._cause
+            self.state, action = row
+            action(self, now)
+            self._settle()
+
+    def _settle(self) -> None:
+        """Say Closed once nothing that we sent waits for an answer any more."""
+        if self.state == OVER and self.conversation.is_idle and not self._closed:
+            self._closed = True
+            self._on_closed(self)
+            self._stack.tell(Closed(self.id))
+
+    # INVITE
+
+    def _send_invite(self, invite: Request, now: float) -> None:
+        self._stack.seal(invite, self._next_hop.transport)
+        invite.from_tag = self.local_tag
+        self._tries += 1
+        self._transaction = self._stack.layer.request(invite, self._next_hop, self, now)
+
+    def _may_retry(self, response: Response) -> bool:
+        if response.status not in (401, 407) or self.state not in (CALLING, PROCEEDING) or self._tries >= TRIES_MAX:
+            return False
+        return self._digest.learn(response, self._realms)
+
+    def _retry(self, heard: Heard) -> None:
+        """The INVITE again with credentials: same Call-ID and From, next CSeq, new branch (RFC 3261, 22.2)."""
+        refused = heard.transaction.request
+        fields = {name: values for name, values in refused.fields.items() if name not in CREDENTIAL_HEADERS}
+        fields["CSeq"] = [f"{refused.cseq + 1} INVITE"]
+        invite = Request("INVITE", refused.uri, fields, refused.body)
+        self._digest.authorize(invite)
+        self.conversation.forget_early()
+        self._send_invite(invite, heard.now)
+
+    def _progress(self, heard: Heard) -> None:
+        response = heard.response
+        if response.status == 100:
+            return
+        if response.to_tag and not self.conversation.knows(response.to_tag):
+            invite = heard.transaction.request
+            self.conversation.note_early(dialog_of_answer(invite, response, self._contact, self._next_hop))
+        self._stack.tell(Progress(self.id, response.status, response.reason, body_of_type(response, SDP)))
+
+    def _answer(self, heard: Heard) -> None:
+        """The first 2xx: this is the call."""
+        dialog = self._take(heard)
+        if dialog:
+            self.conversation.choose(dialog)
+            self._stack.tell(Answered(self.id, body_of_type(heard.response, SDP), dialog.print()))
+
+    def _answer_again(self, heard: Heard) -> None:
+        """A repeated 200 gets its ACK again, that of another fork ACK and BYE at once (RFC 3261, 13.2.2.4)."""
+        dialog = self._take(heard)
+        if dialog:
+            self.conversation.bye(dialog, heard.now, self._cause)
+
+    def _answer_too_late(self, heard: Heard) -> None:
+        """The 200 crossed our CANCEL, or came before we could send one."""
+        self._answer_again(heard)
+        self._fail_cancelled(heard.now)
+
+    def _take(self, heard: Heard) -> Dialog | None:
+        return self.conversation.answered(heard.transaction.request, heard.response, self._contact, self._next_hop)
+
+    def _fail(self, heard: Heard) -> None:
+        """The peer refused."""
+        self._leave_cancel(heard.now)
+        cause = cause_of_response(heard.response)
+        self._stack.tell(Failed(self.id, cause, local=False, retry_after=retry_after(heard.response)))
+
+    def _fail_after_cancel(self, heard: Heard) -> None:
+        """Who asks for a password for what he was told to forget has not refused: the call ended because we wanted it."""
+        if heard.response.status in (401, 407):
+            self._fail_cancelled(heard.now)
+        else:
+            self._fail(heard)
+
+    def _fail_timed_out(self, _now: float) -> None:
+        self._stack.tell(Failed(self.id, Cause(408, 102, "no answer to the INVITE"), local=True))
+
+    def _fail_cancelled(self, now: float) -> None:
+        """We hung up, and the peer said nothing about it, or too late."""
+        self._leave_cancel(now)
+        self._transaction.abandon(now)
+        q850 = self._cause.q850 if self._cause else 16
+        self._stack.tell(Failed(self.id, Cause(487, q850, "cancelled"), local=True))
+
+    # CANCEL
+
+    def _wait_to_cancel(self, _now: float) -> None:
+        """Nothing is sent: a CANCEL could arrive before its INVITE (RFC 3261, 9.1)."""
+
+    def _cancel_at_last(self, heard: Heard) -> None:
+        self._send_cancel(heard.now)
+
+    def _send_cancel(self, now: float) -> None:
+        """CANCEL, with everything by which the peer finds the INVITE (RFC 3261, 9.1); and the wait for its end."""
+        invite = self._transaction.request
+        fields: Fields = {name: invite.fields[name] for name in ("Via", "Max-Forwards", "From", "To", "Call-ID")}
+        fields["CSeq"] = [f"{invite.cseq} CANCEL"]
+        if "Route" in invite.fields:
+            fields["Route"] = invite.fields["Route"]
+        if self._cause:
+            fields["Reason"] = print_reason(self._cause)
+        cancel = self._stack.seal(Request("CANCEL", invite.uri, fields), self._next_hop.transport, invite.via.branch)
+        self._cancel = self._stack.layer.request(cancel, self._next_hop, self, now)
+        self._stack.layer.timers.start(self, CANCEL_GUARD, now + TIMEOUT)
+
+    def _leave_cancel(self, now: float) -> None:
+        self.deadlines.clear()
+        if self._cancel:
+            self._cancel.abandon(now)
+
+    # The end of an answered call
+
+    def _hang_up_answered(self, now: float) -> None:
+        self.conversation.hang_up(now, self._cause)
+
+    def _say_hung_up(self, now: float) -> None:
+        if self._cause:
+            self._stack.tell(HungUp(self.id, self._cause))
+        if self.conversation.negotiation:
+            self.conversation.negotiation.end(now)
+
+
+# State and what the INVITE was answered; the state that follows and what is done. What is not here is without effect.
+HEARD: Final[dict[tuple[str, str], tuple[str, Callable[[Session, Heard], None]]]] = {
+    (CALLING, PROVISIONAL): (PROCEEDING, Session._progress),
+    (CALLING, SUCCESS): (ANSWERED, Session._answer),
+    (CALLING, CHALLENGE): (CALLING, Session._retry),
+    (CALLING, FAILURE): (OVER, Session._fail),
+    (PROCEEDING, PROVISIONAL): (PROCEEDING, Session._progress),
+    (PROCEEDING, SUCCESS): (ANSWERED, Session._answer),
+    (PROCEEDING, CHALLENGE): (CALLING, Session._retry),
+    (PROCEEDING, FAILURE): (OVER, Session._fail),
+    (QUITTING, PROVISIONAL): (CANCELLING, Session._cancel_at_last),
+    (QUITTING, SUCCESS): (OVER, Session._answer_too_late),
+    (QUITTING, FAILURE): (OVER, Session._fail_after_cancel),
+    (CANCELLING, SUCCESS): (OVER, Session._answer_too_late),
+    (CANCELLING, FAILURE): (OVER, Session._fail_after_cancel),
+    (ANSWERED, SUCCESS): (ANSWERED, Session._answer_again),
+    (OVER, SUCCESS): (OVER, Session._answer_again),
+}
+
+# The same for what the owner, a timer, or the dialog told.
+TOLD: Final[dict[tuple[str, str], tuple[str, Callable[[Session, float], None]]]] = {
+    (CALLING, HANG_UP): (QUITTING, Session._wait_to_cancel),
+    (CALLING, TIMED_OUT): (OVER, Session._fail_timed_out),
+    (PROCEEDING, HANG_UP): (CANCELLING, Session._send_cancel),
+    (QUITTING, TIMED_OUT): (OVER, Session._fail_cancelled),
+    (CANCELLING, TIMED_OUT): (OVER, Session._fail_cancelled),
+    (ANSWERED, HANG_UP): (OVER, Session._hang_up_answered),
+    (ANSWERED, ENDED): (OVER, Session._say_hung_up),
+}

@@ -1,0 +1,196 @@
+"""The user agent: the whole stack behind five doors. Datagrams and time go in; datagrams, deadlines and events come out.
+
+What is done with a call is `session`'s; this file only finds whose a message is.
+"""
+
+from collections.abc import Callable
+from itertools import count
+
+from webcb.sip.admission import SILENCE, Verdict, judge, judge_stranger
+from webcb.sip.digest import Credentials
+from webcb.sip.events import Address, Cause, Event, SessionId
+from webcb.sip.grammar import ProtocolError
+from webcb.sip.message import BadMessage, Request, Response, read_message
+from webcb.sip.session import ANSWERED, Call, Session
+from webcb.sip.stack import Identity, Stack, note_source
+from webcb.sip.transaction import COMPLETED, CONFIRMED, TransactionLayer, reply_address
+
+__all__ = ["Call", "Credentials", "Identity", "UserAgent"]
+
+
+class UserAgent:
+    """A SIP user agent that places calls, without I/O (RFC 3261).
+
+    `entropy(n)` gives n random bytes. Every `now` is in seconds of one monotonic clock. After each call, send what `to_send`
+    gives, take `events`, and call `handle_deadline` when `next_deadline` has come.
+    """
+
+    def __init__(self, identity: Identity, entropy: Callable[[int], bytes]) -> None:
+        self._layer = TransactionLayer()
+        self._told: list[Event] = []
+        self._stack = Stack(identity, entropy, self._layer, self._tell)
+        self._numbers = count(1)
+        self._sessions: dict[SessionId, Session] = {}
+        self._by_dialog: dict[tuple[str, str], Session] = {}  # Call-ID and our tag
+
+    # The five doors
+
+    def receive(self, data: bytes, address: Address, now: float) -> None:
+        """One datagram. What is malformed is answered 400 or dropped; nothing that comes raises."""
+        try:
+            message = read_message(data)
+        except BadMessage as wrong:
+            self._answer_malformed(wrong, address)
+            return
+        except ProtocolError:
+            return  # not even a header to answer to; the keep-alives of RFC 5626 end here too
+        if isinstance(message, Response):
+            self._on_response(message, now)
+        else:
+            note_source(message, address)
+            self._on_request(message, address, now)
+
+    def to_send(self) -> list[tuple[bytes, Address]]:
+        """What is to be sent since the last time, in order. A host is as the URI wrote it: names are for the owner to resolve."""
+        outbox, self._layer.outbox = self._layer.outbox, []
+        return outbox
+
+    def next_deadline(self) -> float | None:
+        """When `handle_deadline` is to be called, None when nothing waits."""
+        return self._layer.timers.next_deadline()
+
+    def handle_deadline(self, now: float) -> None:
+        """Do what was due by `now`."""
+        self._layer.timers.fire(now)
+
+    def events(self) -> list[Event]:
+        """What happened since the last time, in order."""
+        told, self._told = self._told, []
+        return told
+
+    # Commands
+
+    def invite(self, call: Call, now: float) -> SessionId:
+        """Place a call. ValueError: a URI or header of it could not stand in a message."""
+        session = self._new_session(call.credentials)
+        session.place(call, now)
+        return self._keep(session)
+
+    def hang_up(self, session: SessionId, now: float, cause: Cause | None = None) -> None:
+        """End a call at whatever moment: CANCEL, BYE, or CANCEL as soon as it may be sent (RFC 3261, 9.1 and 15). Idempotent.
+
+        A 200 that crosses is acknowledged and ended here and told as Failed(487). `cause` becomes the Reason (RFC 3326).
+        """
+        found = self._sessions.get(session)
+        if found:
+            found.hang_up(now, cause)
+
+    def accept_offer(self, session: SessionId, sdp: bytes, now: float) -> None:
+        """Answer the offer told by `Offered`; without effect where it waits no longer."""
+        found = self._sessions.get(session)
+        if found and found.conversation.negotiation:
+            found.conversation.negotiation.accept(sdp, now)
+
+    def reject_offer(self, session: SessionId, status: int, now: float) -> None:
+        """Refuse the offer told by `Offered`, usually 488; the call goes on as it was."""
+        found = self._sessions.get(session)
+        if found and found.conversation.negotiation:
+            found.conversation.negotiation.reject(status, now)
+
+    def dialog(self, session: SessionId) -> str:
+        """The dialog of an answered session as it is now, for `adopt`: JSON text. KeyError: the session has none."""
+        dialog = self._sessions[session].conversation.dialog
+        if dialog is None:
+            raise KeyError(session)
+        return dialog.print()
+
+    def adopt(self, dialog: str, now: float, credentials: Credentials | None = None) -> SessionId:
+        """Go on with an answered dialog that another process began. ValueError: the text is no dialog.
+
+        Credentials are not in the text, so that no password lies beside it: hand them in where a BYE may be challenged.
+        """
+        del now  # an adopted dialog has no deadline
+        session = self._new_session(credentials)
+        session.adopt(dialog)
+        return self._keep(session)
+
+    # Within
+
+    def _tell(self, event: Event) -> None:
+        self._told.append(event)
+
+    def _new_session(self, credentials: Credentials | None) -> Session:
+        return Session(self._stack, SessionId(next(self._numbers)), credentials, self._forget)
+
+    def _keep(self, session: Session) -> SessionId:
+        self._sessions[session.id] = session
+        self._by_dialog[session.call_id, session.local_tag] = session
+        return session.id
+
+    def _forget(self, session: Session) -> None:
+        self._sessions.pop(session.id, None)
+        self._by_dialog.pop((session.call_id, session.local_tag), None)
+
+    def _on_response(self, response: Response, now: float) -> None:
+        via = response.fields["Via"]
+        if len(via) > 1 or "," in via[0]:
+            return  # it went astray: ours is the only Via (RFC 3261, 8.1.3.3)
+        transaction = self._layer.find_client(response)
+        if transaction:
+            transaction.on_response(response, now)
+        elif response.cseq_method == "INVITE" and 200 <= response.status < 300:
+            session = self._by_dialog.get((response.call_id, response.from_tag))
+            if session:
+                session.conversation.answered_before_us(response)
+
+    def _on_request(self, request: Request, source: Address, now: float) -> None:
+        if request.method == "ACK":
+            self._on_ack(request, now)
+        elif known := self._layer.find_server(request):
+            known.on_request(request.method, now)
+        else:
+            self._on_new_request(request, source, now)
+
+    def _on_new_request(self, request: Request, source: Address, now: float) -> None:
+        session = self._find_session(request)
+        verdict = judge(request, in_dialog=session is not None)
+        if verdict is None and request.method == "CANCEL":
+            verdict = Verdict(200 if self._layer.find_server(request, "INVITE") else 481)
+        elif verdict is None and session is None:
+            is_merged = not request.to_tag and self._layer.is_merged(request)
+            verdict = Verdict(482) if is_merged else judge_stranger(request, self._stack.identity.strangers)
+        server = self._layer.serve(request, source) if verdict is not SILENCE else None
+        if server is None:
+            return
+        if verdict:
+            server.reply(self._stack.answer(request, verdict.status, verdict.fields), now)
+            if session and request.method == "CANCEL":
+                session.conversation.on_cancel(request, now)
+        elif session:
+            session.conversation.on_request(server, session.state == ANSWERED, now)
+
+    def _find_session(self, request: Request) -> Session | None:
+        """Whose dialog a request is in: a Call-ID may be overheard, so both tags must fit as well (RFC 3261, 12.2.2)."""
+        session = self._by_dialog.get((request.call_id, request.to_tag)) if request.to_tag else None
+        return session if session and session.conversation.knows(request.from_tag) else None
+
+    def _on_ack(self, ack: Request, now: float) -> None:
+        server = self._layer.find_server(ack, "INVITE")
+        if server and server.state in (COMPLETED, CONFIRMED):
+            server.on_request("ACK", now)
+        elif session := self._find_session(ack):
+            session.conversation.on_ack(ack)
+
+    def _answer_malformed(self, wrong: BadMessage, source: Address) -> None:
+        """Tell who sent it what is wrong, without a transaction, if its Via can be read at all (RFC 3261, 8.2.7)."""
+        request = wrong.message
+        if not isinstance(request, Request) or request.method == "ACK":
+            return
+        try:
+            request.check()
+        except ProtocolError:
+            if not hasattr(request, "via"):
+                return
+        note_source(request, source)
+        response = self._stack.answer(request, wrong.status)
+        self._layer.send(response.encode(), reply_address(request.via, source))
