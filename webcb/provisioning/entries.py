@@ -1,0 +1,333 @@
+"""What an operator may write: an entry class a section, a field a line, in the order of the pricing chain.
+
+What a value looks like is said by fields.py; which of them contradict each other by rules.py.
+"""
+
+from datetime import datetime
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from webcb.billing import period
+from webcb.billing.formula import TEXT_LENGTH_MAX as FORMULA_LENGTH_MAX
+from webcb.billing.formula import parse as parse_formula
+from webcb.provisioning.fields import (
+    Reader,
+    amount,
+    choice,
+    country_code,
+    currency_code,
+    instant,
+    naming,
+    parsed,
+    pattern,
+    percent,
+    reference,
+    several,
+    text,
+    whole,
+    yes_no,
+    zone,
+)
+
+INTERVAL_SECONDS_MAX = 86_400
+PRICE_MAX = 1_000_000  # units a minute
+FUNDS_MAX = 1_000_000_000  # units
+DAYS_MAX = 36_500
+
+
+class Entry(BaseModel):
+    """One thing of the file. Fields not written keep what they are; at creation they take their default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    NOUN: ClassVar[str]
+    KEY: ClassVar[tuple[str, ...]] = ("name",)
+    COLUMNS: ClassVar[dict[str, str]] = {}  # field -> column, where the names differ
+    FIXED: ClassVar[frozenset[str]] = frozenset()  # said once, at creation
+    CHILDREN: ClassVar[dict[str, type["Entry"]]] = {}
+
+    @classmethod
+    def reader(cls, field: str) -> Reader:
+        """How the field is read and written back."""
+        return next(each for each in cls.model_fields[field].metadata if isinstance(each, Reader))
+
+    @classmethod
+    def column(cls, field: str) -> str:
+        """The column (or attribute of a reference) that holds the field."""
+        return cls.COLUMNS.get(field, field)
+
+
+class Destination(Entry):
+    """A prefix that rates may use; `|` matches every number that nothing more specific matches."""
+
+    NOUN = "destination"
+    KEY = ("prefix",)
+    prefix: Annotated[
+        str,
+        pattern(
+            r"\||[1-9][0-9]{0,14}",
+            "1 to 15 digits without plus, or | for every number",
+            "first digits of the numbers",
+            numeric=True,
+        ),
+    ]
+    country: Annotated[str, pattern("[A-Z]{2}|", "two capital letters, as in US", "country of the prefix")] = ""
+    description: Annotated[str, text("what pages show for it", 120)] = ""
+
+
+class OffPeakPeriod(Entry):
+    """A time at which other prices hold."""
+
+    NOUN = "off-peak period"
+    name: Annotated[str, naming("its name")]
+    definition: Annotated[
+        str,
+        parsed(
+            period.parse, period.TEXT_LENGTH_MAX, "a period as in hr{6pm-5am} wd{mo-fr}", "in Time::Period notation"
+        ),
+    ]
+
+
+class Rate(Entry):
+    """The price of one destination in a tariff."""
+
+    NOUN = "rate"
+    KEY = ("prefix", "effective_from")
+    COLUMNS = {
+        "effective_from": "effective_at",
+        "first_price": "first_price_micros",
+        "next_price": "next_price_micros",
+        "off_peak_first_price": "off_peak_first_price_micros",
+        "off_peak_next_price": "off_peak_next_price_micros",
+    }
+    prefix: Annotated[str, reference("destinations", "a prefix of the destinations")]
+    effective_from: Annotated[datetime | None, instant("when it comes into force; not written, or past: now")] = None
+    first_price: Annotated[int, amount("price per minute of the first interval", most=PRICE_MAX)]
+    next_price: Annotated[int, amount("price per minute of every further interval", most=PRICE_MAX)]
+    first_interval_seconds: Annotated[int, whole(1, INTERVAL_SECONDS_MAX, "first interval, charged whole")]
+    next_interval_seconds: Annotated[int, whole(1, INTERVAL_SECONDS_MAX, "further intervals, each charged whole")]
+    mode: Annotated[
+        str, choice(("flat", "off-peak"), "`off-peak`: the four fields below hold in the off-peak period")
+    ] = "flat"
+    off_peak_first_price: Annotated[
+        int | None, amount("price per minute of the first interval, off-peak", most=PRICE_MAX, or_nothing=True)
+    ] = None
+    off_peak_next_price: Annotated[
+        int | None, amount("price per minute of every further interval, off-peak", most=PRICE_MAX, or_nothing=True)
+    ] = None
+    off_peak_first_interval_seconds: Annotated[
+        int | None, whole(1, INTERVAL_SECONDS_MAX, "first interval, off-peak", or_nothing=True)
+    ] = None
+    off_peak_next_interval_seconds: Annotated[
+        int | None, whole(1, INTERVAL_SECONDS_MAX, "further intervals, off-peak", or_nothing=True)
+    ] = None
+    formula: Annotated[
+        str,
+        parsed(
+            parse_formula,
+            FORMULA_LENGTH_MAX,
+            "a formula as in 1x60@first; *x6@next",
+            "rate formula in place of first and next interval",
+        ),
+    ] = ""
+    forbidden: Annotated[bool, yes_no("calls there are refused")] = False
+    discontinued: Annotated[bool, yes_no("no longer offered, as if the tariff had no such rate")] = False
+
+
+class Route(Entry):
+    """How calls to one destination are routed over the connections of a vendor tariff."""
+
+    NOUN = "route"
+    KEY = ("prefix",)
+    prefix: Annotated[str, reference("destinations", "a prefix the tariff has a rate for")]
+    category: Annotated[int, whole(1, 100, "lower categories are tried first")] = 1
+    preference: Annotated[int, whole(0, 10, "10 is tried first in its category, 0 never")] = 5
+    huntstop: Annotated[bool, yes_no("routes that come after this one are not tried")] = False
+
+
+class Tariff(Entry):
+    """A price list: of what customers pay, or of what a vendor charges."""
+
+    NOUN = "tariff"
+    COLUMNS = {"connect_fee": "connect_fee_micros", "post_call_surcharge_percent": "post_call_surcharge_ppm"}
+    FIXED = frozenset({"currency", "applied_to"})
+    CHILDREN = {"rates": Rate, "routes": Route}
+    name: Annotated[str, naming("its name")]
+    currency: Annotated[str, currency_code("currency of all its prices; fixed once")]
+    applied_to: Annotated[str, choice(("customer", "vendor"), "who pays by it; fixed once")] = "customer"
+    off_peak_period: Annotated[
+        str | None, reference("off_peak_periods", "when its off-peak prices hold", or_nothing=True)
+    ] = None
+    off_peak_when: Annotated[
+        str,
+        choice(("starts", "finishes", "starts and finishes"), "off-peak is a session that does this in the period"),
+    ] = "starts"
+    free_seconds: Annotated[int, whole(0, 86_400, "seconds at the start of a call that cost nothing")] = 0
+    connect_fee: Annotated[int, amount("charged once for a call longer than the free seconds", most=PRICE_MAX)] = 0
+    post_call_surcharge_percent: Annotated[int, percent("added to the whole charge")] = 0
+    decimals: Annotated[int, whole(0, 6, "decimals a charge is rounded up to")] = 5
+    description: Annotated[str, text("for the operator", 1000)] = ""
+
+
+class Node(Entry):
+    """A node on which a product may be used; an engine brings its own when it starts."""
+
+    NOUN = "node"
+    name: Annotated[str, naming("its name, as in the setting node_name")]
+
+
+class UsageCharge(Entry):
+    """Where a product may be used, and at which tariff."""
+
+    NOUN = "usage charge"
+    KEY = ("access_code", "node")
+    access_code: Annotated[
+        str, text("`WEBCALLBACK`, `WEBCALLBACK-A`, `WEBCALLBACK-B`, `CALLBACK_FAIL`; empty: any", 32)
+    ] = ""
+    node: Annotated[str | None, reference("nodes", "only on this node; nothing: on any", or_nothing=True)] = None
+    tariff: Annotated[str, reference("tariffs", "the tariff of it, applied to customers, in the product's currency")]
+
+
+class Product(Entry):
+    """What an account was sold: the services it may use, and their prices."""
+
+    NOUN = "product"
+    FIXED = frozenset({"currency"})
+    CHILDREN = {"usage_charges": UsageCharge}
+    name: Annotated[str, naming("its name")]
+    currency: Annotated[str, currency_code("currency of its tariffs; fixed once")]
+    visible_name: Annotated[str, text("its name for end users; empty: the name", 64)] = ""
+    description: Annotated[str, text("for the operator", 1000)] = ""
+
+
+class Customer(Entry):
+    """Who owns accounts and, for subordinate ones, pays."""
+
+    NOUN = "customer"
+    COLUMNS = {"credit_limit": "credit_limit_micros"}
+    FIXED = frozenset({"currency"})
+    name: Annotated[str, naming("its name")]
+    currency: Annotated[str, currency_code("currency of its funds; fixed once")]
+    balance_control: Annotated[
+        str, choice(("prepaid", "postpaid"), "`prepaid`: only what was paid in can be spent")
+    ] = "postpaid"
+    credit_limit: Annotated[int, amount("how far a postpaid customer may owe", most=FUNDS_MAX)] = 0
+    opening_balance: Annotated[int, amount("funds posted when it is created", least=-FUNDS_MAX, most=FUNDS_MAX)] = 0
+    billing_time_zone: Annotated[str, zone("zone in which off-peak periods hold")] = "UTC"
+    status: Annotated[str, choice(("active", "blocked", "closed"), "only an active customer's accounts call")] = (
+        "active"
+    )
+
+
+class Account(Entry):
+    """Who calls: an ID with a service password, a product, and funds of its own or of its customer."""
+
+    NOUN = "account"
+    KEY = ("login",)
+    COLUMNS = {"credit_limit": "credit_limit_micros"}
+    FIXED = frozenset({"customer", "balance_control"})
+    login: Annotated[str, pattern("[A-Za-z0-9]{1,64}", "1 to 64 letters and digits", "the account ID", numeric=True)]
+    customer: Annotated[str, reference("customers", "whose account it is; fixed once")]
+    product: Annotated[str, reference("products", "what it may use, in the customer's currency")]
+    service_password: Annotated[
+        str | None,
+        text("set at creation; later only with --set-passwords; none lets nobody in", 128, least=1, secret=True),
+    ] = None
+    type: Annotated[str, choice(("debit", "credit"), "`debit`: funds fall to 0; `credit`: debt rises to the limit")] = (
+        "debit"
+    )
+    balance_control: Annotated[
+        str, choice(("individual", "subordinate"), "`subordinate`: the customer's funds are used; fixed once")
+    ] = "individual"
+    credit_limit: Annotated[int, amount("how far an individual credit account may owe", most=FUNDS_MAX)] = 0
+    opening_balance: Annotated[int, amount("funds posted when it is created", least=-FUNDS_MAX, most=FUNDS_MAX)] = 0
+    blocked: Annotated[bool, yes_no("may not call for now")] = False
+    closed: Annotated[bool, yes_no("may never call again")] = False
+    activated: Annotated[bool, yes_no("false until somebody activates the card")] = True
+    activation_at: Annotated[datetime | None, instant("not usable before")] = None
+    expires_at: Annotated[datetime | None, instant("not usable from then on")] = None
+    days_after_first_use: Annotated[
+        int | None, whole(1, DAYS_MAX, "days it lives after its first use", or_nothing=True)
+    ] = None
+    days_after_last_use: Annotated[
+        int | None, whole(1, DAYS_MAX, "days it lives after its last use", or_nothing=True)
+    ] = None
+    time_zone: Annotated[str, zone("zone its pages show")] = "UTC"
+
+
+class Vendor(Entry):
+    """A carrier that takes calls."""
+
+    NOUN = "vendor"
+    FIXED = frozenset({"currency"})
+    name: Annotated[str, naming("its name")]
+    currency: Annotated[str, currency_code("currency of its tariffs; fixed once")]
+    billing_time_zone: Annotated[str, zone("zone in which its off-peak periods hold")] = "UTC"
+
+
+class Connection(Entry):
+    """Where and how a vendor's switch is reached, over SIP on UDP."""
+
+    NOUN = "connection"
+    COLUMNS = {"password": "sealed_password"}
+    name: Annotated[str, naming("its name")]
+    vendor: Annotated[str, reference("vendors", "whose it is")]
+    tariff: Annotated[str, reference("tariffs", "the vendor's tariff: a number it has no rate for is not routed here")]
+    host: Annotated[
+        str, pattern(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?", "a host name or address", "of the switch")
+    ]
+    port: Annotated[int, whole(1, 65_535, "SIP port of the switch")] = 5060
+    username: Annotated[str, text("for the switch that asks for a digest", 128)] = ""
+    password: Annotated[str | None, text("kept sealed; not written: stays as it is", 128, least=1, secret=True)] = None
+    codecs: Annotated[str, several(("PCMU", "PCMA"), "offered, in order of preference")] = "PCMU,PCMA"
+    tech_prefix: Annotated[
+        str,
+        pattern(
+            "[0-9A-Za-z*#]{0,16}", "up to 16 digits, letters, * or #", "put before every dialled number", numeric=True
+        ),
+    ] = ""
+    capacity: Annotated[int | None, whole(1, 100_000, "calls at a time; nothing: no limit", or_nothing=True)] = None
+    active: Annotated[bool, yes_no("false: no calls go there")] = True
+
+
+class VoiceApplication(Entry):
+    """A trigger: the page people are called from, and its limits."""
+
+    NOUN = "voice application"
+    name: Annotated[str, naming("its name")]
+    path: Annotated[
+        str,
+        pattern(
+            "-|[a-z0-9][a-z0-9-]{0,63}", "small letters, digits, dashes; - alone is the front page", "its page is /path"
+        ),
+    ]
+    access_code: Annotated[str, text("by which usage charges are looked for", 32, least=1)] = "WEBCALLBACK"
+    special_charge_if_leg_b_fails: Annotated[
+        bool, yes_no("leg A is rated by CALLBACK_FAIL where B was not reached")
+    ] = False
+    use_account_id_as_ani: Annotated[bool, yes_no("the digits of the account ID are shown as calling number")] = False
+    cli: Annotated[
+        str, pattern("[0-9]{0,15}", "up to 15 digits", "calling number shown to A; empty: B's number", numeric=True)
+    ] = ""
+    default_country: Annotated[str, country_code("whose dialling habits typed numbers follow")] = "US"
+    ring_seconds_a: Annotated[int, whole(5, 300, "how long A may ring")] = 45
+    ring_seconds_b: Annotated[int, whole(5, 300, "how long B may ring")] = 60
+    talk_seconds_max: Annotated[int, whole(1, 86_400, "longest talk, whatever the funds")] = 7200
+    concurrent_per_account: Annotated[int, whole(1, 1000, "callbacks of one account at a time")] = 3
+    premium_allowed: Annotated[bool, yes_no("premium and satellite numbers may be called")] = False
+    active: Annotated[bool, yes_no("false: the page says that the service is closed")] = True
+
+
+SECTIONS: dict[str, type[Entry]] = {
+    "destinations": Destination,
+    "off_peak_periods": OffPeakPeriod,
+    "tariffs": Tariff,
+    "nodes": Node,
+    "products": Product,
+    "customers": Customer,
+    "accounts": Account,
+    "vendors": Vendor,
+    "connections": Connection,
+    "voice_applications": VoiceApplication,
+}
