@@ -1,0 +1,180 @@
+"""One running webcb as its operator would have it: a data directory, an engine process, sipp phones behind its carriers.
+
+What is asserted of a callback that ended stands in outcome.py.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.callback.configuration import FUNDS_MICROS, A, B, configure, media_port, sip_port
+from tests.callback.phones import Phone
+from tests.callback.voice import write_pcap
+from tests.callback.wire import Message, Wire
+from webcb import clock, db, doorbell
+from webcb.billing import credentials, ledger, reception
+from webcb.models import Account, Callback, Connection
+from webcb.settings import Settings, load
+
+SECRET_KEY = "a key of the tests alone"
+START_SECONDS_MAX = 20
+STOP_SECONDS_MAX = 5
+COMMAND = [sys.executable, "-m", "webcb.cli"]
+
+
+@dataclass
+class Installation:
+    """Made by `make`, ended by `close`; every port it uses is one of `ports`."""
+
+    folder: Path
+    ports: range
+    environment: Mapping[str, str]
+    settings: Settings
+    wire: Wire
+    account_id: int
+    funds_micros: int = FUNDS_MICROS
+    phones: dict[str, Phone] = field(default_factory=dict)
+    engine: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def make(cls, folder: Path, ports: range) -> "Installation":
+        """A configured installation, its engine not started."""
+        environment = {
+            "WEBCB_DATA_DIR": str(folder / "webcb"),
+            "WEBCB_SECRET_KEY": SECRET_KEY,
+            "WEBCB_NODE_NAME": "test",
+            "WEBCB_SIP_BINDS": f"127.0.0.1:{ports[0]}",
+            "WEBCB_RTP_PORT_MIN": str(ports[100]),
+            "WEBCB_RTP_PORT_MAX": str(ports[-1]),
+        }
+        settings = load(environment)
+        db.connect(settings.database)
+        db.migrate()
+        credentials.use_key(SECRET_KEY)
+        account_id = configure(ports)
+        return cls(folder, ports, os.environ | environment, settings, Wire(ports[0], ports[-1]), account_id)
+
+    def close(self) -> None:
+        """End what still runs, and say what the engine said: pytest shows it where the test failed."""
+        for phone in self.phones.values():
+            phone.kill()
+        if self.engine is not None:
+            self.engine.kill()
+            self.engine.wait()
+        self.wire.close()
+        db.database.close()
+        print(self.log())
+
+    # The engine ------------------------------------------------------------------------------------------------------
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a webcb command in this installation to its end."""
+        return subprocess.run(
+            [*COMMAND, *words], env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=30
+        )
+
+    def start_engine(self) -> None:
+        """Start `webcb engine`; returns when it listens for the doorbell."""
+        with (self.folder / "engine.log").open("ab") as log:
+            self.engine = subprocess.Popen(
+                [*COMMAND, "engine"], env=self.environment, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
+            )
+        self.wire.wait(self._engine_listens, START_SECONDS_MAX, "the engine is up")
+
+    def _engine_listens(self) -> bool:
+        self._assert_engine_lives()
+        return str(self.settings.doorbell) in Path("/proc/net/unix").read_text()
+
+    def _assert_engine_lives(self) -> None:
+        assert self.engine is None or self.engine.poll() is None, f"the engine ended by itself\n{self.log()}"
+
+    def stop_engine(self) -> None:
+        """SIGTERM; it exits 0 in time."""
+        assert self.engine is not None
+        self.engine.send_signal(signal.SIGTERM)
+        assert self.engine.wait(STOP_SECONDS_MAX) == 0
+        self.engine = None
+
+    def log(self) -> str:
+        """What the engine has logged."""
+        log = self.folder / "engine.log"
+        return log.read_text() if log.exists() else ""
+
+    # Phones ----------------------------------------------------------------------------------------------------------
+
+    def phone(self, carrier: str, scenario: str, spoken: list[bytes] | None = None, **variables: int) -> None:
+        """Put a phone behind a carrier and route numbers to it; it listens before this returns."""
+        folder = self.folder / carrier
+        folder.mkdir()
+        write_pcap(folder / "voice.pcap", spoken or [b""])
+        phone = Phone.start(
+            scenario, sip_port(self.ports, carrier), media_port(self.ports, carrier), folder, **variables
+        )
+        self.phones[carrier] = phone
+        self.wire.wait(phone.is_listening, START_SECONDS_MAX, f"{scenario} listens")
+        with db.writing():
+            Connection.update(active=True).where(Connection.name == f"Carrier {carrier}").execute()
+
+    def messages(self, carrier: str) -> list[Message]:
+        """The SIP between the engine and a carrier."""
+        return self.wire.messages(self.phones[carrier].sip_port)
+
+    def ladder(self) -> str:
+        """Everything that was said, in order of time, for the reader of a failed test."""
+        lines = [
+            f"{each.at:.3f} engine {'->' if each.target == phone.sip_port else '<-'} {carrier}: {each.name} ({each.method})"
+            for carrier, phone in self.phones.items()
+            for each in self.messages(carrier)
+        ]
+        return "\n".join(sorted(lines))
+
+    # Callbacks -------------------------------------------------------------------------------------------------------
+
+    def leave_funds(self, micros: int) -> None:
+        """Charge the account until this much is left."""
+        account = Account.get_by_id(self.account_id)
+        less_micros = micros - self.funds_micros
+        ledger.post(
+            account.wallet_id, account.id, "manual charge", less_micros, "charge:test", "test", "", clock.utc_now()
+        )
+        self.funds_micros = micros
+
+    def place(self) -> str:
+        """Ask for a callback of A and B, as a page would; its id."""
+        order = reception.Order(
+            kind="extended",
+            voice_application="-",
+            login="alice",
+            password=None,
+            number_a=A,
+            number_b=B,
+            idempotency_key="once",
+            requested_from="127.0.0.1",
+        )
+        placed = reception.place(order, clock.utc_now())
+        assert isinstance(placed, reception.Placed), placed
+        doorbell.ring(self.settings.doorbell)
+        return placed.callback_id
+
+    def release(self, callback_id: str) -> None:
+        """The user's button on the page."""
+        assert reception.ask_release(callback_id, "user", clock.utc_now())
+        doorbell.ring(self.settings.doorbell)
+
+    def wait_for_state(self, callback_id: str, state: str, seconds_max: float) -> Callback:
+        """The callback's row once it is in this state."""
+
+        def reached() -> bool:
+            self._assert_engine_lives()
+            return bool(Callback.get_by_id(callback_id).state == state)
+
+        try:
+            self.wire.wait(reached, seconds_max, f"state {state!r}")
+        except AssertionError as late:
+            stuck = Callback.get_by_id(callback_id).state
+            raise AssertionError(f"{late}; it is {stuck!r}\n{self.ladder()}\n{self.log()}") from late
+        return Callback.get_by_id(callback_id)
