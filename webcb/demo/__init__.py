@@ -1,1 +1,1 @@
-"""A carrier on loopback whose phones answer, ring, are busy, speak: for `webcb demo`, the tests and the bench."""
+"""A carrier on loopback with phones that answer, ring, are busy, speak: for `webcb demo`, tests and benchmarks."""
