@@ -178,13 +178,20 @@ void relay_rtp(struct port *port, struct batch *batch, struct ring *ring, int64_
         batch_send(batch, port->peer, outgoing);
 }
 
+/* Only where our reports go, or, where that is not known, the host that RTP has been agreed on. */
+static bool rtcp_is_familiar(const struct port *port, const union address *source)
+{
+    if (port->rtcp_reachable)
+        return address_equal(&port->rtcp_destination, source);
+    return port->latch.has_agreed && address_same_host(&port->latch.agreed, source);
+}
+
 void relay_rtcp(struct port *port, struct batch *batch, int64_t now_ns)
 {
     const size_t count = batch_receive(batch, port->rtcp_fd);
-    const union address *far = latch_destination(&port->latch);
 
     for (size_t i = 0; i < count; i++) {
-        if (far == NULL || !address_same_host(far, &batch->sources[i])) {
+        if (!rtcp_is_familiar(port, &batch->sources[i])) {
             port->counters.dropped_strangers++;
         } else if (rtcp_read(&port->rtcp_heard, batch->packets[i], batch->received[i].msg_len, now_ns) != 0) {
             port->counters.dropped_malformed++;

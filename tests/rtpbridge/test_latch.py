@@ -1,0 +1,199 @@
+"""Whom a port believes: the SDP's address, another only after its silence, strangers never (CVE-2017-14099)."""
+
+import select
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rtpbridge import Bridge
+from tests.rtpbridge.conftest import PORT_MAX, PORT_MIN
+from tests.rtpbridge.phone import PATIENCE_S, PCMU, Phone, Rtp, until, voice
+
+NewPhone = Callable[[], Phone]
+S = 1_000_000_000
+PATIENCE_NS = 3 * S
+NAMED, NATTED, STRANGER, NEWLY_NAMED = "192.0.2.1:4000", "203.0.113.9:31000", "198.51.100.66:6666", "192.0.2.1:5000"
+JUNK, RTCP = b"junk", b"\x80\xc8\0\x06" + b"\0" * 24
+
+
+class Latch:
+    """struct latch with addresses as text and packets of one SSRC; 'no', 'yes' and 'moved' for the verdicts."""
+
+    def __init__(self, pure: ModuleType) -> None:
+        self.ffi, self.lib = pure.ffi, pure.lib
+        self.latch = self.ffi.new("struct latch *")
+
+    def address(self, text: str) -> object:
+        host, port = text.rsplit(":", 1)
+        address = self.ffi.new("union address *")
+        assert self.lib.address_read(address, host.encode(), int(port)) == 0
+        return address
+
+    def name(self, address: str, at_ns: int) -> None:
+        self.lib.latch_name(self.latch, self.address(address), at_ns)
+
+    def judge(self, address: str, at_ns: int, packet: bytes | int = 7) -> str:
+        octets = voice(1, ssrc=packet).pack() if isinstance(packet, int) else packet
+        verdict = self.lib.latch_judge(self.latch, self.address(address), octets, len(octets), at_ns, PATIENCE_NS)
+        return {
+            self.lib.LATCH_STRANGER: "no",
+            self.lib.LATCH_ACCEPTED: "yes",
+            self.lib.LATCH_MOVED: "moved",
+        }[verdict]
+
+    def sends_to(self, address: str) -> bool:
+        return bool(self.lib.address_equal(self.lib.latch_destination(self.latch), self.address(address)))
+
+
+@pytest.fixture
+def latch(pure: ModuleType) -> Latch:
+    return Latch(pure)
+
+
+LADDERS: dict[str, list[tuple[float, str, bytes | int, str]]] = {
+    "the named address is believed at once, nobody else after it": [
+        (0.1, NAMED, 7, "moved"),
+        (0.2, STRANGER, 7, "no"),
+        *[(4 + n / 50, STRANGER, 7, "no") for n in range(100)],
+        (9, NAMED, 7, "yes"),
+        (9.1, NAMED, 8, "yes"),
+    ],
+    "a phone behind NAT is believed at three seconds": [
+        *[(n / 50, NATTED, 7, "no") for n in range(150)],
+        (3.0, NATTED, 7, "moved"),
+        (3.1, NATTED, 7, "yes"),
+        *[(10 + n / 50, STRANGER, 7, "no") for n in range(200)],
+    ],
+    "four packets are needed": [
+        (5.00, NATTED, 7, "no"),
+        (5.02, NATTED, 7, "no"),
+        (5.04, NATTED, 7, "no"),
+        (5.06, NATTED, 7, "moved"),
+    ],
+    "in a row from one address": [
+        *[(5 + n / 50, (NATTED, STRANGER)[n % 4 == 3], 7, "no") for n in range(50)],
+    ],
+    "and of one SSRC": [
+        *[(5 + n / 50, NATTED, n // 3, "no") for n in range(50)],
+    ],
+    "junk persuades nobody": [*[(5 + n / 50, STRANGER, JUNK, "no") for n in range(50)]],
+    "nor does RTCP": [*[(5 + n / 50, STRANGER, RTCP, "no") for n in range(50)]],
+    "junk between breaks the row": [
+        *[(5 + n / 50, NATTED, (7, 7, 7, JUNK)[n % 4], "no") for n in range(50)],
+    ],
+    "the named address outranks the one that was latched": [
+        *[(3.01 + n / 50, STRANGER, 7, "no") for n in range(3)],
+        (3.2, STRANGER, 7, "moved"),
+        (3.3, NAMED, 7, "moved"),
+        (3.4, STRANGER, 7, "no"),
+        *[(60 + n / 50, STRANGER, 7, "no") for n in range(200)],
+    ],
+}
+
+
+@pytest.mark.parametrize("ladder", LADDERS.values(), ids=LADDERS.keys())
+def test_ladder(latch: Latch, ladder: list[tuple[float, str, bytes | int, str]]) -> None:
+    latch.name(NAMED, 0)
+    for at_s, source, packet, verdict in ladder:
+        assert latch.judge(source, int(at_s * S), packet) == verdict, (at_s, source)
+
+
+def test_nobody_is_believed_without_an_sdp(latch: Latch) -> None:
+    assert latch.lib.latch_destination(latch.latch) == latch.ffi.NULL
+    assert [latch.judge(STRANGER, n * S) for n in range(20)] == ["no"] * 20
+
+
+def test_sends_to_the_named_address_until_another_is_agreed(latch: Latch) -> None:
+    latch.name(NAMED, 0)
+    assert latch.sends_to(NAMED)
+    for n in range(4):
+        latch.judge(NATTED, 4 * S + n)
+    assert latch.sends_to(NATTED)
+
+
+def test_a_reinvite_with_the_same_address_keeps_what_was_agreed_and_listens_again(latch: Latch) -> None:
+    latch.name(NAMED, 0)
+    for n in range(4):
+        latch.judge(NATTED, 4 * S + n)
+    latch.name(NAMED, 100 * S)
+    assert latch.sends_to(NATTED)
+    assert latch.judge(NATTED, 100 * S + 1) == "yes"
+    assert [latch.judge(STRANGER, 200 * S + n) for n in range(9)] == ["no"] * 9
+    latch.name(NAMED, 300 * S)  # its NAT has forgotten it: silent, and then from elsewhere
+    assert [latch.judge("203.0.113.9:31999", 302 * S + n) for n in range(4)] == ["no"] * 4
+    assert latch.judge("203.0.113.9:31999", 303 * S) == "moved"
+    assert latch.judge(NATTED, 304 * S) == "no"
+
+
+def test_a_reinvite_with_another_address_drops_the_old_one(latch: Latch) -> None:
+    latch.name(NAMED, 0)
+    latch.judge(NAMED, 1)
+    latch.name(NEWLY_NAMED, 10 * S)
+    assert latch.sends_to(NEWLY_NAMED)
+    assert latch.judge(NAMED, 10 * S + 1) == "no"
+    assert latch.judge(NEWLY_NAMED, 10 * S + 2) == "moved"
+
+
+PACKETS = st.lists(
+    st.tuples(st.integers(0, 2 * S), st.sampled_from([NAMED, NATTED, STRANGER]), st.sampled_from([1, 2, JUNK, RTCP])),
+    max_size=60,
+)
+
+
+@settings(max_examples=300)
+@given(packets=PACKETS)
+def test_no_order_of_packets_lets_a_stranger_in_once_the_named_address_spoke(
+    pure: ModuleType, packets: list[tuple[int, str, bytes | int]]
+) -> None:
+    latch = Latch(pure)
+    latch.name(NAMED, 0)
+    now_ns, named_spoke, rows = 0, False, dict.fromkeys([NATTED, STRANGER], 0)
+    for pause_ns, source, packet in packets:
+        now_ns += pause_ns
+        verdict = latch.judge(source, now_ns, packet)
+        named_spoke = named_spoke or source == NAMED
+        if source == NAMED:
+            assert verdict != "no"
+            continue
+        rows = {other: rows[other] + 1 if other == source else 0 for other in rows}
+        if named_spoke:
+            assert verdict == "no"
+        if verdict == "moved":
+            assert now_ns >= PATIENCE_NS and rows[source] >= 4 and isinstance(packet, int)
+
+
+def test_a_sprayer_reaches_nobody_and_hears_nothing(bridge: Bridge, new_phone: NewPhone) -> None:
+    a, b, sprayer = new_phone(), new_phone(), new_phone()
+    port_a, port_b = a.connected(bridge), b.connected(bridge)
+    sprayer.say(port_a, *[voice(number, ssrc=0xBAD) for number in range(20)])
+    bridge.join(port_a, port_b)
+    sprayer.say(port_a, *[voice(number, ssrc=0xBAD) for number in range(20)])
+    assert b.hears_nothing_before(a, port_a, 1)
+    sprayer.say(port_a, *[voice(number, ssrc=0xBAD) for number in range(20)])
+    sprayer.rtcp.sendto(RTCP, (a.host, port_a.rtp_port + 1))
+    assert a.hears_nothing_before(b, port_b, 1)
+    assert b.hears_nothing_before(a, port_a, 2)
+    assert not select.select([sprayer.rtp, sprayer.rtcp], [], [], 0)[0]
+    until(lambda: port_a.counters().dropped_strangers == 61)
+    assert (port_a.counters().received_packets, port_a.counters().received_rtcp) == (2, 0)
+
+
+def test_a_phone_behind_nat_is_heard_and_answered_at_its_real_address(host: str, new_phone: NewPhone) -> None:
+    private, a, b = new_phone(), new_phone(), new_phone()
+    with Bridge(host, PORT_MIN, PORT_MAX, latch_ms=1) as bridge:
+        port_a, port_b = bridge.open_port(), b.connected(bridge)
+        port_a.connect(private.host, private.port, PCMU)
+        bridge.join(port_a, port_b)
+        heard: list[Rtp] = []
+        for number in range(int(PATIENCE_S * 1000)):
+            a.say(port_a, voice(number))
+            if select.select([b.rtp], [], [], 0.001)[0]:
+                heard = b.hear()
+                break
+        assert heard and heard[0].payload == voice(number).payload
+        b.say(port_b, voice(0, ssrc=0xB))
+        assert a.hear()[0].payload == voice(0, ssrc=0xB).payload
+        assert port_a.counters().dropped_strangers >= 3
