@@ -20,7 +20,7 @@ BUILT = re.compile(r"rtpbridge/_bridge\.")  # what the compiler makes
 
 VALUES = {"webcb.money", "webcb.number"}
 CORRIDOR = {"webcb.clock", "webcb.db", "webcb.doorbell", "webcb.models", "webcb.settings"} | VALUES
-BILLING_DOORS = {"webcb.billing." + name for name in ("batch", "catalog", "credentials", "ledger", "reception")}
+BILLING_DOORS = {"webcb.billing." + name for name in ("batch", "catalog", "credentials", "ledger", "query", "reception")}
 ENGINE_DOORS = {"webcb.engine." + name for name in ("journal", "media", "recovery", "runner", "transport")}
 OTHER_DOORS = {
     "webcb.cli",

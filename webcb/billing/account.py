@@ -1,0 +1,55 @@
+"""Accounts as values: their state at a moment, and when they end (domain 5)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """What an account is at a moment. Lack of funds is seen where a call is priced."""
+
+    ACTIVE = "active"
+    BLOCKED = "blocked"
+    CLOSED = "closed"
+    INACTIVE = "inactive"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What decides whether an account may be used; instants are aware."""
+
+    login: str
+    blocked: bool = False
+    closed: bool = False
+    activated: bool = True
+    activation_at: datetime | None = None
+    expires_at: datetime | None = None
+    days_after_first_use: int | None = None
+    days_after_last_use: int | None = None
+    first_used_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
+def ends_at(account: Account) -> datetime | None:
+    """The earliest of the expiration date and the ends of the availability periods; None: it does not end."""
+    ends = [account.expires_at]
+    if account.first_used_at and account.days_after_first_use:
+        ends.append(account.first_used_at + timedelta(days=account.days_after_first_use))
+    if account.last_used_at and account.days_after_last_use:
+        ends.append(account.last_used_at + timedelta(days=account.days_after_last_use))
+    return min((end for end in ends if end is not None), default=None)
+
+
+def state(account: Account, at: datetime) -> State:
+    """The state at `at`; where several hold, the one an operator set by hand is said first."""
+    if account.blocked:
+        return State.BLOCKED
+    if account.closed:
+        return State.CLOSED
+    if not account.activated or (account.activation_at is not None and at < account.activation_at):
+        return State.INACTIVE
+    end = ends_at(account)
+    if end is not None and at >= end:
+        return State.EXPIRED
+    return State.ACTIVE

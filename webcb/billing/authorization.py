@@ -1,0 +1,260 @@
+"""Authorization: may these two numbers be connected for this account, at what price, for how long. Pure: facts in, verdict out.
+
+The facts are read by reception.py; funds are locked in ledger.py.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from webcb.billing import account, limit, product, rating, tariff
+from webcb.billing.account import Account
+from webcb.billing.pricing import Pricing
+from webcb.billing.product import LegName, UsageCharge
+from webcb.billing.routing import Connection
+from webcb.billing.tariff import Rate, Tariff
+from webcb.number import Kind, Number
+
+__all__ = [
+    "Application",
+    "Authorization",
+    "Facts",
+    "Pricing",
+    "Reason",
+    "Refusal",
+    "authorize",
+    "first_intervals_micros",
+    "longest_cost_micros",
+]
+
+
+class Reason(StrEnum):
+    """Why a callback is refused. Several may hold: the first in this order is said."""
+
+    WRONG_CREDENTIALS = "wrong credentials"
+    ACCOUNT_BLOCKED = "account blocked"
+    ACCOUNT_CLOSED = "account closed"
+    ACCOUNT_INACTIVE = "account inactive"
+    ACCOUNT_EXPIRED = "account expired"
+    CUSTOMER_BLOCKED = "customer blocked"
+    NOT_PERMITTED = "not permitted"  # the product has no usage charge for it
+    EMERGENCY = "emergency number"
+    PREMIUM = "premium number"
+    NO_RATE = "no rate"
+    FORBIDDEN = "forbidden destination"
+    NO_ROUTE = "no route"
+    NO_FUNDS = "no funds"
+    TOO_MANY = "too many callbacks"
+    APPLICATION_CLOSED = "application closed"
+    SAME_NUMBER = "same number"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A no, with its reason and the leg whose number is meant.
+
+    With NO_FUNDS, `needed_micros` of `currency` must be available for the first interval of both legs.
+    """
+
+    reason: Reason
+    leg: LegName | None = None
+    needed_micros: int | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """A yes: what each leg is charged by, and the longest talk in seconds the available funds would pay."""
+
+    currency: str
+    available_micros: int
+    pricing_a: Pricing
+    pricing_a_if_b_fails: Pricing | None
+    pricing_b: Pricing
+    longest_seconds: int
+
+    @property
+    def pricings_of_a(self) -> tuple[Pricing, ...]:
+        """Every pricing leg A may be settled by."""
+        return (self.pricing_a,) if self.pricing_a_if_b_fails is None else (self.pricing_a, self.pricing_a_if_b_fails)
+
+    def answered(self, at: datetime) -> "Authorization":
+        """The same as if both legs were answered at `at`: which of two rates applies is then known."""
+        fails = self.pricing_a_if_b_fails
+        return replace(
+            self,
+            pricing_a=self.pricing_a.answered(at),
+            pricing_a_if_b_fails=fails and fails.answered(at),
+            pricing_b=self.pricing_b.answered(at),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What of a voice application decides about a callback."""
+
+    access_code: str
+    special_charge_if_leg_b_fails: bool
+    talk_seconds_max: int
+    concurrent_per_account: int
+    premium_allowed: bool
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything a verdict rests on, as of `at`; `application` is None where there is none of that name.
+
+    `rates` are those of the prefixes of both numbers; `routes_*` the connections that carry them; `open_callbacks` counts
+    the account's others.
+    """
+
+    at: datetime
+    account: Account
+    customer_status: Literal["active", "blocked", "closed"]
+    time_zone: str
+    currency: str
+    available_micros: int
+    application: Application | None
+    node_id: int | None
+    usage_charges: Sequence[UsageCharge]
+    tariffs: Mapping[int, Tariff]
+    rates: Sequence[Rate]
+    number_a: Number
+    number_b: Number
+    routes_a: Sequence[Connection]
+    routes_b: Sequence[Connection]
+    open_callbacks: int
+
+
+_STATE_REASONS = {
+    account.State.BLOCKED: Reason.ACCOUNT_BLOCKED,
+    account.State.CLOSED: Reason.ACCOUNT_CLOSED,
+    account.State.INACTIVE: Reason.ACCOUNT_INACTIVE,
+    account.State.EXPIRED: Reason.ACCOUNT_EXPIRED,
+}
+
+# Leg A waits for B longer than B rings where routes fail before one of them rings.
+WAIT_SECONDS = 60
+
+_LEGS: tuple[LegName, LegName] = ("A", "B")
+
+# Dear by nature and the usual target of fraud: barred unless the application allows them (domain 9).
+_BARRED_KINDS = frozenset({Kind.PREMIUM, Kind.SATELLITE})
+
+
+def authorize(facts: Facts) -> Authorization | Refusal:
+    """The verdict: the checks in the order of `Reason`, the first that fails is the refusal (domain 1.1)."""
+    refusal = _refusal_of_account(facts)
+    if refusal or facts.application is None:
+        return refusal or Refusal(Reason.APPLICATION_CLOSED)
+    charge_a, charge_b = (
+        product.usage_charge(facts.usage_charges, facts.node_id, facts.application.access_code, leg) for leg in _LEGS
+    )
+    if charge_a is None or charge_b is None:
+        return Refusal(Reason.NOT_PERMITTED)
+    refusal = _refusal_of_numbers(facts, facts.application.premium_allowed)
+    if refusal:
+        return refusal
+    pricings = _pricings(facts, facts.application, charge_a, charge_b)
+    if isinstance(pricings, Refusal):
+        return pricings
+    authorization = _authorization(facts, facts.application, *pricings)
+    return _refusal_of_routes(facts) or _refusal_of_use(facts, facts.application, authorization) or authorization
+
+
+def _refusal_of_account(facts: Facts) -> Refusal | None:
+    state = account.state(facts.account, facts.at)
+    if state in _STATE_REASONS:
+        return Refusal(_STATE_REASONS[state])
+    return None if facts.customer_status == "active" else Refusal(Reason.CUSTOMER_BLOCKED)
+
+
+def _refusal_of_numbers(facts: Facts, premium_allowed: bool) -> Refusal | None:
+    barred = frozenset() if premium_allowed else _BARRED_KINDS
+    for reason, kinds in ((Reason.EMERGENCY, {Kind.EMERGENCY}), (Reason.PREMIUM, barred)):
+        for leg, number in zip(_LEGS, (facts.number_a, facts.number_b), strict=True):
+            if number.kind in kinds:
+                return Refusal(reason, leg)
+    return None
+
+
+def _pricings(
+    facts: Facts, application: Application, charge_a: UsageCharge, charge_b: UsageCharge
+) -> tuple[Pricing, Pricing | None, Pricing] | Refusal:
+    """The pricings of A, of A if B fails, and of B."""
+    rate_a, rate_b = _rate(facts, charge_a, facts.number_a), _rate(facts, charge_b, facts.number_b)
+    if rate_a is None or rate_b is None:
+        return Refusal(Reason.NO_RATE, "A" if rate_a is None else "B")
+    if rate_a.forbidden or rate_b.forbidden:
+        return Refusal(Reason.FORBIDDEN, "A" if rate_a.forbidden else "B")
+    pricing_a, pricing_b = _pricing(facts, charge_a, rate_a), _pricing(facts, charge_b, rate_b)
+    if not application.special_charge_if_leg_b_fails:
+        return pricing_a, None, pricing_b
+    charge_fails = product.usage_charge_if_b_fails(facts.usage_charges, facts.node_id)
+    rate_fails = None if charge_fails is None else _rate(facts, charge_fails, facts.number_a)
+    if charge_fails is None or rate_fails is None:  # the ordinary entry is used (domain 4)
+        return pricing_a, None, pricing_b
+    return pricing_a, _pricing(facts, charge_fails, rate_fails), pricing_b
+
+
+def _rate(facts: Facts, charge: UsageCharge, number: Number) -> Rate | None:
+    """The rate of the charge's tariff; a tariff in another currency than the account's has none for it."""
+    if facts.tariffs[charge.tariff_id].currency != facts.currency:
+        return None
+    return tariff.rate_in_force(facts.rates, charge.tariff_id, number.digits, facts.at)
+
+
+def _pricing(facts: Facts, charge: UsageCharge, rate: Rate) -> Pricing:
+    return tariff.pricing(facts.tariffs[charge.tariff_id], rate, charge.access_code, facts.time_zone)
+
+
+def _authorization(
+    facts: Facts, application: Application, pricing_a: Pricing, pricing_a_if_b_fails: Pricing | None, pricing_b: Pricing
+) -> Authorization:
+    longest_seconds = limit.joint_limit(
+        pricing_a.answered(facts.at),
+        pricing_b.answered(facts.at),
+        ran_a_us=0,
+        funds_micros=facts.available_micros,
+        seconds_max=application.talk_seconds_max,
+    )
+    return Authorization(
+        facts.currency, facts.available_micros, pricing_a, pricing_a_if_b_fails, pricing_b, longest_seconds
+    )
+
+
+def _refusal_of_routes(facts: Facts) -> Refusal | None:
+    if not facts.routes_a:
+        return Refusal(Reason.NO_ROUTE, "A")
+    return None if facts.routes_b else Refusal(Reason.NO_ROUTE, "B")
+
+
+def _refusal_of_use(facts: Facts, application: Application, authorization: Authorization) -> Refusal | None:
+    needed_micros = first_intervals_micros(authorization.answered(facts.at))
+    if facts.available_micros < needed_micros or authorization.longest_seconds < 1:
+        return Refusal(Reason.NO_FUNDS, needed_micros=needed_micros, currency=facts.currency)
+    if facts.open_callbacks >= application.concurrent_per_account:
+        return Refusal(Reason.TOO_MANY)
+    if not application.active:
+        return Refusal(Reason.APPLICATION_CLOSED)
+    return Refusal(Reason.SAME_NUMBER, "B") if facts.number_a.digits == facts.number_b.digits else None
+
+
+def first_intervals_micros(authorization: Authorization) -> int:
+    """What the first charged interval of both legs costs together: the least funds a callback needs (domain 1.1).
+
+    Leg A may come to be settled either way, so the dearer of its pricings counts.
+    """
+    of_a = max(rating.amount(pricing, pricing.free_seconds + 1) for pricing in authorization.pricings_of_a)
+    return of_a + rating.amount(authorization.pricing_b, authorization.pricing_b.free_seconds + 1)
+
+
+def longest_cost_micros(authorization: Authorization, talk_seconds: int, ring_seconds_b: int) -> int:
+    """The most a callback may come to cost: the longest talk, A having waited for B; or B is never answered."""
+    waited = ring_seconds_b + WAIT_SECONDS
+    of_a = rating.amount(authorization.pricing_a, waited + talk_seconds)
+    of_b = rating.amount(authorization.pricing_b, talk_seconds)
+    return max(of_a + of_b, *(rating.amount(pricing, waited) for pricing in authorization.pricings_of_a))

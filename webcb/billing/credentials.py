@@ -1,0 +1,73 @@
+"""The credentials door: service passwords hashed, trunk passwords sealed. Nothing here says who may do what."""
+
+import base64
+import hashlib
+import threading
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from cryptography.fernet import Fernet, InvalidToken
+
+PASSWORD_LENGTH_MAX = 256
+
+# Argon2id as OWASP recommends it for servers: 19 MiB, two passes, one lane.
+ARGON2_MEMORY_KIB = 19 * 1024
+ARGON2_PASSES = 2
+ARGON2_LANES = 1
+VERIFICATIONS_AT_ONCE = 8  # of one process: bounds their memory, whatever the number of threads that serve pages
+
+_hasher = PasswordHasher(time_cost=ARGON2_PASSES, memory_cost=ARGON2_MEMORY_KIB, parallelism=ARGON2_LANES)
+_verifications = threading.BoundedSemaphore(VERIFICATIONS_AT_ONCE)
+
+# Of a password nobody knows: an unknown ID takes as long as a wrong password.
+_NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$3MrMSvXRZrTy6QFaI2pD9Q$k1qsewNwWtDzJYQv91ynoMIlxZEg+wSY2FKhOmve+FI"
+
+_keys: list[Fernet] = []
+
+
+class SealProblem(Exception):
+    """A trunk password that cannot be sealed or unsealed; the message says what to do."""
+
+
+def hash_password(password: str) -> str:
+    """The argon2id hash of a password, as it is stored; raises ValueError on an empty or overlong one."""
+    if not 1 <= len(password) <= PASSWORD_LENGTH_MAX:
+        raise ValueError(f"a password has 1 to {PASSWORD_LENGTH_MAX} characters")
+    return _hasher.hash(password)
+
+
+def verify_password(stored: str, password: str) -> bool:
+    """Whether the password is the one `stored` was made of; "" (nobody, or no password set) is never, after as long."""
+    with _verifications:
+        try:
+            _hasher.verify(stored or _NOBODY, password[:PASSWORD_LENGTH_MAX])
+        except (VerificationError, InvalidHashError, UnicodeEncodeError):
+            return False
+    return bool(stored) and len(password) <= PASSWORD_LENGTH_MAX
+
+
+def use_key(secret_key: str) -> None:
+    """Seal and unseal with the installation's secret key from now on; called once at the start of a process."""
+    digest = hashlib.sha256(b"webcb trunk passwords\0" + secret_key.encode()).digest()
+    _keys[:] = [Fernet(base64.urlsafe_b64encode(digest))]
+
+
+def seal(password: str) -> str:
+    """A trunk password as it is stored; "" stays "". Raises SealProblem where no key is in use."""
+    return _key().encrypt(password.encode()).decode() if password else ""
+
+
+def unseal(sealed: str) -> str:
+    """The trunk password; raises SealProblem where it was sealed with another key."""
+    if not sealed:
+        return ""
+    try:
+        return _key().decrypt(sealed.encode()).decode()
+    except InvalidToken:
+        raise SealProblem("sealed with another secret key: set the connection's password again") from None
+
+
+def _key() -> Fernet:
+    if not _keys:
+        raise SealProblem("no secret key is in use: credentials.use_key comes first")
+    return _keys[0]

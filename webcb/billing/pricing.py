@@ -1,0 +1,114 @@
+"""Pricing: everything a leg is charged by, frozen when the leg is authorized, and its JSON on the row of the leg.
+
+A change of a tariff while a call goes on does not touch the call. What a call costs by it is computed in rating.py.
+"""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from webcb.billing import formula, period
+from webcb.billing.formula import Disconnect, Element, Intervals, Run
+
+_SECOND = timedelta(seconds=1)
+
+OffPeakWhen = Literal["starts", "finishes", "starts and finishes"]
+
+
+@dataclass(frozen=True, slots=True)
+class OffPeak:
+    """The rate's off-peak intervals, the period they hold in, the zone of its clocks, and what of the session must lie in it."""
+
+    intervals: Intervals
+    period: str
+    time_zone: str
+    when: OffPeakWhen = "starts"
+
+    def contains(self, instant: datetime) -> bool:
+        """Whether the instant is off-peak by the clocks of the zone."""
+        return period.parse(self.period).contains(instant, ZoneInfo(self.time_zone))
+
+
+@dataclass(frozen=True, slots=True)
+class Pricing:
+    """How one leg is charged (domain 3): intervals in seconds, prices in micros per minute, amounts in micros.
+
+    `answered_at` is None until the leg is answered; so long, an off-peak rate counts as the dearer of its two.
+    """
+
+    intervals: Intervals
+    off_peak: OffPeak | None = None
+    formula: str = ""
+    free_seconds: int = 0
+    connect_fee_micros: int = 0
+    post_call_surcharge_ppm: int = 0
+    decimals: int = 5
+    currency: str = "USD"
+    tariff_name: str = ""
+    access_code: str = ""
+    destination: str = ""
+    answered_at: datetime | None = None
+
+    def answered(self, at: datetime) -> "Pricing":
+        """The pricing of this leg now that it is known when it was answered."""
+        return self if self.off_peak is None else replace(self, answered_at=at)
+
+    def off_peak_in_force(self, used_seconds: int) -> bool | None:
+        """Whether a session of `used_seconds` is off-peak; None where it is not answered and could be either."""
+        if self.off_peak is None:
+            return False
+        if self.answered_at is None:
+            return None
+        finish = self.answered_at + timedelta(seconds=used_seconds)
+        moments = {
+            "starts": [self.answered_at],
+            "finishes": [finish],
+            "starts and finishes": [self.answered_at, finish],
+        }
+        return all(self.off_peak.contains(moment) for moment in moments[self.off_peak.when])
+
+    def changes_after(self, seconds_max: int) -> list[int]:
+        """The used seconds up to `seconds_max` from which on the other of the two rates is in force, in order."""
+        if self.off_peak is None or self.answered_at is None or self.off_peak.when == "starts":
+            return []
+        end = self.answered_at + timedelta(seconds=seconds_max)
+        changes = period.parse(self.off_peak.period).changes(self.answered_at, end, ZoneInfo(self.off_peak.time_zone))
+        return [-((self.answered_at - instant) // _SECOND) for instant in changes]
+
+    def plan(self, *, off_peak: bool) -> tuple[Element, ...]:
+        """The elements a call is walked through at its peak or off-peak rate."""
+        return formula.plan(self.formula, self.off_peak.intervals if off_peak and self.off_peak else self.intervals)
+
+    @property
+    def seconds_max(self) -> int | None:
+        """The longest call in seconds, where the formula disconnects; else None."""
+        limits = []
+        for off_peak in (False, True):
+            plan = self.plan(off_peak=off_peak)
+            if isinstance(plan[-1], Disconnect):
+                limits.append(sum((run.count or 0) * run.seconds for run in plan if isinstance(run, Run)))
+        return self.free_seconds + min(limits) if limits else None
+
+    @property
+    def price_per_minute_micros(self) -> int:
+        """The price to show: of the last interval, off-peak where that is certain."""
+        runs = [element for element in self.plan(off_peak=bool(self.off_peak_in_force(0))) if isinstance(element, Run)]
+        return runs[-1].price_micros
+
+    def as_json(self) -> str:
+        """The text kept on the row of the leg; `answered_at` has a column of its own there."""
+        fields = asdict(self)
+        del fields["answered_at"]
+        return json.dumps(fields, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Pricing":
+        """The pricing written by `as_json`."""
+        fields = json.loads(text)
+        fields["intervals"] = Intervals(**fields["intervals"])
+        if fields["off_peak"] is not None:
+            off_peak = fields["off_peak"]
+            fields["off_peak"] = OffPeak(**off_peak | {"intervals": Intervals(**off_peak["intervals"])})
+        return cls(**fields)

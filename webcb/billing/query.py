@@ -1,0 +1,62 @@
+"""Plain SQL for the paths every callback takes: `?` marks on both databases, rows as dicts, instants as microseconds.
+
+An object for every row costs several times what the database itself takes; the other doors use the models.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from webcb.db import database, dialect
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+Row = dict[str, Any]
+
+
+def rows(sql: str, *parameters: Any) -> list[Row]:
+    """The rows of a query, by column name."""
+    cursor = database.execute_sql(_marked(sql, dialect()), parameters)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def row(sql: str, *parameters: Any) -> Row | None:
+    """The first row of a query, or None."""
+    found = rows(sql, *parameters)
+    return found[0] if found else None
+
+
+def held_row(table: str, sql: str, *parameters: Any) -> Row | None:
+    """The first row of a SELECT, nobody else changing that row of `table` until this transaction ends.
+
+    On SQLite a writing transaction stands alone anyway.
+    """
+    return row(sql if dialect() == "sqlite" else f"{sql} FOR UPDATE OF {table}", *parameters)
+
+
+def change(sql: str, *parameters: Any) -> int:
+    """Run one INSERT or UPDATE; returns the number of rows it touched, which is the verdict of a conditional one."""
+    return int(database.execute_sql(_marked(sql, dialect()), parameters).rowcount)
+
+
+@lru_cache(maxsize=256)
+def _marked(sql: str, for_dialect: str) -> str:
+    return sql if for_dialect == "sqlite" else sql.replace("?", "%s")
+
+
+def marks(values: Iterable[Any]) -> str:
+    """As many marks as values, for `IN (...)`."""
+    return ", ".join("?" for _ in values)
+
+
+def micros(at: datetime) -> int:
+    """An aware instant as it is stored: whole microseconds since 1970."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def instant(stored: int | None) -> datetime | None:
+    """A stored instant, aware, in UTC."""
+    return None if stored is None else _EPOCH + timedelta(microseconds=stored)

@@ -1,0 +1,103 @@
+"""Rating: what a leg of so many seconds costs, and how the amount came about. Exact in whole numbers, rounded once.
+
+How long a call may be is limit.py's; which rate applies is tariff.py's.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from webcb import money
+from webcb.billing.formula import Disconnect, Element, Fee, Run, Surcharge
+from webcb.billing.pricing import Pricing
+
+_PER_MINUTE = 60  # a price is per minute: sums are kept in sixtieths of a micro
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a leg costs: micros, the seconds charged after intervals, and the way there (plain JSON values)."""
+
+    amount_micros: int
+    charged_seconds: int
+    explanation: dict[str, Any]
+
+
+def amount(pricing: Pricing, used_seconds: int) -> int:
+    """Micros that a leg of `used_seconds` costs; the amount of `charge`, without its explanation."""
+    return _at(pricing, used_seconds, off_peak=_off_peak(pricing, used_seconds))
+
+
+def charge(pricing: Pricing, used_seconds: int) -> Charge:
+    """Charge a leg of `used_seconds` whole seconds, 0 for one that was not answered (domain 3)."""
+    off_peak = _off_peak(pricing, used_seconds)
+    steps = [
+        (element, count)
+        for element, count in _walk(pricing.plan(off_peak=off_peak), used_seconds - pricing.free_seconds)
+    ]
+    charged_seconds = sum(count * element.seconds for element, count in steps if isinstance(element, Run))
+    explanation = {
+        "used_seconds": used_seconds,
+        "free_seconds": min(used_seconds, pricing.free_seconds),
+        "charged_seconds": charged_seconds,
+        "rate": "off-peak" if off_peak else "peak",
+        "formula": pricing.formula,
+        "connect_fee_micros": pricing.connect_fee_micros if steps else 0,
+        "steps": [_explained(element, count) for element, count in steps],
+        "post_call_surcharge_ppm": pricing.post_call_surcharge_ppm,
+        "decimals": pricing.decimals,
+    }
+    return Charge(_at(pricing, used_seconds, off_peak=off_peak), charged_seconds, explanation)
+
+
+def _off_peak(pricing: Pricing, used_seconds: int) -> bool:
+    """Which of two rates applies; while that is open, the dearer."""
+    certain = pricing.off_peak_in_force(used_seconds)
+    if certain is not None:
+        return certain
+    return _at(pricing, used_seconds, off_peak=True) > _at(pricing, used_seconds, off_peak=False)
+
+
+def _at(pricing: Pricing, used_seconds: int, *, off_peak: bool) -> int:
+    beyond_free = used_seconds - pricing.free_seconds
+    if beyond_free <= 0:
+        return 0
+    numerator, denominator = _PER_MINUTE * pricing.connect_fee_micros, _PER_MINUTE
+    for element, count in _walk(pricing.plan(off_peak=off_peak), beyond_free):
+        match element:
+            case Run(_, seconds, price_micros):
+                numerator += count * seconds * price_micros * (denominator // _PER_MINUTE)
+            case Fee(fee_micros):
+                numerator += fee_micros * denominator
+            case Surcharge(ppm):
+                numerator, denominator = numerator * (_MILLION + ppm), denominator * _MILLION
+    return money.round_away(
+        numerator * (_MILLION + pricing.post_call_surcharge_ppm), denominator * _MILLION, pricing.decimals
+    )
+
+
+def _walk(plan: tuple[Element, ...], seconds: int) -> Iterator[tuple[Element, int]]:
+    """The elements a call of `seconds` beyond the free ones comes to, with the number of intervals begun in each."""
+    covered = 0
+    for element in plan:
+        if covered >= seconds or isinstance(element, Disconnect):
+            return
+        count = 1
+        if isinstance(element, Run):
+            begun = -(-(seconds - covered) // element.seconds)
+            count = begun if element.count is None else min(begun, element.count)
+            covered += count * element.seconds
+        yield element, count
+
+
+def _explained(element: Element, count: int) -> dict[str, int]:
+    match element:
+        case Run(_, seconds, price_micros):
+            return {"intervals": count, "seconds": seconds, "price_per_minute_micros": price_micros}
+        case Fee(fee_micros):
+            return {"fee_micros": fee_micros}
+        case Surcharge(ppm):
+            return {"surcharge_ppm": ppm}
+        case Disconnect():
+            raise AssertionError("a call never comes to the far side of disconnect")

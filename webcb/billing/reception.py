@@ -1,0 +1,336 @@
+"""Reception: the way in for the pages, the command line and the engine. Facts are read here, authorization.py decides.
+
+Passwords are verified before a transaction begins: nobody waits for the database because of somebody's argon2.
+"""
+
+import logging
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from webcb import db
+from webcb.billing import catalog, credentials, ledger, query, routing
+from webcb.billing.account import Account
+from webcb.billing.authorization import (
+    Application,
+    Authorization,
+    Facts,
+    Reason,
+    Refusal,
+    authorize,
+    longest_cost_micros,
+)
+from webcb.billing.product import LegName
+from webcb.billing.query import Row, instant, micros
+from webcb.billing.routing import Connection, RouteChoice
+from webcb.number import DIGITS_MAX, Kind, Number
+
+log = logging.getLogger(__name__)
+
+CALLBACK_ID_BYTES = 10  # 20 hexadecimal digits
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody asks for. `voice_application` is its path; password None: the caller has authenticated the account."""
+
+    voice_application: str
+    login: str
+    password: str | None
+    number_a: Number
+    number_b: Number
+    idempotency_key: str
+    requested_from: str
+    kind: Literal["extended"] = "extended"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The callback of an order; `is_new` is False where an earlier post of the same order made it."""
+
+    callback_id: str
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LegNumbers:
+    """Calling and called number of a leg, E.164 digits; cli may be ""."""
+
+    cli: str
+    cld: str
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Everything the engine needs of a callback whose funds are locked; seconds whole, `locked_micros` its funds."""
+
+    authorization: Authorization
+    locked_micros: int
+    routes_a: tuple[RouteChoice, ...]
+    routes_b: tuple[RouteChoice, ...]
+    ring_seconds_a: int
+    ring_seconds_b: int
+    talk_seconds_max: int
+    leg_a: LegNumbers
+    leg_b: LegNumbers
+
+
+# Asked by pages and the command line -----------------------------------------------------------------------------------
+
+
+def quote(order: Order, at: datetime) -> Authorization | Refusal:
+    """The prices now and the longest talk, or why not; the checks are those of `place`, nothing is written."""
+    account_id, _ = _authenticate(order)
+    if account_id is None:
+        return Refusal(Reason.WRONG_CREDENTIALS)
+    with db.reading():
+        verdict = authorize(_facts_of_order(account_id, order, at))
+    return verdict if isinstance(verdict, Refusal) else verdict.answered(at)
+
+
+def place(order: Order, at: datetime) -> Placed | Refusal:
+    """Write the callback for the engine to find. The same account and idempotency key make one callback, however often."""
+    account_id, stored_password = _authenticate(order)
+    with db.writing():
+        # Holding the account's row, two posts of one order stand in line on PostgreSQL as they do on SQLite.
+        unchanged = account_id is not None and query.held_row(
+            "account",
+            "SELECT id FROM account WHERE id = ? AND service_password = ?",
+            account_id,
+            stored_password,
+        )
+        if account_id is None or not unchanged:
+            return Refusal(Reason.WRONG_CREDENTIALS)
+        known = query.row(
+            "SELECT id FROM callback WHERE account_id = ? AND idempotency_key = ?", account_id, order.idempotency_key
+        )
+        if known is not None:
+            return Placed(known["id"], is_new=False)
+        verdict = authorize(_facts_of_order(account_id, order, at))
+        if isinstance(verdict, Refusal):
+            return verdict
+        return Placed(_write_callback(account_id, order, at), is_new=True)
+
+
+def ask_release(callback_id: str, by: Literal["user", "operator"], at: datetime) -> bool:
+    """Ask the engine to end a callback; False where it is unknown or has ended. The first who asks is remembered."""
+    with db.writing():
+        asked = query.change(
+            "UPDATE callback SET release_asked_at = COALESCE(release_asked_at, ?),"
+            " release_asked_by = COALESCE(release_asked_by, ?) WHERE id = ? AND state <> 'ended'",
+            micros(at),
+            by,
+            callback_id,
+        )
+    return asked == 1
+
+
+def _authenticate(order: Order) -> tuple[int | None, str]:
+    """The id of the account the order may act for, or None, and the password it was checked against."""
+    found = query.row("SELECT id, service_password FROM account WHERE login = ?", order.login)
+    account_id, stored = (None, "") if found is None else (int(found["id"]), str(found["service_password"]))
+    if order.password is None or credentials.verify_password(stored, order.password):
+        return account_id, stored
+    return None, ""
+
+
+def _write_callback(account_id: int, order: Order, at: datetime) -> str:
+    application = query.row(
+        "SELECT id, cli, use_account_id_as_ani FROM voice_application WHERE path = ?", order.voice_application
+    )
+    assert application is not None  # noqa: S101  authorize has refused where there is none
+    callback_id = secrets.token_hex(CALLBACK_ID_BYTES)
+    query.change(
+        "INSERT INTO callback (id, kind, voice_application_id, account_id, idempotency_key, requested_at, requested_from)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        callback_id,
+        order.kind,
+        application["id"],
+        account_id,
+        order.idempotency_key,
+        micros(at),
+        order.requested_from,
+    )
+    for name, cli, cld in _leg_numbers(application, order):
+        query.change("INSERT INTO leg (callback_id, name, cli, cld) VALUES (?, ?, ?, ?)", callback_id, name, cli, cld)
+    return callback_id
+
+
+def _leg_numbers(application: Row, order: Order) -> list[tuple[LegName, str, str]]:
+    """Name, calling and called number of both legs (domain 6): the account's ID where so configured and it has digits."""
+    ani = "".join(each for each in order.login if each in "0123456789") if application["use_account_id_as_ani"] else ""
+    shown = ani[:DIGITS_MAX]
+    number_a, number_b = order.number_a.digits, order.number_b.digits
+    return [("A", shown or application["cli"] or number_b, number_a), ("B", shown or number_a, number_b)]
+
+
+# Asked by the engine ---------------------------------------------------------------------------------------------------
+
+_CALLBACK = """
+    SELECT callback.id, callback.account_id, callback.node_id, account.wallet_id, ring_seconds_a, ring_seconds_b,
+           talk_seconds_max, voice_application.path
+      FROM callback
+      JOIN account ON account.id = callback.account_id
+      JOIN voice_application ON voice_application.id = callback.voice_application_id
+     WHERE callback.id = ?
+"""
+
+
+def begin(callback_id: str, at: datetime) -> Begun | Refusal:
+    """Authorize a claimed callback as of now, lock its funds and freeze its prices on its legs; once a callback.
+
+    What is locked is what the longest talk would cost, or all that is available. Raises LookupError where there is no such
+    callback, IntegrityError where it was begun before.
+    """
+    with db.writing():
+        callback = query.row(_CALLBACK, callback_id)
+        if callback is None:
+            raise LookupError(f"there is no callback {callback_id}")
+        query.held_row("wallet", "SELECT id FROM wallet WHERE id = ?", callback["wallet_id"])
+        legs = query.rows("SELECT name, cli, cld FROM leg WHERE callback_id = ? ORDER BY name", callback_id)
+        leg_a, leg_b = (LegNumbers(leg["cli"], leg["cld"]) for leg in legs)
+        facts = _facts(
+            callback["account_id"],
+            callback["path"],
+            callback["node_id"],
+            # What sort of numbers these are was judged when they were typed, and they were counted then.
+            (Number(leg_a.cld, "", Kind.ORDINARY), Number(leg_b.cld, "", Kind.ORDINARY)),
+            0,
+            at,
+        )
+        verdict = authorize(facts)
+        if isinstance(verdict, Refusal):
+            return verdict
+        wanted = longest_cost_micros(verdict, callback["talk_seconds_max"], callback["ring_seconds_b"])
+        locked_micros = min(verdict.available_micros, wanted)
+        if not ledger.lock_funds(callback_id, callback["wallet_id"], locked_micros, at):
+            return Refusal(Reason.NO_FUNDS)
+        _freeze(callback_id, verdict)
+    return Begun(
+        authorization=verdict,
+        locked_micros=locked_micros,
+        routes_a=_choices(facts.routes_a),
+        routes_b=_choices(facts.routes_b),
+        ring_seconds_a=callback["ring_seconds_a"],
+        ring_seconds_b=callback["ring_seconds_b"],
+        talk_seconds_max=callback["talk_seconds_max"],
+        leg_a=leg_a,
+        leg_b=leg_b,
+    )
+
+
+def _freeze(callback_id: str, authorization: Authorization) -> None:
+    fails = authorization.pricing_a_if_b_fails
+    frozen = (
+        ("A", authorization.pricing_a.as_json(), fails and fails.as_json()),
+        ("B", authorization.pricing_b.as_json(), None),
+    )
+    for name, pricing, if_b_fails in frozen:
+        query.change(
+            "UPDATE leg SET pricing = ?, pricing_if_b_fails = ? WHERE callback_id = ? AND name = ?",
+            pricing,
+            if_b_fails,
+            callback_id,
+            name,
+        )
+
+
+def _choices(connections: Iterable[Connection]) -> tuple[RouteChoice, ...]:
+    """The connections with their passwords open; one whose password cannot be opened is left out, and the log says so."""
+    choices = []
+    for each in connections:
+        try:
+            password = credentials.unseal(each.sealed_password)
+        except credentials.SealProblem as problem:
+            log.error("connection %s is left out: its password is %s", each.name, problem)
+            continue
+        choices.append(
+            RouteChoice(
+                connection_id=each.id,
+                name=each.name,
+                host=each.host,
+                port=each.port,
+                username=each.username,
+                password=password,
+                tech_prefix=each.tech_prefix,
+                codecs=each.codecs,
+                capacity=each.capacity,
+            )
+        )
+    return tuple(choices)
+
+
+# Facts -----------------------------------------------------------------------------------------------------------------
+
+_ACCOUNT = """
+    SELECT login, blocked, closed, activated, activation_at, expires_at, days_after_first_use, days_after_last_use,
+           first_used_at, last_used_at, product_id, customer.status, customer.billing_time_zone, wallet.currency,
+           balance_micros + credit_limit_micros - locked_micros AS available_micros
+      FROM account
+      JOIN customer ON customer.id = account.customer_id
+      JOIN wallet ON wallet.id = account.wallet_id
+     WHERE account.id = ?
+"""
+
+_APPLICATION = """
+    SELECT access_code, special_charge_if_leg_b_fails, talk_seconds_max, concurrent_per_account, premium_allowed, active
+      FROM voice_application WHERE path = ?
+"""
+
+_OPEN_CALLBACKS = "SELECT COUNT(*) AS open FROM callback WHERE account_id = ? AND state <> 'ended'"
+
+
+def _facts_of_order(account_id: int, order: Order, at: datetime) -> Facts:
+    open_callbacks = query.rows(_OPEN_CALLBACKS, account_id)[0]["open"]
+    numbers = (order.number_a, order.number_b)
+    return _facts(account_id, order.voice_application, catalog.likely_node_id(), numbers, open_callbacks, at)
+
+
+def _facts(
+    account_id: int, path: str, node_id: int | None, numbers: tuple[Number, Number], open_callbacks: int, at: datetime
+) -> Facts:
+    """Everything `authorize` asks for, read in the transaction that is open."""
+    owner = query.row(_ACCOUNT, account_id)
+    assert owner is not None  # noqa: S101  accounts are closed, never deleted
+    application = query.row(_APPLICATION, path)
+    usage_charges = catalog.usage_charges(owner["product_id"])
+    connections = catalog.connections()
+    tariff_ids = {each.tariff_id for each in usage_charges} | {each.tariff_id for each in connections}
+    tariffs = catalog.tariffs(tariff_ids)
+    digits_a, digits_b = (number.digits for number in numbers)
+    rates = catalog.rates(tariff_ids, (digits_a, digits_b), at)
+    return Facts(
+        at=at,
+        account=_account(owner),
+        customer_status=owner["status"],
+        time_zone=owner["billing_time_zone"],
+        currency=owner["currency"],
+        available_micros=owner["available_micros"],
+        application=None if application is None else Application(**application),
+        node_id=node_id,
+        usage_charges=usage_charges,
+        tariffs=tariffs,
+        rates=rates,
+        number_a=numbers[0],
+        number_b=numbers[1],
+        routes_a=routing.routes(connections, tariffs, rates, digits_a, at),
+        routes_b=routing.routes(connections, tariffs, rates, digits_b, at),
+        open_callbacks=open_callbacks,
+    )
+
+
+def _account(owner: Row) -> Account:
+    return Account(
+        login=owner["login"],
+        blocked=bool(owner["blocked"]),
+        closed=bool(owner["closed"]),
+        activated=bool(owner["activated"]),
+        activation_at=instant(owner["activation_at"]),
+        expires_at=instant(owner["expires_at"]),
+        days_after_first_use=owner["days_after_first_use"],
+        days_after_last_use=owner["days_after_last_use"],
+        first_used_at=instant(owner["first_used_at"]),
+        last_used_at=instant(owner["last_used_at"]),
+    )
