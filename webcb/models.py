@@ -29,6 +29,8 @@ class InstantField(BigIntegerField):
 
 
 class Table(Model):
+    id: Any
+
     class Meta:
         database = database
         legacy_table_names = False

@@ -84,7 +84,7 @@ def _listed(document: Document, kind: type[Entry], value: Any, path: Path) -> li
     for number, raw in enumerate(value):
         here = (*path, number)
         if not isinstance(raw, dict):
-            document.wrong(here, f"this is {_sort(raw)}; write the fields of a {kind.NOUN}, as in {kind.KEY[0]}: ...")
+            document.wrong(here, f"this is a {_sort(raw)}; write fields ({kind.NOUN}), as in {kind.KEY[0]}: ...")
             continue
         each = _placed(document, kind, raw, here)
         if each is None:
@@ -134,7 +134,7 @@ def _removal(document: Document, kind: type[Entry], raw: Mapping[str, Any], path
             good = False
     for name in raw:
         if name not in kind.KEY:
-            document.wrong((*path, name), f"an absent {kind.NOUN} says only {', '.join(kind.KEY)}; leave the line out")
+            document.wrong((*path, name), f"an absent entry ({kind.NOUN}) says only {', '.join(kind.KEY)}; leave the line out")
             good = False
     return Placed(kind, tuple(key), None, path) if good else None
 
@@ -145,7 +145,7 @@ def _explain(document: Document, kind: type[Entry], error: Any, path: Path) -> N
     here = (*path, name)
     if error["type"] == "extra_forbidden":
         known = [*kind.model_fields, *kind.CHILDREN, ABSENT]
-        document.wrong(here, f"a {kind.NOUN} has no such field{near(name, known)}")
+        document.wrong(here, f"no such field ({kind.NOUN}){near(name, known)}")
     elif error["type"] == "missing":
         document.wrong(here, f"missing; write {kind.reader(name).right}")
     else:

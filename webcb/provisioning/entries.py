@@ -95,6 +95,7 @@ class Rate(Entry):
     NOUN = "rate"
     KEY = ("prefix", "effective_from")
     COLUMNS = {
+        "prefix": "destination",
         "effective_from": "effective_at",
         "first_price": "first_price_micros",
         "next_price": "next_price_micros",
@@ -140,6 +141,7 @@ class Route(Entry):
 
     NOUN = "route"
     KEY = ("prefix",)
+    COLUMNS = {"prefix": "destination"}
     prefix: Annotated[str, reference("destinations", "a prefix the tariff has a rate for")]
     category: Annotated[int, whole(1, 100, "lower categories are tried first")] = 1
     preference: Annotated[int, whole(0, 10, "10 is tried first in its category, 0 never")] = 5

@@ -1,0 +1,145 @@
+"""The apply door: makes the database say what a provisioning file says, in one transaction, and tells what it did.
+
+Applying the same file again changes nothing. Nothing is deleted but what an entry calls absent and nobody uses.
+"""
+
+from datetime import datetime
+
+from webcb import db, models
+from webcb.billing import credentials
+from webcb.provisioning.books import Books
+from webcb.provisioning.document import Document, Placed, every
+from webcb.provisioning.funds import Hashes, apply_accounts, apply_customers, hashed
+from webcb.provisioning.pricing import apply_products, apply_tariffs
+from webcb.provisioning.removal import remove_absent
+from webcb.provisioning.report import Report
+from webcb.provisioning.source import Problem
+
+AUDIT_LINES_MAX = 1000
+SUBJECT_MAX = 120
+
+
+class ApplyRefused(Exception):
+    """The file cannot be applied; nothing was written. `problems` has everything that is wrong, in the order of the file."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__(f"{len(problems)} problems")
+        self.problems = sorted(problems)
+
+
+class _Undone(Exception):
+    """Takes a dry run back."""
+
+
+def apply(
+    document: Document, at: datetime, made_by: str, *, file: str, dry_run: bool = False, set_passwords: bool = False
+) -> Report:
+    """Apply a document that was read; with `dry_run` everything is tried and taken back. Raises ApplyRefused.
+
+    Service passwords are set where the account has none; `set_passwords` sets those of the others too.
+    """
+    # Hashing takes seconds for a thousand accounts: not where all is taken back in any case.
+    hashes = None if dry_run or document.problems else hashed(document, set_passwords)
+    books = Books(document, at, made_by)
+    try:
+        with db.writing():
+            _apply(books, hashes, set_passwords)
+            if document.problems:
+                raise ApplyRefused(document.problems)
+            if books.report.changes_anything:
+                _audit(books, file)
+            if dry_run:
+                raise _Undone
+    except _Undone:
+        pass
+    return books.report
+
+
+def _apply(books: Books, hashes: Hashes | None, set_passwords: bool) -> None:
+    """Everything in the order of what refers to what, removals last."""
+    for section in ("destinations", "off_peak_periods"):
+        _apply_plain(books, section)
+    apply_tariffs(books)
+    _apply_plain(books, "nodes")
+    apply_products(books)
+    apply_customers(books)
+    apply_accounts(books, hashes, set_passwords)
+    _apply_plain(books, "vendors")
+    for placed in every(books.document, "connections"):
+        _apply_connection(books, placed)
+    for placed in every(books.document, "voice_applications"):
+        _apply_voice_application(books, placed)
+    remove_absent(books)
+
+
+def _apply_plain(books: Books, section: str) -> None:
+    for placed in every(books.document, section):
+        books.put(section, placed)
+
+
+def _apply_connection(books: Books, placed: Placed) -> None:
+    row = books.rows("connections").get(placed.key)
+    sealed = row.sealed_password if row else ""
+    columns = books.wanted(placed, row, {"password": sealed})
+    if columns is None or not _suits(books, placed):
+        return
+    password = placed.entry.password
+    changes = []
+    if password is not None and _unsealed(sealed) != password:
+        columns["sealed_password"] = credentials.seal(password)
+        changes = [("password", "***", "set")]
+    books.rows("connections")[placed.key] = books.write(
+        models.Connection, placed, row, placed.entry.name, columns, *changes
+    )
+
+
+def _unsealed(sealed: str) -> str | None:
+    """The password; None where it was sealed with a secret key that is lost: then it can only be set again."""
+    try:
+        return credentials.unseal(sealed)
+    except credentials.SealProblem:
+        return None
+
+
+def _suits(books: Books, placed: Placed) -> bool:
+    """A connection's tariff is a vendor's, in the vendor's currency (domain 2)."""
+    tariff = books.rows("tariffs")[(placed.entry.tariff,)]
+    vendor = books.rows("vendors")[(placed.entry.vendor,)]
+    if tariff.applied_to != "vendor":
+        books.wrong(
+            placed, "tariff", f"tariff {tariff.name!r} is applied to customers; name one with applied_to: vendor"
+        )
+    elif tariff.currency != vendor.currency:
+        said = f"tariff {tariff.name!r} is in {tariff.currency}, the vendor in {vendor.currency}"
+        books.wrong(placed, "tariff", f"{said}; name a tariff in {vendor.currency}")
+    return bool(tariff.applied_to == "vendor" and tariff.currency == vendor.currency)
+
+
+def _apply_voice_application(books: Books, placed: Placed) -> None:
+    rows = books.rows("voice_applications")
+    taken = [row.name for row in rows.values() if row.path == placed.entry.path and row.name != placed.entry.name]
+    if taken:
+        books.wrong(
+            placed, "path", f"voice application {taken[0]!r} has the path {placed.entry.path!r}; choose another"
+        )
+        return
+    row = books.put("voice_applications", placed)
+    if row is None or not row.special_charge_if_leg_b_fails:
+        return
+    if not models.UsageCharge.select().where(models.UsageCharge.access_code == "CALLBACK_FAIL").exists():
+        books.report.notes.append(
+            f"voice application {row.name} charges specially if leg B fails, but no product has a usage charge"
+            " CALLBACK_FAIL: the ordinary one will be used"
+        )
+
+
+def _audit(books: Books, file: str) -> None:
+    lines = [line.said() for line in books.report.lines]
+    more = [f"and {len(lines) - AUDIT_LINES_MAX} more"] if len(lines) > AUDIT_LINES_MAX else []
+    models.Audit.create(
+        at=books.at,
+        made_by=books.made_by,
+        action="apply",
+        subject=file[-SUBJECT_MAX:],
+        detail="\n".join(lines[:AUDIT_LINES_MAX] + more),
+    )

@@ -1,0 +1,160 @@
+"""Customers and accounts with their funds: rows made to say what the file says.
+
+Credit limit and currency stand on the wallet. An opening balance is posted once, when the wallet is made; later it only
+documents what was.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from webcb import models
+from webcb.billing import credentials, ledger
+from webcb.provisioning.books import Books, Change, chunks
+from webcb.provisioning.document import Document, Placed, every
+
+Hashes = dict[str, str]
+
+
+def apply_customers(books: Books) -> None:
+    """Customers, each with the wallet its subordinate accounts use."""
+    wallets = _wallets(books, "customers")
+    for placed in every(books.document, "customers"):
+        row = books.rows("customers").get(placed.key)
+        wallet: Any = wallets.get(row.__data__["wallet"]) if row else None
+        elsewhere = {
+            "currency": wallet and wallet.currency,
+            "credit_limit": wallet and wallet.credit_limit_micros,
+            "opening_balance": 0,
+        }
+        columns = books.wanted(placed, row, elsewhere)
+        if columns is None:
+            continue
+        if row is None:
+            wallet = models.Wallet.create(currency=placed.entry.currency, credit_limit_micros=placed.entry.credit_limit)
+            columns["wallet"] = wallet.id
+        changes = _credit_limit(books, placed, wallet)
+        written = books.write(models.Customer, placed, row, placed.entry.name, columns, *changes)
+        books.rows("customers")[placed.key] = written
+        if row is None:
+            _open(books, placed, wallet.id, None)
+
+
+def apply_accounts(books: Books, hashes: Hashes | None, set_passwords: bool) -> None:
+    """Accounts, each with a wallet of its own or its customer's.
+
+    `hashes` of the service passwords that may be set; None where all is going to be taken back.
+    """
+    wallets = _wallets(books, "accounts")
+    passwords_left = 0
+    for placed in every(books.document, "accounts"):
+        row: Any = books.rows("accounts").get(placed.key)
+        wallet: Any = wallets.get(row.__data__["wallet"]) if row else None
+        is_own = row is not None and row.balance_control == "individual"
+        elsewhere = {
+            "service_password": None,
+            "credit_limit": wallet.credit_limit_micros if is_own else 0,
+            "opening_balance": 0,
+        }
+        columns = books.wanted(placed, row, elsewhere)
+        if columns is None or not _has_one_currency(books, placed):
+            continue
+        changes: list[Change] = []
+        if row is None:
+            wallet = _wallet_of(books, placed)
+            columns["wallet"] = wallet.id
+        elif is_own:
+            changes = _credit_limit(books, placed, wallet)
+        password = placed.entry.service_password
+        if password is not None and (row is None or not row.service_password or set_passwords):
+            columns["service_password"] = _hash(placed, hashes)
+            changes += [] if row is None else [("service_password", "***", "set")]
+        elif password is not None:
+            passwords_left += 1
+        account = books.write(models.Account, placed, row, placed.entry.login, columns, *changes)
+        if row is None:
+            _open(books, placed, wallet.id, account.id)
+    if passwords_left:
+        books.report.notes.append(
+            f"{passwords_left} service passwords are set already and were not compared; --set-passwords sets them"
+        )
+
+
+def hashed(document: Document, set_passwords: bool) -> Hashes:
+    """The hashes of the service passwords that an apply will set, by login.
+
+    Hashing is slow on purpose: it is done on every processor, and before the transaction in which everybody else waits.
+    """
+    given = {
+        placed.entry.login: placed.entry.service_password
+        for placed in every(document, "accounts")
+        if placed.entry.service_password is not None
+    }
+    if not set_passwords:
+        has_one = models.Account.service_password != ""
+        for some in chunks(list(given)):
+            query = models.Account.select(models.Account.login).where(models.Account.login.in_(some), has_one)
+            for row in query:
+                del given[row.login]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(given, pool.map(credentials.hash_password, given.values()), strict=True))
+
+
+def _hash(placed: Placed, hashes: Hashes | None) -> str:
+    """The hash of an entry's password; made now where the account came or lost its password since they were made."""
+    if hashes is None:
+        return "-"
+    return hashes.get(placed.entry.login) or credentials.hash_password(placed.entry.service_password)
+
+
+def _wallets(books: Books, section: str) -> dict[int, Any]:
+    ids = [row.__data__["wallet"] for row in books.rows(section).values()]
+    return {row.id: row for some in chunks(ids) for row in models.Wallet.select().where(models.Wallet.id.in_(some))}
+
+
+def _wallet_of(books: Books, placed: Placed) -> Any:
+    """The wallet of a new account."""
+    of_customer = books.rows("customers")[(placed.entry.customer,)].wallet
+    if placed.entry.balance_control == "subordinate":
+        return of_customer
+    return models.Wallet.create(currency=of_customer.currency, credit_limit_micros=placed.entry.credit_limit)
+
+
+def _credit_limit(books: Books, placed: Placed, wallet: Any) -> list[Change]:
+    """Write the credit limit where the entry says another one; the change of it."""
+    wanted, had = placed.entry.credit_limit, wallet.credit_limit_micros
+    if "credit_limit" not in placed.entry.model_fields_set or wanted == had:
+        return []
+    models.Wallet.update(credit_limit_micros=wanted).where(models.Wallet.id == wallet.id).execute()
+    return [
+        (
+            "credit_limit",
+            books.shown(placed.kind, "credit_limit", had),
+            books.shown(placed.kind, "credit_limit", wanted),
+        )
+    ]
+
+
+def _has_one_currency(books: Books, placed: Placed) -> bool:
+    """An account's product and its customer have one currency (domain 2)."""
+    customer = books.rows("customers")[(placed.entry.customer,)]
+    product = books.rows("products")[(placed.entry.product,)]
+    if product.currency == customer.wallet.currency:
+        return True
+    said = f"product {product.name!r} is in {product.currency}, the customer in {customer.wallet.currency}"
+    books.wrong(placed, "product", f"{said}; name a product in {customer.wallet.currency}")
+    return False
+
+
+def _open(books: Books, placed: Placed, wallet_id: int, account_id: int | None) -> None:
+    if placed.entry.opening_balance:
+        ledger.post(
+            wallet_id,
+            account_id,
+            "opening balance",
+            placed.entry.opening_balance,
+            f"opening:{wallet_id}",
+            books.made_by,
+            "",
+            books.at,
+        )

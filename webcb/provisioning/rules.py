@@ -1,0 +1,76 @@
+"""What fields of one entry may not say together. Pure: the values are those that would hold after the apply, by field name."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Values = Mapping[str, Any]
+Contradictions = list[tuple[str, str]]  # field, what would be right
+
+# Pages of the service itself: an application there could not be reached.
+RESERVED_PATHS = frozenset({"admin", "api", "callbacks", "healthz", "login", "quote", "selfcare", "static"})
+
+
+def _account(values: Values) -> Contradictions:
+    found: Contradictions = []
+    if values["balance_control"] == "subordinate":
+        if values["type"] != "credit":
+            found.append(("type", "a subordinate account uses its customer's funds; write type: credit"))
+        found += [
+            (field, "a subordinate account has no funds of its own; leave the line out or write it at the customer")
+            for field in ("credit_limit", "opening_balance")
+            if values[field]
+        ]
+    elif values["type"] == "debit" and values["credit_limit"]:
+        found.append(("credit_limit", "a debit account cannot owe; write type: credit, or leave the line out"))
+    if values["activation_at"] and values["expires_at"] and values["expires_at"] <= values["activation_at"]:
+        found.append(("expires_at", "it would expire before its activation; write a later moment"))
+    return found
+
+
+def _customer(values: Values) -> Contradictions:
+    if values["balance_control"] == "prepaid" and values["credit_limit"]:
+        return [
+            ("credit_limit", "a prepaid customer cannot owe; write balance_control: postpaid, or leave the line out")
+        ]
+    return []
+
+
+def _rate(values: Values) -> Contradictions:
+    if values["mode"] == "flat":
+        return []
+    return [
+        (field, "missing; a rate of mode off-peak has all four off-peak fields")
+        for field in (
+            "off_peak_first_price",
+            "off_peak_next_price",
+            "off_peak_first_interval_seconds",
+            "off_peak_next_interval_seconds",
+        )
+        if values[field] is None
+    ]
+
+
+def _connection(values: Values) -> Contradictions:
+    if values["password"] and not values["username"]:
+        return [("username", "missing; a password is of use only with a user name")]
+    return []
+
+
+def _voice_application(values: Values) -> Contradictions:
+    if values["path"] in RESERVED_PATHS:
+        return [("path", f"/{values['path']} is a page of the service itself; choose another")]
+    return []
+
+
+RULES: dict[str, Callable[[Values], Contradictions]] = {
+    "account": _account,
+    "customer": _customer,
+    "rate": _rate,
+    "connection": _connection,
+    "voice application": _voice_application,
+}
+
+
+def contradictions(noun: str, values: Values) -> Contradictions:
+    """The fields of an entry that contradict others, each with what would be right."""
+    return RULES[noun](values) if noun in RULES else []
