@@ -55,14 +55,14 @@ def spawn(
     `output` takes both of its streams; without it they go to our standard error.
     """
     stream = output or sys.stderr
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603 - commands of our own, no shell
         command,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=stream,
         stderr=stream,
         start_new_session=True,
-        preexec_fn=_tie_to(os.getpid()),  # safe here: the callers have one thread
+        preexec_fn=_tie_to(os.getpid()),  # noqa: PLW1509 - the callers have one thread
     )
 
 

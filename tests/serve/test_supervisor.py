@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serve.waiting import alive, wait_until
+from tests.waiting import alive, wait_until
 from webcb.serve import (
     CANNOT_START,
     QUICK_DEATHS_MAX,
