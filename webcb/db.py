@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
-from peewee import Database, DatabaseProxy, PostgresqlDatabase, SqliteDatabase
+from peewee import Database, DatabaseProxy, InterfaceError, OperationalError, PostgresqlDatabase, SqliteDatabase
 
 from webcb import clock
 
@@ -26,6 +26,8 @@ SQLITE_PRAGMAS = {
     "busy_timeout": BUSY_TIMEOUT_MS,
     "temp_store": "memory",
 }
+
+UNAVAILABLE = (OperationalError, InterfaceError)  # what is raised while the database is away or locked: try again later
 
 database = DatabaseProxy()
 

@@ -1,1 +1,1 @@
-"""What happens next in a callback. `callback` decides (pure), `runner` does it; `transport`, `media` and `journal` are its hands."""
+"""The engine: what happens next in this callback. It claims a callback, calls A, calls B, joins them, ends and settles it."""

@@ -1,0 +1,154 @@
+"""What the machine wants done: values only. The exchange carries them out, in order.
+
+Moments are microseconds of the monotonic clock; the exchange turns them into instants where they are written.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from webcb.engine.causes import Ending, LegName
+
+
+class Timer(Enum):
+    """A callback's timers; setting one again moves it."""
+
+    NO_ANSWER_A = "no answer A"
+    NO_ANSWER_B = "no answer B"
+    VOICE_LOST_A = "voice lost A"
+    VOICE_LOST_B = "voice lost B"
+    DEADLINE = "deadline"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Send an INVITE by the leg's route at `route`; answered by Placed or Skipped. B is offered `codecs`, A all there are."""
+
+    leg: LegName
+    route: int
+    codecs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End the leg's session, whatever its moment: nothing (not sent yet), CANCEL or BYE. Nothing more is heard of it."""
+
+    leg: LegName
+    q850: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlayRingback:
+    """Let A hear the ringback of this country until the legs are joined."""
+
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Let A and B hear each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Undo Join: early media ended without an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    timer: Timer
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClearTimer:
+    timer: Timer
+
+
+@dataclass(frozen=True, slots=True)
+class WriteCallback:
+    """The callback's row has reached this state; a moment that is None stays as it was."""
+
+    state: str
+    talking_us: int | None = None
+    deadline_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WriteLeg:
+    """The leg's row has reached this state at this moment. The rest is written where it is not None."""
+
+    leg: LegName
+    state: str
+    at_us: int
+    connection_id: int | None = None
+    dialog: str | None = None
+    rtp_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WriteDialog:
+    """The dialog of an answered leg has moved on."""
+
+    leg: LegName
+    dialog: str
+
+
+@dataclass(frozen=True, slots=True)
+class WriteAttempt:
+    """An INVITE was sent to a connection."""
+
+    leg: LegName
+    position: int
+    connection_id: int
+    placed_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndAttempt:
+    """The final status of an attempt, None where we gave it up; `setup_ms` is its post-dial delay, None if it never rang."""
+
+    leg: LegName
+    position: int
+    at_us: int
+    status: int | None
+    reason: str
+    setup_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one placed leg is charged for."""
+
+    leg: LegName
+    answered_us: int | None
+    ended_us: int
+    used_us: int
+    setup_ms: int | None
+    q850: int
+    connection_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Charge the callback and end its row, once; answered by Settled."""
+
+    usages: tuple[Usage, ...]
+    ending: Ending
+    b_answered: bool
+
+
+Command = (
+    Place
+    | HangUp
+    | PlayRingback
+    | Join
+    | Split
+    | SetTimer
+    | ClearTimer
+    | WriteCallback
+    | WriteLeg
+    | WriteDialog
+    | WriteAttempt
+    | EndAttempt
+    | Settle
+)

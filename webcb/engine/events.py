@@ -1,0 +1,120 @@
+"""What can happen to a callback: values only, one class a happening. The moment is handed to the machine beside them.
+
+They are the engine's words; what is said on the wire is sip.events, and the exchange turns the one into the other.
+"""
+
+from dataclasses import dataclass
+
+from webcb.engine.causes import Ending, LegName
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The INVITE of the route in hand is on the wire."""
+
+    leg: LegName
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """The route in hand cannot be used now and no INVITE was sent; `q850` says why."""
+
+    leg: LegName
+    q850: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    """The phone rings (180), or the network plays something itself (`early_media`: 183 with SDP, its voice connected)."""
+
+    leg: LegName
+    early_media: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """200 OK, ACKed, and the voice of this leg connected. `codecs` is what it answered with, in its order."""
+
+    leg: LegName
+    codecs: tuple[str, ...]
+    dialog: str
+    rtp_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The attempt ended without a leg. `status` is SIP's, 0 for a transport failure; `final` forbids the next route."""
+
+    leg: LegName
+    status: int
+    q850: int
+    text: str = ""
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """The peer ended its answered leg."""
+
+    leg: LegName
+    q850: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The peer offered anew: `held` while it does not want to send voice (RFC 3264, 8.4). `dialog` is the newer state."""
+
+    leg: LegName
+    held: bool
+    dialog: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """No voice came from the leg for the bridge's silence time."""
+
+    leg: LegName
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Voice comes from the leg: for the first time, or again."""
+
+    leg: LegName
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """The time of the attempt in hand is over."""
+
+    leg: LegName
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceLost:
+    """The leg has been silent too long."""
+
+    leg: LegName
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The money or the longest talk ends here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Somebody wants the callback ended: the user, the operator, the engine stopping, or its fault."""
+
+    ending: Ending
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The callback is charged and its row ended."""
+
+
+LegEvent = (
+    Placed | Skipped | Ringing | Answered | Failed | HungUp | Held | Silent | Heard | NoAnswer | VoiceLost
+)  # fmt: skip
+Event = LegEvent | Deadline | Release | Settled

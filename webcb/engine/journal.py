@@ -1,0 +1,134 @@
+"""The engine's desk at the database: one thread, one connection, jobs done in order and committed in groups.
+
+A durable commit costs milliseconds, whatever is in it: all jobs that wait share one. Here is only how they are done; what
+they do stands in rows.py and recovery.py.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from webcb import db
+
+log = logging.getLogger(__name__)
+
+JOBS_PER_COMMIT_MAX: Final = 256
+BACK_OFF_SECONDS: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # then always the last
+
+Done = Callable[[Any], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A piece of work in the database, and who is told its result (or its exception)."""
+
+    work: Callable[[], Any]
+    done: Done | None
+
+
+class Journal:
+    """Jobs for the database. `deliver` runs a function in the thread that owns the engine (loop.call_soon_threadsafe)."""
+
+    def __init__(self, deliver: Callable[[Callable[[], None]], Any]) -> None:
+        self._deliver = deliver
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._given_up = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def post(self, work: Callable[[], Any], done: Done | None = None) -> None:
+        """Do `work` in a transaction, after what was posted before; then `done` gets its result or exception.
+
+        While the database is away or locked the jobs wait, all in their order; a job may so be tried more than once.
+        """
+        self._jobs.put(Job(work, done))
+
+    def close(self, seconds_max: float) -> bool:
+        """Finish what waits and stop; False where the database did not let it in time."""
+        self._jobs.put(None)
+        self._thread.join(seconds_max)
+        if not self._thread.is_alive():
+            return True
+        self._given_up.set()
+        self._thread.join(seconds_max)
+        return False
+
+    def _work(self) -> None:
+        stopping = False
+        while not stopping:
+            jobs, stopping = self._take()
+            if jobs:
+                self._commit(jobs)
+        if not db.database.is_closed():
+            db.database.close()
+
+    def _take(self) -> tuple[list[Job], bool]:
+        """All jobs that wait, at least one, up to the limit; and whether they are the last."""
+        jobs: list[Job] = []
+        job = self._jobs.get()
+        while job is not None:
+            jobs.append(job)
+            if len(jobs) >= JOBS_PER_COMMIT_MAX:
+                return jobs, False
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return jobs, False
+        return jobs, True
+
+    def _commit(self, jobs: list[Job]) -> None:
+        """Do the jobs in one transaction, as often as it takes."""
+        failures = 0
+        while not self._given_up.is_set():
+            try:
+                db.database.connect(reuse_if_open=True)
+                with db.writing():
+                    results = [_run(job) for job in jobs]
+            except db.UNAVAILABLE as wrong:
+                seconds = BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS) - 1)]
+                failures += 1
+                log.warning("the database is not available (%s); %d jobs wait %.2f s", wrong, len(jobs), seconds)
+                _drop_connection()
+                self._given_up.wait(seconds)
+                continue
+            told = [(job.done, result) for job, result in zip(jobs, results, strict=True) if job.done is not None]
+            if told:
+                self._deliver(partial(_tell, told))
+            return
+        log.error("%d jobs are given up, as the database does not come back", len(jobs))
+
+
+def _drop_connection() -> None:
+    """A connection that failed once may go on failing: the next try makes a new one."""
+    try:
+        db.database.close()
+    except db.UNAVAILABLE as wrong:
+        log.warning("the database connection could not be closed: %s", wrong)
+
+
+def _run(job: Job) -> Any:
+    """One job in a savepoint: its fault undoes nothing but itself."""
+    try:
+        with db.writing():
+            return job.work()
+    except db.UNAVAILABLE:
+        raise
+    except Exception as wrong:
+        if job.done is None:
+            log.exception("a job for the database failed")
+        return wrong
+
+
+def _tell(told: list[tuple[Done, Any]]) -> None:
+    for done, result in told:
+        try:
+            done(result)
+        except Exception:
+            log.exception("the result of a job could not be taken")

@@ -1,0 +1,151 @@
+"""One SIP address of the engine: the user agent, who owns each of its sessions, and its deadlines kept.
+
+Here is no socket: datagrams come in by `receive` and leave by the `send` handed in (transport.py on a real network, a simulated
+wire in tests). Time comes from a Timekeeper, which an asyncio loop is.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from webcb.sip import events as sip_events
+from webcb.sip.events import Address, Cause, SessionId
+from webcb.sip.useragent import Call, Credentials, Identity, UserAgent
+
+log = logging.getLogger(__name__)
+
+ROUNDS_MAX: Final = 1000  # of events begetting events in one turn; more is a fault of ours, not of a peer
+
+Owner = Callable[[sip_events.Event], None]
+
+
+class Alarm(Protocol):
+    """A thing that will happen, unless cancelled."""
+
+    def cancel(self) -> None: ...
+
+
+class Timekeeper(Protocol):
+    """Monotonic time in seconds, and things done at their moment; asyncio's event loop is one."""
+
+    def time(self) -> float: ...
+
+    def call_at(self, when: float, callback: Callable[..., Any], *args: Any) -> Alarm: ...
+
+
+class Line:
+    """The user agent behind one address. Owners are told the events of their sessions until they disown them."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        entropy: Callable[[int], bytes],
+        timekeeper: Timekeeper,
+        send: Callable[[bytes, Address], None],
+    ) -> None:
+        self.advertised = identity.contact
+        self._agent = UserAgent(identity, entropy)
+        self._timekeeper = timekeeper
+        self._send = send
+        self._owners: dict[SessionId, Owner] = {}
+        self._at_close: dict[SessionId, Callable[[], None]] = {}
+        self._alarm: Alarm | None = None
+        self._alarm_at = float("inf")
+        self._flushing = False
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions have not been closed yet."""
+        return len(self._at_close)
+
+    def receive(self, data: bytes, address: Address) -> None:
+        """Take in one datagram; `flush` afterwards, once for a batch."""
+        self._agent.receive(data, address, self._timekeeper.time())
+
+    def invite(self, call: Call, owner: Owner, at_close: Callable[[], None]) -> SessionId:
+        """Place a call; `owner` hears its events, `at_close` is called when nothing of it is left on the wire."""
+        session = self._agent.invite(call, self._timekeeper.time())
+        self._owners[session] = owner
+        self._at_close[session] = at_close
+        return session
+
+    def hang_up(self, session: SessionId, cause: Cause) -> None:
+        """End the session whatever its moment; its owner hears nothing more of it."""
+        self._owners.pop(session, None)
+        self._agent.hang_up(session, self._timekeeper.time(), cause)
+
+    def adopt(self, dialog: str, credentials: Credentials | None, cause: Cause) -> None:
+        """Hang up a dialog that another process began. ValueError: what was written is no dialog."""
+        session = self._agent.adopt(dialog, self._timekeeper.time(), credentials)
+        self._at_close[session] = _nothing
+        self._agent.hang_up(session, self._timekeeper.time(), cause)
+
+    def dialog(self, session: SessionId) -> str:
+        """The dialog as JSON, as it stands now."""
+        return self._agent.dialog(session)
+
+    def accept_offer(self, session: SessionId, sdp: bytes) -> None:
+        """Answer an offer made inside the dialog."""
+        self._agent.accept_offer(session, sdp, self._timekeeper.time())
+
+    def reject_offer(self, session: SessionId, status: int) -> None:
+        """Refuse an offer made inside the dialog; the call goes on as it was."""
+        self._agent.reject_offer(session, status, self._timekeeper.time())
+
+    def flush(self) -> None:
+        """Send what is to be sent, tell owners what happened, until there is nothing of either; then set the next alarm."""
+        if self._flushing:  # an owner acted on what it was told; the round below goes on with it
+            return
+        self._flushing = True
+        try:
+            for _ in range(ROUNDS_MAX):
+                self._send_all()
+                happened = self._agent.events()
+                if not happened:
+                    break
+                for event in happened:
+                    self._tell(event)
+            else:
+                log.error("SIP events beget events without end; the rest waits for the next turn")
+        finally:
+            self._flushing = False
+        self._set_alarm()
+
+    def _send_all(self) -> None:
+        for data, address in self._agent.to_send():
+            self._send(data, address)
+
+    def _tell(self, event: sip_events.Event) -> None:
+        session = event.session
+        if isinstance(event, sip_events.Closed):
+            self._owners.pop(session, None)
+            self._at_close.pop(session, _nothing)()
+        elif (owner := self._owners.get(session)) is not None:
+            owner(event)
+        elif isinstance(event, sip_events.Offered):
+            self._agent.reject_offer(session, 488, self._timekeeper.time())
+
+    def _set_alarm(self) -> None:
+        deadline = self._agent.next_deadline()
+        if self._alarm is not None:
+            if deadline is not None and self._alarm_at <= deadline:
+                return  # an alarm too early only looks and sets the next one
+            self._alarm.cancel()
+        self._alarm, self._alarm_at = None, float("inf")
+        if deadline is not None:
+            self._alarm, self._alarm_at = self._timekeeper.call_at(deadline, self._ring), deadline
+
+    def _ring(self) -> None:
+        self._alarm, self._alarm_at = None, float("inf")
+        self._agent.handle_deadline(self._timekeeper.time())
+        self.flush()
+
+    def close(self) -> None:
+        """Forget everything; nothing more is sent."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+
+def _nothing() -> None:
+    return

@@ -1,0 +1,126 @@
+"""Callbacks of this node that nobody runs: after a crash, and the rare one the engine had to abandon. Jobs of the journal.
+
+Their legs are charged up to the last proof that the engine lived, and their dialogs handed back so that they can be hung up: no
+lock stays, no leg stays up.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from webcb.billing import credentials, ledger, query
+from webcb.billing.ledger import LegUsage
+from webcb.billing.query import instant, micros
+from webcb.engine.causes import Q850, Ending
+from webcb.engine.rows import RELEASED_BY
+from webcb.sip.digest import Credentials
+
+log = logging.getLogger(__name__)
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """This node's row, and when an engine of this name last gave a sign of life (None: never)."""
+
+    id: int
+    heard_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLeg:
+    """An answered leg nobody owns: its dialog as JSON, and what a challenged BYE is answered with."""
+
+    callback_id: str
+    dialog: str
+    credentials: Credentials | None
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a look at this node's open callbacks found: whom to release and why, and legs to hang up."""
+
+    releases: tuple[tuple[str, Ending], ...]
+    open_legs: tuple[OpenLeg, ...]
+
+
+def take_node(name: str, at: datetime) -> Node:
+    """Find or make the node's row and write the start of this engine on it."""
+    found = query.row("SELECT id, heard_at FROM node WHERE name = ?", name)
+    if found is None:
+        (made,) = query.rows("INSERT INTO node (name, started_at) VALUES (?, ?) RETURNING id", name, micros(at))
+        return Node(made["id"], None)
+    query.change("UPDATE node SET started_at = ? WHERE id = ?", micros(at), found["id"])
+    return Node(found["id"], instant(found["heard_at"]))
+
+
+def watch(node_id: int, known: frozenset[str], lived_until: datetime, at: datetime) -> Watched:
+    """Give a sign of life; find what was asked to be released among the `known` callbacks; settle those nobody knows.
+
+    `lived_until` is the last proof of life of whoever ran the unknown ones: they are charged up to it.
+    """
+    query.change("UPDATE node SET heard_at = ? WHERE id = ?", micros(at), node_id)
+    rows = query.rows(
+        "SELECT id, release_asked_at, release_asked_by, deadline_at FROM callback"
+        " WHERE node_id = ? AND state NOT IN ('requested', 'ended')",
+        node_id,
+    )
+    releases = [
+        (row["id"], RELEASED_BY[row["release_asked_by"]])
+        for row in rows
+        if row["release_asked_at"] is not None and row["id"] in known
+    ]
+    open_legs = [leg for row in rows if row["id"] not in known for leg in _settle(row, lived_until, at)]
+    return Watched(tuple(releases), tuple(open_legs))
+
+
+_LEGS: Final = """
+    SELECT leg.name, leg.placed_at, leg.ringing_at, leg.answered_at, leg.ended_at, leg.dialog,
+           COALESCE(leg.connection_id, attempt.connection_id) AS connection_id, attempt.setup_ms,
+           connection.username, connection.sealed_password
+      FROM leg
+      LEFT JOIN attempt ON attempt.leg_id = leg.id
+       AND attempt.position = (SELECT MAX(position) FROM attempt AS later WHERE later.leg_id = leg.id)
+      LEFT JOIN connection ON connection.id = leg.connection_id
+     WHERE leg.callback_id = ?
+     ORDER BY leg.name
+"""
+
+
+def _settle(callback: dict[str, Any], lived_until: datetime, at: datetime) -> list[OpenLeg]:
+    legs = query.rows(_LEGS, callback["id"])
+    # What is on the rows happened while the engine lived, even where it is younger than the last sign of life.
+    written = [leg[moment] for leg in legs for moment in ("placed_at", "ringing_at", "answered_at") if leg[moment]]
+    end_micros = max([micros(lived_until), *written])
+    if callback["deadline_at"] is not None:
+        end_micros = min(end_micros, callback["deadline_at"])
+    ended_at = instant(end_micros) or at
+    usages = [_usage(leg, ended_at) for leg in legs if leg["placed_at"] is not None]
+    b_answered = any(leg["name"] == "B" and leg["answered_at"] is not None for leg in legs)
+    ledger.settle(callback["id"], usages, Ending.ENGINE_STOPPED, b_answered, at)
+    log.warning("callback %s: found without an engine, settled", callback["id"])
+    return [
+        OpenLeg(callback["id"], leg["dialog"], _credentials(leg))
+        for leg in legs
+        if leg["dialog"] is not None and leg["ended_at"] is None
+    ]
+
+
+def _usage(leg: dict[str, Any], ended_at: datetime) -> LegUsage:
+    answered_at = instant(leg["answered_at"])
+    used_us = 0 if answered_at is None else max(0, (ended_at - answered_at) // _MICROSECOND)
+    return LegUsage(
+        leg["name"], answered_at, ended_at, used_us, leg["setup_ms"], Q850.TEMPORARY_FAILURE, leg["connection_id"]
+    )
+
+
+def _credentials(leg: dict[str, Any]) -> Credentials | None:
+    if not leg["username"]:
+        return None
+    try:
+        return Credentials(leg["username"], credentials.unseal(leg["sealed_password"]))
+    except credentials.SealProblem as wrong:
+        log.warning("a leg to hang up: %s", wrong)
+        return None

@@ -1,0 +1,216 @@
+"""What the engine reads and writes in the tables: plain functions, each one job of the journal. No thread, no rule of a call.
+
+Charges are billing.ledger's, authorization is billing.reception's; here their words and the engine's meet.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from webcb import db
+from webcb.billing import ledger, query, reception
+from webcb.billing.authorization import Refusal
+from webcb.billing.ledger import LegUsage, Settlement
+from webcb.billing.query import micros
+from webcb.billing.reception import Begun
+from webcb.engine.callback import Plan
+from webcb.engine.causes import REFUSED_PREFIX, Ending
+from webcb.engine.commands import (
+    EndAttempt,
+    Settle,
+    WriteAttempt,
+    WriteCallback,
+    WriteDialog,
+    WriteLeg,
+)
+from webcb.engine.leg import LegPlan
+from webcb.number import NumberError, parse_number
+
+log = logging.getLogger(__name__)
+
+CLAIMS_PER_LOOK_MAX: Final = 32  # they share a transaction; the pages wait for it to end
+REQUEST_SECONDS_MAX: Final = 60  # a request nobody claimed is not called out of the blue later
+REASON_LENGTH_MAX: Final = 120
+
+RELEASED_BY: Final = {"user": Ending.USER_RELEASED, "operator": Ending.OPERATOR_RELEASED}
+
+Write = WriteCallback | WriteLeg | WriteDialog | WriteAttempt | EndAttempt
+
+
+# Claiming ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What one claim brought: callbacks to begin, and whether more requests wait."""
+
+    plans: tuple[Plan, ...]
+    more: bool
+
+
+def claim(node_id: int, room: int, at: datetime, at_us: int) -> Claimed:
+    """End the requests that came to nothing, claim up to `room` of the others, authorize them and lock their funds.
+
+    `at` and `at_us` are one moment on both clocks. A refusal ends its callback here.
+    """
+    _end_stale(at)
+    wanted = min(room, CLAIMS_PER_LOOK_MAX)
+    found = query.rows("SELECT id FROM callback WHERE state = 'requested' ORDER BY requested_at LIMIT ?", wanted + 1)
+    plans = [plan for row in found[:wanted] if (plan := _claim(row["id"], node_id, at, at_us)) is not None]
+    return Claimed(tuple(plans), more=len(found) > wanted > 0)
+
+
+def _end_stale(at: datetime) -> None:
+    stale = query.rows(
+        "SELECT id, release_asked_by FROM callback"
+        " WHERE state = 'requested' AND (requested_at < ? OR release_asked_at IS NOT NULL)",
+        micros(at - timedelta(seconds=REQUEST_SECONDS_MAX)),
+    )
+    for row in stale:
+        ledger.settle(row["id"], (), RELEASED_BY.get(row["release_asked_by"], Ending.EXPIRED), b_answered=False, at=at)
+
+
+def _claim(callback_id: str, node_id: int, at: datetime, at_us: int) -> Plan | None:
+    claimed = query.change(
+        "UPDATE callback SET state = 'calling A', node_id = ?, claimed_at = ? WHERE id = ? AND state = 'requested'",
+        node_id,
+        micros(at),
+        callback_id,
+    )
+    if claimed != 1:  # another engine was quicker
+        return None
+    try:
+        with db.writing():
+            begun = reception.begin(callback_id, at)
+            if not isinstance(begun, Refusal):
+                return _plan(callback_id, begun, at, at_us)
+            ending = f"{REFUSED_PREFIX}{begun.reason}"
+    except db.UNAVAILABLE:
+        raise
+    except Exception:  # our fault; the callback must not come back at every look
+        log.exception("callback %s: cannot be begun", callback_id)
+        ending = Ending.ENGINE_FAULT
+    log.info("callback %s: %s", callback_id, ending)
+    ledger.settle(callback_id, (), ending, b_answered=False, at=at)
+    return None
+
+
+def _plan(callback_id: str, begun: Begun, at: datetime, at_us: int) -> Plan:
+    authorization = begun.authorization
+    a, b = begun.leg_a, begun.leg_b
+    return Plan(
+        callback_id,
+        authorization.pricing_a,
+        authorization.pricing_a_if_b_fails,
+        authorization.pricing_b,
+        begun.locked_micros,
+        begun.talk_seconds_max,
+        LegPlan(a.cld, a.cli, begun.routes_a, begun.ring_seconds_a, _country(a.cld)),
+        LegPlan(b.cld, b.cli, begun.routes_b, begun.ring_seconds_b, _country(b.cld)),
+        at_us,
+        at,
+    )
+
+
+def _country(digits: str) -> str:
+    try:
+        return parse_number(f"+{digits}", "US").country
+    except NumberError:
+        return ""
+
+
+# Progress ------------------------------------------------------------------------------------------------------------
+
+
+def write(plan: Plan, writes: Sequence[Write]) -> None:
+    """Write what has happened to one callback, in order."""
+    for each in writes:
+        match each:
+            case WriteCallback():
+                _write_callback(plan, each)
+            case WriteLeg():
+                _write_leg(plan, each)
+            case WriteDialog():
+                query.change(
+                    "UPDATE leg SET dialog = ? WHERE callback_id = ? AND name = ?",
+                    each.dialog,
+                    plan.callback_id,
+                    each.leg,
+                )
+            case WriteAttempt():
+                query.change(
+                    "INSERT INTO attempt (leg_id, position, connection_id, placed_at)"
+                    " SELECT id, ?, ?, ? FROM leg WHERE callback_id = ? AND name = ?",
+                    each.position,
+                    each.connection_id,
+                    micros(plan.instant(each.placed_us)),
+                    plan.callback_id,
+                    each.leg,
+                )
+            case EndAttempt():
+                query.change(
+                    "UPDATE attempt SET ended_at = ?, status = ?, reason = ?, setup_ms = ? WHERE position = ?"
+                    " AND leg_id = (SELECT id FROM leg WHERE callback_id = ? AND name = ?)",
+                    micros(plan.instant(each.at_us)),
+                    each.status,
+                    each.reason[:REASON_LENGTH_MAX],
+                    each.setup_ms,
+                    each.position,
+                    plan.callback_id,
+                    each.leg,
+                )
+
+
+def _write_callback(plan: Plan, write: WriteCallback) -> None:
+    query.change(
+        "UPDATE callback SET state = ?, talking_at = COALESCE(?, talking_at), deadline_at = COALESCE(?, deadline_at)"
+        " WHERE id = ? AND state <> 'ended'",
+        write.state,
+        _stored(plan, write.talking_us),
+        _stored(plan, write.deadline_us),
+        plan.callback_id,
+    )
+
+
+_LEG_MOMENTS: Final = {"calling": "placed_at", "ringing": "ringing_at", "answered": "answered_at"}
+
+
+def _write_leg(plan: Plan, write: WriteLeg) -> None:
+    moment = _LEG_MOMENTS[write.state]
+    query.change(
+        f"UPDATE leg SET state = ?, {moment} = COALESCE({moment}, ?), connection_id = COALESCE(?, connection_id),"  # noqa: S608
+        " dialog = COALESCE(?, dialog), rtp_port = COALESCE(?, rtp_port) WHERE callback_id = ? AND name = ?",
+        write.state,
+        _stored(plan, write.at_us),
+        write.connection_id,
+        write.dialog,
+        write.rtp_port,
+        plan.callback_id,
+        write.leg,
+    )
+
+
+def _stored(plan: Plan, at_us: int | None) -> int | None:
+    return None if at_us is None else micros(plan.instant(at_us))
+
+
+# The end -------------------------------------------------------------------------------------------------------------
+
+
+def settle(plan: Plan, settle: Settle, at: datetime) -> Settlement:
+    """Charge the callback and end its rows; once, however often it is called."""
+    usages = [
+        LegUsage(
+            usage.leg,
+            None if usage.answered_us is None else plan.instant(usage.answered_us),
+            plan.instant(usage.ended_us),
+            usage.used_us,
+            usage.setup_ms,
+            usage.q850,
+            usage.connection_id,
+        )
+        for usage in settle.usages
+    ]
+    return ledger.settle(plan.callback_id, usages, settle.ending, settle.b_answered, at)
