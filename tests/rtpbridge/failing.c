@@ -1,0 +1,96 @@
+/*
+ * A bridge is opened, used and closed while the n-th call that may fail fails, for every n: each time an errno comes
+ * back, nothing leaks, and the bridge still closes. The calls are wrapped by the linker (--wrap).
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <pthread.h>
+
+#include "face.h"
+
+#define CALLS_MAX 200
+
+static int calls, failing; /* the media thread makes none of these calls */
+
+static bool fails(void)
+{
+    return ++calls == failing;
+}
+
+#define WRAP(type, name, refused, error, parameters, arguments) \
+    type __real_##name parameters;                               \
+    type __wrap_##name parameters;                               \
+    type __wrap_##name parameters                                \
+    {                                                            \
+        if (fails()) {                                           \
+            errno = error;                                       \
+            return refused;                                      \
+        }                                                        \
+        return __real_##name arguments;                          \
+    }
+
+WRAP(void *, calloc, NULL, ENOMEM, (size_t count, size_t bytes), (count, bytes))
+WRAP(int, socket, -1, EMFILE, (int family, int type, int protocol), (family, type, protocol))
+WRAP(int, bind, -1, EADDRNOTAVAIL, (int fd, const struct sockaddr *address, socklen_t bytes), (fd, address, bytes))
+WRAP(int, setsockopt, -1, ENOBUFS, (int fd, int level, int name, const void *value, socklen_t bytes),
+     (fd, level, name, value, bytes))
+WRAP(int, epoll_create1, -1, EMFILE, (int flags), (flags))
+WRAP(int, epoll_ctl, -1, ENOSPC, (int epoll, int action, int fd, struct epoll_event *event), (epoll, action, fd, event))
+WRAP(int, eventfd, -1, EMFILE, (unsigned int count, int flags), (count, flags))
+WRAP(int, timerfd_create, -1, EMFILE, (int clock, int flags), (clock, flags))
+WRAP(int, timerfd_settime, -1, ECANCELED,
+     (int fd, int flags, const struct itimerspec *timer, struct itimerspec *before), (fd, flags, timer, before))
+WRAP(ssize_t, getrandom, -1, ENOSYS, (void *room, size_t bytes, unsigned int flags), (room, bytes, flags))
+WRAP(int, pthread_create, EAGAIN, EAGAIN,
+     (pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument),
+     (thread, attributes, start, argument))
+
+/* The first error met, or 0. */
+static int use(uint16_t port_min)
+{
+    const struct bridge_plan plan = {"::1", port_min, (uint16_t)(port_min + 99), 1000, 1000, 1000};
+    const struct codec codec = {"PCMU/8000", 8000, 0};
+    const struct far_side far_side = {"::1", 9, 0, &codec, 1};
+    struct bridge *bridge = NULL;
+    uint64_t a, b;
+    uint16_t rtp_port;
+    int error = bridge_open(&bridge, &plan);
+
+    if (error != 0)
+        return error;
+    error = bridge_port_open(bridge, 0, &a, &rtp_port);
+    if (error == 0)
+        error = bridge_port_open(bridge, 0, &b, &rtp_port);
+    if (error == 0)
+        error = bridge_port_connect(bridge, a, &far_side);
+    if (error == 0)
+        error = bridge_join(bridge, a, b);
+    if (error == 0)
+        error = bridge_port_close(bridge, b);
+    bridge_close(bridge);
+    return error;
+}
+
+int main(int count, char **arguments)
+{
+    const uint16_t port_min = (uint16_t)atoi(count > 1 ? arguments[1] : "25000");
+
+    for (failing = 1; failing < CALLS_MAX; failing++) {
+        const int error = (calls = 0, use(port_min));
+
+        if (calls < failing) {
+            printf("%d calls were made to fail in turn\n", failing - 1);
+            return error == 0 && failing > 20 ? 0 : 1;
+        }
+        if (error == 0)
+            return 2; /* a failure went unnoticed */
+    }
+    return 3;
+}
