@@ -1,0 +1,147 @@
+"""What the tests of the pages share: the application in this process, the real server, the real browser."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from selenium import webdriver
+
+from tests.web import scene
+from webcb import db
+from webcb.web import create_app
+
+TOP = Path(__file__).parent.parent.parent
+SERVER_THREADS = 12
+START_SECONDS_MAX = 20
+SCRIPT_SETTING = "profile.managed_default_content_settings.javascript"
+
+
+@pytest.fixture(scope="session")
+def scene_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database of the scene, built once."""
+    chosen = scene.settings(tmp_path_factory.mktemp("scene"))
+    scene.build(chosen)
+    return Path(chosen.database.removeprefix("sqlite:///"))
+
+
+@pytest.fixture
+def app(tmp_path: Path, scene_file: Path) -> Iterator[Flask]:
+    """The application over a fresh scene."""
+    shutil.copy(scene_file, tmp_path)
+    yield create_app(scene.settings(tmp_path))
+    db.database.close()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A visitor."""
+    return app.test_client()
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running gunicorn; `url` without a slash at its end."""
+
+    url: str
+    data_dir: Path
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The real server over a fresh scene: gunicorn with two workers of threads."""
+    data_dir = tmp_path_factory.mktemp("server")
+    chosen = scene.settings(data_dir)
+    scene.build(chosen)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    own = {
+        "WEBCB_DATA_DIR": str(data_dir),
+        "WEBCB_SECRET_KEY": scene.SECRET_KEY,
+        "WEBCB_HTTP_THREADS": str(SERVER_THREADS),
+    }
+    arguments = (
+        f"--workers 2 --worker-class gthread --threads {SERVER_THREADS} --graceful-timeout 5 --log-level warning"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "wsgi:app", "--bind", f"127.0.0.1:{port}", *arguments.split()],
+        cwd=TOP,
+        env={name: value for name, value in os.environ.items() if not name.startswith("WEBCB_")} | own,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _await_health(url, process)
+        yield Server(url, data_dir)
+    finally:
+        process.terminate()
+        process.wait(20)
+        db.database.close()
+
+
+def _await_health(url: str, process: subprocess.Popen[bytes]) -> None:
+    from threading import Event
+
+    for _ in range(START_SECONDS_MAX * 10):
+        assert process.poll() is None, "gunicorn did not start"
+        try:
+            with urllib.request.urlopen(f"{url}/healthz"):
+                return
+        except (URLError, ConnectionError):
+            Event().wait(0.1)
+    raise AssertionError("gunicorn does not answer")
+
+
+def open_browser(profile: Path, *, script: bool = True, width: int = 1280, dark: bool = False) -> webdriver.Chrome:
+    """A headless Chromium with a fresh profile; who opens it quits it."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    for flag in (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={profile}",
+    ):
+        options.add_argument(flag)
+    if not script:
+        options.add_experimental_option("prefs", {SCRIPT_SETTING: 2})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
+    driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
+    )
+    scheme = "dark" if dark else "light"
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    return driver
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    """A browser with script."""
+    driver = open_browser(tmp_path / "profile")
+    yield driver
+    driver.quit()
+    shutil.rmtree(tmp_path / "profile", ignore_errors=True)
+
+
+@pytest.fixture
+def browser_without_script(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    """A browser whose user allows no script."""
+    driver = open_browser(tmp_path / "profile", script=False)
+    yield driver
+    driver.quit()
+    shutil.rmtree(tmp_path / "profile", ignore_errors=True)

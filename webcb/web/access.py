@@ -1,0 +1,53 @@
+"""Who may use which route. Every view names its guard; the application does not start with one that names none."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import Flask, abort
+
+from webcb.models import Callback
+from webcb.web import visitor
+
+View = Callable[..., Any]
+
+# Files that are the same for everybody; Flask and Bootstrap-Flask make these two views themselves.
+STATIC_ENDPOINTS = frozenset({"static", "bootstrap.static"})
+
+
+def public(view: View) -> View:
+    """Guard: anybody. What the visitor types is judged by billing."""
+    view.guard = "public"  # type: ignore[attr-defined]
+    return view
+
+
+def placed_here(view: View) -> View:
+    """Guard: the session that placed the callback. Anybody else learns not even that it exists (404).
+
+    The view takes the Callback instead of its id.
+    """
+
+    @wraps(view)
+    def guarded(callback_id: str) -> Any:
+        callback = Callback.get_or_none(Callback.id == callback_id) if callback_id.isalnum() else None
+        if callback is None or not visitor.has_placed(callback.idempotency_key):
+            abort(404)
+        return view(callback)
+
+    guarded.guard = "placed here"  # type: ignore[attr-defined]
+    return guarded
+
+
+def unguarded_endpoints(app: Flask) -> list[str]:
+    """Endpoints that name no guard: there must be none."""
+    return sorted(
+        endpoint
+        for endpoint, view in app.view_functions.items()
+        if endpoint not in STATIC_ENDPOINTS and not hasattr(view, "guard")
+    )
+
+
+def require_guards(app: Flask) -> None:
+    """Refuse to start an application with a route that everybody could use because nobody thought about it."""
+    missing = unguarded_endpoints(app)
+    assert not missing, f"these views name no guard: {', '.join(missing)}"  # noqa: S101 - our own fault

@@ -1,0 +1,102 @@
+"""The Flask application: its configuration, its connection to the database, its headers, its blueprints."""
+
+from flask import Flask, Response, request
+from flask.sessions import SecureCookieSessionInterface
+from flask_bootstrap import Bootstrap5
+from flask_wtf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from webcb import db, settings
+from webcb.billing import credentials
+from webcb.web import access, errors, follow, health, printing, progress, trigger
+
+BODY_BYTES_MAX = 16 * 1024
+FORM_FIELDS_MAX = 40
+FORM_SECONDS_MAX = 4 * 3600  # how long an opened form may be sent
+
+# Everything comes from here: no inline code or style, no foreign host, no frame around us. `data:` are Bootstrap's icons.
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",  # Flask-WTF wants the referrer of our own pages under TLS
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+STRICT_TRANSPORT_SECURITY = "max-age=31536000"
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Session cookies that are Secure exactly when the request came by TLS, here or at a trusted proxy."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - the face is Flask's
+        return request.is_secure
+
+
+def create_app(chosen: settings.Settings | None = None) -> Flask:
+    """The application with its routes; reads the settings itself when none are handed in. Raises SettingsProblem."""
+    chosen = chosen or settings.load()
+    app = Flask("webcb.web")
+    app.session_interface = Sessions()
+    app.config.update(
+        SECRET_KEY=chosen.secret_key,
+        SESSION_COOKIE_NAME="webcb",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        MAX_CONTENT_LENGTH=BODY_BYTES_MAX,
+        MAX_FORM_PARTS=FORM_FIELDS_MAX,
+        WTF_CSRF_TIME_LIMIT=FORM_SECONDS_MAX,
+        BOOTSTRAP_SERVE_LOCAL=True,
+    )
+    app.extensions["webcb_doorbell"] = chosen.doorbell
+    app.extensions["webcb_viewers"] = follow.Viewers(follow.viewers_max(chosen.http_threads))
+    if chosen.trusted_proxies:
+        hops = chosen.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+
+    db.connect(chosen.database)
+    credentials.use_key(chosen.secret_key)
+    app.before_request(_open_database)
+    app.teardown_request(_close_database)
+    app.after_request(_add_headers)
+
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(printing.FILTERS)
+    CSRFProtect(app)
+    Bootstrap5(app)
+    errors.init_app(app)
+    for blueprint in (health.blueprint, progress.blueprint, trigger.blueprint):
+        app.register_blueprint(blueprint)
+    access.require_guards(app)
+    return app
+
+
+def _open_database() -> None:
+    if request.endpoint and request.endpoint not in access.STATIC_ENDPOINTS:
+        db.database.connect(reuse_if_open=True)
+
+
+def _close_database(_error: BaseException | None) -> None:
+    if not db.database.is_closed():
+        db.database.close()
+
+
+def _add_headers(answer: Response) -> Response:
+    answer.headers.update(HEADERS)
+    if request.is_secure:
+        answer.headers["Strict-Transport-Security"] = STRICT_TRANSPORT_SECURITY
+    if request.endpoint not in access.STATIC_ENDPOINTS:
+        answer.headers["Cache-Control"] = "no-store"  # what an account did is nobody else's, not even the back button's
+    return answer

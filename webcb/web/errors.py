@@ -1,0 +1,65 @@
+"""Pages for what went wrong, in the same clothes as the others and without the database, which may be what is away."""
+
+from flask import Flask, Response, current_app, make_response, render_template
+from flask_wtf.csrf import CSRFError
+from peewee import InterfaceError, OperationalError
+from werkzeug.exceptions import HTTPException
+
+RETRY_AFTER_SECONDS = 5
+
+# status -> headline, and what to do
+_TEXTS = {
+    400: ("This request was not understood", "Go back to the page you came from and try again."),
+    404: (
+        "There is nothing here",
+        "The address is wrong, or it is a call that was placed from another browser. Check the address.",
+    ),
+    405: ("This address does not work like that", "Open it from the page that leads here."),
+    413: ("That was too much", "The form sent more than it has room for. Shorten what you entered."),
+    500: ("Something went wrong on our side", "It has been noted. A call you placed goes on. Try again in a moment."),
+    503: (
+        "The service is away for a moment",
+        "A call you placed goes on. Wait a few seconds and load this page again.",
+    ),
+}
+TOO_OLD_FORM = "This page was open for too long, so nothing was done yet. Enter your password and press again."
+_TOO_OLD = (
+    "This page has become too old",
+    "Nothing was done. For your safety a form works only for a while, and only in the browser it was opened in "
+    "(cookies must be allowed). Open the page again and repeat your step.",
+)
+
+
+def init_app(app: Flask) -> None:
+    """Register the error pages."""
+    app.register_error_handler(CSRFError, too_old)
+    app.register_error_handler(HTTPException, _refused)
+    for away in (OperationalError, InterfaceError):
+        app.register_error_handler(away, _database_away)
+
+
+def page(status: int, headline: str, advice: str) -> Response:
+    """An error page."""
+    return make_response(render_template("error.html", status=status, headline=headline, advice=advice), status)
+
+
+def too_old(_error: CSRFError | None = None) -> Response:
+    """The page for a form that was open for too long, or was not ours."""
+    return page(400, *_TOO_OLD)
+
+
+def _refused(error: HTTPException) -> Response:
+    if error.code is None or error.code < 400:  # a redirection
+        return error.get_response()  # type: ignore[return-value]
+    headline, advice = _TEXTS.get(error.code, (error.name, "Go back to the page you came from and try again."))
+    answer = page(error.code, headline, advice)
+    if error.code == 405:
+        answer.headers["Allow"] = ", ".join(error.valid_methods or [])  # type: ignore[attr-defined]
+    return answer
+
+
+def _database_away(error: Exception) -> Response:
+    current_app.logger.error("the database is away: %s", error)
+    answer = page(503, *_TEXTS[503])
+    answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return answer

@@ -1,0 +1,154 @@
+"""The progress page of a callback: shown once, followed live by server-sent events, and the button that hangs up.
+
+Reads the rows the engine writes; the words for them are `sight`'s. Only who placed a callback sees it.
+"""
+
+import threading
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+from flask import Blueprint, Response, current_app, redirect, render_template, stream_with_context, url_for
+
+from webcb import clock, doorbell
+from webcb.billing import rating, reception
+from webcb.billing.pricing import Pricing
+from webcb.models import Callback, Leg, Xdr
+from webcb.money import Micros
+from webcb.web import follow, printing
+from webcb.web.access import placed_here
+from webcb.web.forms import PressForm
+from webcb.web.sight import LegSight, Sight, running_seconds
+
+RELOAD_SECONDS = 2  # without script
+FULL_RETRY_SECONDS = 3
+_PRICINGS_MAX = 1024
+
+blueprint = Blueprint("progress", __name__, url_prefix="/callbacks")
+_stopping = threading.Event()  # its wait() is the pause between two looks
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """The two charges of an ended callback; `balance_micros` is None where the funds are not the user's to see."""
+
+    charges: tuple[Xdr, ...]
+    total_micros: Micros
+    currency: str
+    balance_micros: Micros | None
+
+    @property
+    def decimals(self) -> int:
+        """The decimals every amount of the bill is written with, so that they stand one below the other."""
+        amounts = [charge.charged_micros for charge in self.charges]
+        return printing.decimals_of([*amounts, self.total_micros, self.balance_micros or 0])
+
+
+@blueprint.get("/<callback_id>")
+@placed_here
+def page(callback: Callback) -> str:
+    """The page: where the callback stands now. With script it follows; without, it loads itself again and again."""
+    return render_template(
+        "progress/page.html",
+        callback=callback,
+        application=callback.voice_application,
+        form=PressForm(formdata=None),
+        reload_seconds=RELOAD_SECONDS,
+        **_view(callback.id, _look(callback.id)),
+    )
+
+
+@blueprint.get("/<callback_id>/events")
+@placed_here
+def events(callback: Callback) -> Response:
+    """The page's stream of events; 503 when too many follow already, and the script asks again later."""
+    viewers: follow.Viewers = current_app.extensions["webcb_viewers"]
+    if not viewers.enter():
+        return Response("too many follow calls\n", 503, {"Retry-After": str(FULL_RETRY_SECONDS)}, mimetype="text/plain")
+    stream = follow.stream(partial(_look, callback.id), partial(_event, callback.id), _stopping.wait)
+    answer = Response(stream_with_context(stream), mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    answer.call_on_close(viewers.leave)
+    return answer
+
+
+@blueprint.get("/<callback_id>/now")
+@placed_here
+def now(callback: Callback) -> dict[str, Any]:
+    """The same view once, for a script that found no place among those who follow."""
+    return _event(callback.id, _look(callback.id))
+
+
+@blueprint.post("/<callback_id>/release")
+@placed_here
+def release(callback: Callback) -> Any:
+    """Hang up: ask the engine to release both phones."""
+    if reception.ask_release(callback.id, "user", clock.utc_now()):
+        doorbell.ring(current_app.extensions["webcb_doorbell"])
+    return redirect(url_for("progress.page", callback_id=callback.id), 303)
+
+
+# Looking -------------------------------------------------------------------------------------------------------------
+
+
+def _look(callback_id: str) -> Sight:
+    """One cheap query: the two legs with their callback."""
+    leg_a, leg_b = Leg.select(Leg, Callback).join(Callback).where(Callback.id == callback_id).order_by(Leg.name)
+    callback = leg_a.callback
+    at = clock.utc_now()
+    costs = [
+        rating.amount(
+            _pricing(leg.pricing).answered(leg.answered_at),
+            running_seconds(leg.answered_at, callback.deadline_at, leg.ended_at or at),
+        )
+        for leg in (leg_a, leg_b)
+        if leg.pricing and leg.answered_at
+    ]
+    return Sight(
+        state=callback.state,
+        leg_a=_leg_sight(leg_a),
+        leg_b=_leg_sight(leg_b),
+        is_release_asked=callback.release_asked_at is not None,
+        talking_at=callback.talking_at,
+        deadline_at=callback.deadline_at,
+        ended_at=callback.ended_at,
+        ending=callback.ending,
+        currency=_pricing(leg_a.pricing).currency if leg_a.pricing else "",
+        cost_micros=sum(costs) if costs else None,
+    )
+
+
+def _leg_sight(leg: Leg) -> LegSight:
+    return LegSight(leg.name, leg.cld, leg.state, leg.placed_at is not None, leg.answered_at)
+
+
+@lru_cache(_PRICINGS_MAX)
+def _pricing(text: str) -> Pricing:
+    return Pricing.from_json(text)
+
+
+def _bill(callback_id: str) -> Bill:
+    charges = tuple(Xdr.select().where(Xdr.callback == callback_id).order_by(Xdr.leg))
+    account = Callback.get_by_id(callback_id).account
+    is_own = account.balance_control == "individual" and account.type == "debit"
+    return Bill(
+        charges=charges,
+        total_micros=sum(charge.charged_micros for charge in charges),
+        currency=account.wallet.currency,
+        balance_micros=account.wallet.balance_micros if is_own else None,
+    )
+
+
+# Showing -------------------------------------------------------------------------------------------------------------
+
+
+def _view(callback_id: str, sight: Sight) -> dict[str, Any]:
+    return {"sight": sight, "at": clock.utc_now(), "bill": _bill(callback_id) if sight.is_ended else None}
+
+
+def _event(callback_id: str, sight: Sight) -> dict[str, Any]:
+    return {
+        "headline": sight.headline,
+        "is_ended": sight.is_ended,
+        "is_releasing": sight.is_releasing,
+        "html": render_template("progress/_now.html", **_view(callback_id, sight)),
+    }

@@ -1,0 +1,69 @@
+"""What is said to the user when a callback is refused: beside which field, in which words, and what would be right.
+
+Pure. Why it is refused is `billing.authorization.Reason`; a test holds that every reason has its words.
+"""
+
+from dataclasses import dataclass
+
+from webcb.billing.authorization import Reason, Refusal
+from webcb.web.printing import money
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A refusal as the page says it; `field` is the name of the form's field, or "" for the form as a whole."""
+
+    field: str
+    text: str
+
+
+_NUMBER_FIELDS = {"A": "number_a", "B": "number_b"}
+
+# Unknown ID and wrong password are one reason and one sentence: nobody learns here which account IDs exist.
+_WORDS = {
+    Reason.WRONG_CREDENTIALS: Words(
+        "password", "Account ID and password do not match. Check both; capital letters count in the password."
+    ),
+    Reason.ACCOUNT_BLOCKED: Words("login", "This account is blocked. Ask the service provider to unblock it."),
+    Reason.ACCOUNT_CLOSED: Words("login", "This account is closed. Use another account."),
+    Reason.ACCOUNT_INACTIVE: Words(
+        "login", "This account is not active yet. Ask the service provider to activate it, or wait for its first day."
+    ),
+    Reason.ACCOUNT_EXPIRED: Words("login", "This account has expired. Ask the service provider to extend it."),
+    Reason.CUSTOMER_BLOCKED: Words(
+        "login", "The customer this account belongs to is blocked. Ask the service provider."
+    ),
+    Reason.NOT_PERMITTED: Words(
+        "login", "This account's product does not include callback. Ask the service provider to add it."
+    ),
+    Reason.TOO_MANY: Words(
+        "login", "This account has as many calls going on as it may have. Wait until one of them has ended."
+    ),
+    Reason.APPLICATION_CLOSED: Words("", "This service is closed at the moment. Try again later."),
+    Reason.SAME_NUMBER: Words(
+        "number_b", "This is the number to be called at. Enter the number of the person you want to talk to."
+    ),
+}
+
+# Reasons that lie in one of the two numbers; the refusal says in which.
+_NUMBER_WORDS = {
+    Reason.EMERGENCY: "Emergency numbers cannot be called from here. Dial it directly on your phone.",
+    Reason.PREMIUM: "Premium-rate and satellite numbers cannot be called. Enter an ordinary number.",
+    Reason.NO_RATE: "There is no price for this number, so it cannot be called. Check its country code.",
+    Reason.FORBIDDEN: "Calls to this destination are not allowed. Enter a number of another destination.",
+    Reason.NO_ROUTE: "This number cannot be reached at the moment. Try another number, or try again later.",
+}
+
+
+def words(refusal: Refusal) -> Words:
+    """What to say about a refusal, and where."""
+    if refusal.reason in _NUMBER_WORDS:
+        return Words(_NUMBER_FIELDS.get(refusal.leg or "", ""), _NUMBER_WORDS[refusal.reason])
+    if refusal.reason is Reason.NO_FUNDS:
+        return Words("login", _no_funds(refusal))
+    return _WORDS[refusal.reason]
+
+
+def _no_funds(refusal: Refusal) -> str:
+    needed = f": they need at least {money(refusal.needed_micros, refusal.currency)}" if refusal.needed_micros else ""
+    return f"The funds of this account are too low for these two calls{needed}. Top it up and try again."

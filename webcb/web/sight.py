@@ -1,0 +1,121 @@
+"""A callback as its user sees it at one moment: what its rows say, and the words for it.
+
+Pure. The rows are read by `progress`; how a call ended is worded by `endings`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from webcb.money import Micros
+from webcb.web import endings
+
+_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class LegSight:
+    """One phone: `number` in E.164 digits, `state` as on the leg's row."""
+
+    name: str  # A or B
+    number: str
+    state: str
+    is_placed: bool = False
+    answered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the rows of a callback say; `cost_micros` is None while nothing can have been charged."""
+
+    state: str
+    leg_a: LegSight
+    leg_b: LegSight
+    currency: str
+    is_release_asked: bool = False
+    talking_at: datetime | None = None
+    deadline_at: datetime | None = None
+    ended_at: datetime | None = None
+    ending: str | None = None
+    cost_micros: Micros | None = None
+
+    @property
+    def is_ended(self) -> bool:
+        return self.state == "ended"
+
+    @property
+    def is_releasing(self) -> bool:
+        return self.state == "releasing" or (self.is_release_asked and not self.is_ended)
+
+    @property
+    def is_talking(self) -> bool:
+        return self.state == "talking" and not self.is_releasing
+
+    @property
+    def headline(self) -> str:
+        """The call in two or three words."""
+        return self._words()[0]
+
+    @property
+    def detail(self) -> str:
+        """The same as a sentence: what happens next, or what to do."""
+        return self._words()[1]
+
+    def _words(self) -> tuple[str, str]:
+        if self.is_ended:
+            ending = endings.words(self.ending or "")
+            return ending.headline, ending.detail
+        if self.is_releasing:
+            return _RELEASING
+        leg = self.leg_b if self.state == "calling B" else self.leg_a
+        return _RINGING.get((self.state, leg.state)) or _WORDS[self.state]
+
+    def leg_words(self, leg: LegSight) -> str:
+        """What one phone is doing, in a word or two."""
+        if not self.is_ended:
+            return _LEG_WORDS[leg.state] if leg.is_placed or leg.state != "ended" else "Not called"
+        ending = endings.words(self.ending or "")
+        told = ending.leg_a if leg.name == "A" else ending.leg_b
+        return told or ("Ended" if leg.answered_at else "No answer" if leg.is_placed else "Not called")
+
+    def talked_seconds(self, at: datetime) -> int:
+        """Whole seconds the two have been talking; never past the deadline."""
+        if self.talking_at is None:
+            return 0
+        until = min(instant for instant in (at, self.deadline_at, self.ended_at) if instant)
+        return max(0, (until - self.talking_at) // _SECOND)
+
+    @property
+    def talk_seconds_max(self) -> int | None:
+        """Whole seconds they may talk in all, once it is known."""
+        if self.talking_at is None or self.deadline_at is None:
+            return None
+        return max(0, round((self.deadline_at - self.talking_at).total_seconds()))
+
+
+_RELEASING = ("Ending the call", "One moment, both phones are being released.")
+_WORDS = {
+    "requested": ("Getting ready", "Your phone will ring in a moment."),
+    "calling A": ("Calling you", "Your phone will ring in a moment."),
+    "A answered": ("You answered", "Stay on the line; the other side is being called."),
+    "calling B": ("Calling the other side", "Stay on the line."),
+    "talking": ("Talking", "You are connected."),
+}
+_RINGING = {
+    ("calling A", "ringing"): ("Your phone is ringing", "Answer it; then the other side is called."),
+    ("calling B", "ringing"): ("It is ringing there", "Stay on the line until somebody answers."),
+}
+_LEG_WORDS = {
+    "waiting": "Waiting",
+    "calling": "Calling",
+    "ringing": "Ringing",
+    "answered": "Connected",
+    "ended": "Ended",
+}
+
+
+def running_seconds(answered_at: datetime | None, deadline_at: datetime | None, at: datetime) -> int:
+    """Seconds a leg would be billed if it ended now: rounded up, one at least (domain 2), capped at the deadline."""
+    if answered_at is None:
+        return 0
+    until = min(at, deadline_at) if deadline_at else at
+    return max(1, -((answered_at - until) // _SECOND))

@@ -1,0 +1,136 @@
+// The one script: shows the price while the form is filled in, and follows a call live. Every page works without it.
+"use strict";
+
+const QUOTE_PAUSE_MS = 600;
+const TICK_MS = 250;
+const ASK_AGAIN_MS = 3000;
+
+// The order ---------------------------------------------------------------------------------------------------------
+
+function watchOrder(form) {
+  const names = ["login", "password", "number_a", "number_b"];
+  const field = (name) => form.elements.namedItem(name);
+  const panel = document.getElementById("quote");
+  let timer = 0;
+  let asking = null;
+
+  document.getElementById("show-price").hidden = true;
+
+  function say(name, text) {
+    field(name).classList.toggle("is-invalid", Boolean(text));
+    field(name).setAttribute("aria-invalid", text ? "true" : "false");
+    document.getElementById(`${name}-error`).textContent = text;
+  }
+
+  const isComplete = () => names.every((name) => field(name).value.trim() || (name === "password" && !field(name).required));
+
+  async function ask() {
+    if (!isComplete()) return;
+    asking = new AbortController();
+    panel.classList.add("is-asking");
+    try {
+      const answer = await fetch(form.dataset.quote, { method: "POST", body: new FormData(form), signal: asking.signal });
+      if (answer.ok) {
+        panel.innerHTML = (await answer.json()).html;
+      } else if (answer.status === 422) {
+        const { errors } = await answer.json();
+        for (const name of names) if (errors[name]) say(name, errors[name]);
+      }
+    } catch {
+      // No price by itself then: the button shows it.
+    } finally {
+      panel.classList.remove("is-asking");
+    }
+  }
+
+  form.addEventListener("input", (event) => {
+    if (!names.includes(event.target.name)) return;
+    if (asking) asking.abort();
+    panel.replaceChildren();
+    for (const name of names) if (name === event.target.name || name === "password") say(name, "");
+    clearTimeout(timer);
+    timer = setTimeout(ask, QUOTE_PAUSE_MS);
+  });
+
+  // One press is one call: the server sees to it as well, this only shows it.
+  form.addEventListener("submit", () => form.classList.add("is-asking"));
+  window.addEventListener("pageshow", () => form.classList.remove("is-asking"));
+
+  if (!panel.childElementCount) ask();
+}
+
+// The call ----------------------------------------------------------------------------------------------------------
+
+function clockFace(seconds) {
+  const two = (number) => String(number).padStart(2, "0");
+  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+}
+
+function followCall(view) {
+  const announcement = document.getElementById("announce");
+  const release = document.getElementById("release");
+  let ticking = 0;
+
+  // Between two events the clock runs on by itself.
+  function tick() {
+    clearInterval(ticking);
+    const talked = view.querySelector("[data-elapsed]");
+    if (!talked) return;
+    const bar = view.querySelector("progress");
+    const start = performance.now() - Number(talked.dataset.elapsed) * 1000;
+    const limit = Number(talked.dataset.limit) || Infinity;
+    ticking = setInterval(() => {
+      const seconds = Math.min(limit, Math.floor((performance.now() - start) / 1000));
+      talked.textContent = clockFace(seconds);
+      if (bar) bar.value = seconds;
+    }, TICK_MS);
+  }
+
+  function show(now) {
+    view.innerHTML = now.html;
+    document.title = `${now.headline} · ${view.dataset.name}`;
+    if (announcement.textContent !== now.headline) announcement.textContent = now.headline;
+    release.hidden = now.is_ended;
+    release.querySelector("button").disabled = now.is_releasing;
+    document.getElementById("again").hidden = !now.is_ended;
+    tick();
+  }
+
+  // For when the server has no place left for another stream, or is away.
+  async function askNow() {
+    try {
+      const answer = await fetch(view.dataset.now);
+      if (answer.status === 404) return;
+      if (answer.ok) {
+        const now = await answer.json();
+        show(now);
+        if (now.is_ended) return;
+      }
+    } catch {
+      // Asked again below.
+    }
+    setTimeout(listen, ASK_AGAIN_MS);
+  }
+
+  function listen() {
+    const source = new EventSource(view.dataset.events);
+    source.onmessage = (event) => {
+      const now = JSON.parse(event.data);
+      show(now);
+      if (now.is_ended) source.close();
+    };
+    source.onerror = () => {
+      if (source.readyState === EventSource.CLOSED) askNow();
+    };
+    window.addEventListener("pagehide", () => source.close());
+  }
+
+  tick();
+  listen();
+}
+
+const order = document.getElementById("order");
+if (order) watchOrder(order);
+const view = document.getElementById("progress");
+if (view && view.dataset.events) followCall(view);

@@ -1,0 +1,198 @@
+"""The trigger pages: the Extended form, the price shown before anything rings, and the placing of the callback.
+
+Whether they may call, how long and for how much is asked of billing; nothing of it is decided here.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, abort, current_app, jsonify, redirect, render_template, request, url_for
+from flask_wtf.csrf import CSRFError
+
+from webcb import clock, doorbell
+from webcb.billing import reception
+from webcb.billing.authorization import Reason, Refusal
+from webcb.billing.reception import Order
+from webcb.models import Account, Callback, Leg, VoiceApplication
+from webcb.number import country_names, display_number, example_number
+from webcb.web import errors, refusals, visitor
+from webcb.web.access import public
+from webcb.web.forms import ExtendedForm, add_error
+from webcb.web.quotation import Quotation, quotation
+
+FRONT_PAGE = "-"  # the path of the voice application whose page is /
+SOURCE_LENGTH_MAX = 64
+
+blueprint = Blueprint("trigger", __name__)
+
+
+@blueprint.get("/", defaults={"path": FRONT_PAGE})
+@blueprint.get("/<path>")
+@public
+def page(path: str) -> Any:
+    """The empty form; `?again=<callback>` fills in the numbers of a callback this visitor placed."""
+    application = _application(path)
+    form = ExtendedForm(formdata=None, data=_again(request.args.get("again", "")))
+    form.nonce.data = visitor.new_mark()
+    visitor.current()
+    return _show(application, form)
+
+
+@blueprint.post("/", defaults={"path": FRONT_PAGE})
+@blueprint.post("/<path>")
+@public
+def order(path: str) -> Any:
+    """Show the price, or, once it has been seen, place the callback and lead to its page."""
+    application = _application(path)
+    form = ExtendedForm()
+    at = clock.utc_now()
+    wanted = _read(form, application, at)
+    if wanted is None:
+        return _show(application, form), 422
+    if request.form.get("step") == "connect":
+        return _connect(application, form, wanted, at)
+    verdict = _quote(form, wanted, at)
+    return _refuse(application, form, verdict) if isinstance(verdict, Refusal) else _show(application, form, verdict)
+
+
+@blueprint.post("/quote", defaults={"path": FRONT_PAGE})
+@blueprint.post("/<path>/quote")
+@public
+def quote(path: str) -> Any:
+    """The price for the script of the page: `{"html": ...}`, or 422 with `{"errors": {field: text}}`."""
+    application = _application(path)
+    form = ExtendedForm()
+    at = clock.utc_now()
+    wanted = _read(form, application, at)
+    if wanted is None:
+        return jsonify(errors={name: texts[0] for name, texts in form.errors.items()}), 422
+    verdict = _quote(form, wanted, at)
+    if isinstance(verdict, Refusal):
+        said = refusals.words(verdict)
+        return jsonify(errors={said.field: said.text}), 422
+    return jsonify(html=render_template("trigger/_quote.html", quote=verdict))
+
+
+@blueprint.errorhandler(CSRFError)
+def too_old(_error: CSRFError) -> Any:
+    """A form that was open for too long comes back as it was typed, with a word about it: nothing has to be typed twice.
+
+    Only our own page gets this: another site's form must not put words into ours.
+    """
+    if request.endpoint != "trigger.order" or request.headers.get("Origin") != request.host_url.rstrip("/"):
+        return errors.too_old()
+    application = _application((request.view_args or {})["path"])
+    form = ExtendedForm()
+    form.nonce.data = visitor.new_mark()
+    visitor.current()
+    return _show(application, form, notice=errors.TOO_OLD_FORM), 400
+
+
+# Reading -------------------------------------------------------------------------------------------------------------
+
+
+def _application(path: str) -> VoiceApplication:
+    application = VoiceApplication.get_or_none(VoiceApplication.path == path) if path.isprintable() else None
+    if application is None:
+        abort(404)
+    return application
+
+
+def _again(callback_id: str) -> dict[str, str]:
+    callback = Callback.get_or_none(Callback.id == callback_id) if callback_id.isalnum() else None
+    if callback is None or not visitor.has_placed(callback.idempotency_key):
+        return {}
+    numbers = {leg.name: display_number(leg.cld) for leg in Leg.select().where(Leg.callback == callback)}
+    return {"login": callback.account.login, "number_a": numbers["A"], "number_b": numbers["B"]}
+
+
+def _read(form: ExtendedForm, application: VoiceApplication, at: datetime) -> Order | None:
+    """The order that was typed; None when something is missing or wrong, which is then said beside its field."""
+    if not visitor.is_mark(form.nonce.data):
+        form.nonce.data = visitor.new_mark()
+    form.validate()
+    numbers = form.numbers(application.default_country)
+    login, nonce, password = form.login.data or "", form.nonce.data, form.password.data or None
+    if password is None and not visitor.has_proof(login, nonce, at):
+        add_error(form.password, "Enter your password.")
+    if form.errors or numbers is None:
+        return None
+    number_a, number_b = numbers
+    return Order(
+        kind="extended",
+        voice_application=application.path,
+        login=login,
+        password=password,
+        number_a=number_a,
+        number_b=number_b,
+        idempotency_key=visitor.idempotency_key(nonce, application.path, login, number_a.digits, number_b.digits),
+        requested_from=(request.remote_addr or "")[:SOURCE_LENGTH_MAX],
+    )
+
+
+# Asking --------------------------------------------------------------------------------------------------------------
+
+
+def _quote(form: ExtendedForm, wanted: Order, at: datetime) -> Quotation | Refusal:
+    verdict = reception.quote(wanted, at)
+    is_stranger = isinstance(verdict, Refusal) and verdict.reason is Reason.WRONG_CREDENTIALS
+    if wanted.password is not None and not is_stranger:
+        visitor.remember_proof(wanted.login, form.nonce.data, at)
+    if isinstance(verdict, Refusal):
+        return verdict
+    return quotation(verdict, wanted.number_a.digits, wanted.number_b.digits)
+
+
+def _connect(application: VoiceApplication, form: ExtendedForm, wanted: Order, at: datetime) -> Any:
+    callback_id = _placed_before(wanted)
+    if callback_id is None:
+        verdict: Any = _quote(form, wanted, at)
+        if isinstance(verdict, Quotation):
+            if form.quoted.data != verdict.mark:
+                return _show(application, form, verdict)
+            verdict = reception.place(replace(wanted, password=None), at)
+        if isinstance(verdict, Refusal):
+            # An identical post may have come first and be itself what leaves no funds or no room for this one.
+            callback_id = _placed_before(wanted)
+            if callback_id is None:
+                return _refuse(application, form, verdict)
+        else:
+            callback_id = verdict.callback_id
+            doorbell.ring(current_app.extensions["webcb_doorbell"])
+    return redirect(url_for("progress.page", callback_id=callback_id), 303)
+
+
+def _placed_before(wanted: Order) -> str | None:
+    """The callback this visitor placed with this very form and these very words, if there is one."""
+    same = (
+        Callback.select(Callback.id)
+        .join(Account)
+        .where((Account.login == wanted.login) & (Callback.idempotency_key == wanted.idempotency_key))
+    )
+    callback = same.first()
+    return callback.id if callback else None
+
+
+# Showing -------------------------------------------------------------------------------------------------------------
+
+
+def _refuse(application: VoiceApplication, form: ExtendedForm, refusal: Refusal) -> Any:
+    said = refusals.words(refusal)
+    if said.field:
+        add_error(form[said.field], said.text)
+        return _show(application, form), 422
+    return _show(application, form, notice=said.text), 422
+
+
+def _show(application: VoiceApplication, form: ExtendedForm, quote: Quotation | None = None, notice: str = "") -> str:
+    return render_template(
+        "trigger/page.html",
+        application=application,
+        form=form,
+        quote=quote,
+        notice=notice,
+        is_proven=visitor.has_proof(form.login.data, form.nonce.data, clock.utc_now()),
+        country_code=country_names().get(application.default_country),
+        example=example_number(application.default_country),
+    )
