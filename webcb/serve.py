@@ -113,13 +113,13 @@ class Supervisor:
 
     def run(self) -> int:
         """Start all, keep them, end them; 0 when told to end, CANNOT_START or 1 when they cannot be kept running."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+        watch_signals()
         try:
             while True:
                 for child in self._children:
                     if child.process is None and child.start_at <= clock.monotonic():
                         child.start()
-                received = _wait(self._seconds_to_next_start())
+                received = wait_for_signal(self._seconds_to_next_start())
                 if received in (signal.SIGTERM, signal.SIGINT):
                     log.info("%s: ending", signal.Signals(received).name)
                     return 0
@@ -171,7 +171,7 @@ class Supervisor:
         give_up_at = clock.monotonic() + END_SECONDS_MAX
         while any(child.process and child.process.poll() is None for child in self._children):
             left = give_up_at - clock.monotonic()
-            if left <= 0 or _wait(left) in (signal.SIGTERM, signal.SIGINT):
+            if left <= 0 or wait_for_signal(left) in (signal.SIGTERM, signal.SIGINT):
                 log.warning("not all ended in time: killing the rest")
                 break
         for child in self._children:
@@ -181,7 +181,12 @@ class Supervisor:
         log.info("ended")
 
 
-def _wait(seconds: float | None) -> int | None:
+def watch_signals() -> None:
+    """Hold back the signals of WATCHED from now on: `wait_for_signal` takes them one by one, none is missed in between."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+
+
+def wait_for_signal(seconds: float | None) -> int | None:
     """The next signal of WATCHED; None when none came in that time."""
     if seconds is None:
         return signal.sigwaitinfo(WATCHED).si_signo
