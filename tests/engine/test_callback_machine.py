@@ -6,7 +6,7 @@ from tests.engine.plans import SECOND, per_second, plan, route
 from webcb.billing import limit
 from webcb.engine import callback, events
 from webcb.engine.callback import Callback, Phase, Plan
-from webcb.engine.causes import Ending, Q850
+from webcb.engine.causes import Q850, Ending
 from webcb.engine.commands import (
     Command,
     EndAttempt,

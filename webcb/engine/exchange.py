@@ -345,8 +345,9 @@ class Exchange:
 
     def _offered(self, running: Running, leg: LegName, event: sip_events.Offered) -> None:
         line, session = running.sessions[leg]
+        other = running.callback.leg("B" if leg == "A" else "A")
         try:
-            answer, held = running.voices[leg].answer_offer(event.sdp)
+            answer, held = running.voices[leg].answer_offer(event.sdp, other.codecs or running.callback.leg(leg).codecs)
         except ProtocolError as wrong:
             log.warning("callback %s: leg %s made an offer we cannot take: %s", running.id, leg, wrong)
             line.reject_offer(session, 488)

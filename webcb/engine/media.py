@@ -4,7 +4,7 @@ What SDP means is webcb.sip; packets are rtpbridge. Which codecs this engine car
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
@@ -31,12 +31,11 @@ class Voice:
     session_id: int
     version: int = 1
     offer: bytes = b""
-    codecs: tuple[Codec, ...] = field(default=())
 
     def make_offer(self, names: Iterable[str]) -> bytes:
         """The offer of an INVITE, with these codecs."""
-        self.codecs = tuple(_codec(name) for name in names)
-        self.offer = make_offer(self.host, self.port.rtp_port, self.codecs, self.session_id, self.version)
+        codecs = tuple(_codec(name) for name in names)
+        self.offer = make_offer(self.host, self.port.rtp_port, codecs, self.session_id, self.version)
         return self.offer
 
     def take_answer(self, sdp: bytes) -> tuple[str, ...]:
@@ -45,12 +44,16 @@ class Voice:
         self._connect(stream)
         return tuple(codec.name for codec in stream.codecs)
 
-    def answer_offer(self, sdp: bytes) -> tuple[bytes, bool]:
-        """The answer to an offer of the peer, and whether it will send no voice. ProtocolError: refused, nothing changes."""
+    def answer_offer(self, sdp: bytes, names: Sequence[str]) -> tuple[bytes, bool]:
+        """The answer to an offer of the peer, and whether it will send no voice. ProtocolError: refused, nothing changes.
+
+        `names` are the codecs the other leg has: nothing else would be heard there.
+        """
         if not sdp:  # a re-INVITE without an offer wants ours (RFC 3261, 14.2); what its ACK answers is taken then
             return self.offer, False
         stream = read_offer(sdp)
-        answer = make_answer(sdp, self.host, self.port.rtp_port, self.codecs, self.session_id, self.version + 1)
+        codecs = tuple(_codec(name) for name in names)
+        answer = make_answer(sdp, self.host, self.port.rtp_port, codecs, self.session_id, self.version + 1)
         self._connect(stream)
         self.version += 1
         return answer, stream.direction in ("recvonly", "inactive")

@@ -1,4 +1,4 @@
-"""The engine as a process: what it is made of, the doorbell, the looks at the rows, and its end at SIGTERM.
+"""The engine as a process: what it is made of, its start, the doorbell, and its end at SIGTERM.
 
 `main` is what `webcb engine` runs. What happens in a callback stands in exchange.py and below.
 """
@@ -12,35 +12,30 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import datetime
 from functools import partial
 from typing import IO, Any, Final
 
 from rtpbridge import Bridge
 from webcb import __version__, clock, db, doorbell
 from webcb.billing import credentials
-from webcb.engine import recovery, rows
-from webcb.engine.causes import Q850, Ending
+from webcb.engine import recovery
+from webcb.engine.causes import Ending
 from webcb.engine.exchange import Exchange
 from webcb.engine.journal import Journal
 from webcb.engine.line import Line
+from webcb.engine.lookout import Lookout
 from webcb.engine.media import SILENCE_MS, Media
-from webcb.engine.recovery import Node, Watched
-from webcb.engine.rows import Claimed
 from webcb.engine.transport import BindProblem, Resolver, Wire, bind_udp, family_of, own_address
 from webcb.settings import Bind, Settings
-from webcb.sip.dialog import read_dialog
-from webcb.sip.events import Address, Cause
+from webcb.sip.events import Address
 from webcb.sip.useragent import Identity
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS: Final = 1.0  # between looks at the rows when no doorbell rings; also the node's sign of life
 START_SECONDS_MAX: Final = 30
 STOP_SECONDS_MAX: Final = 3.5  # for the calls to be released and settled; then the process ends all the same
 JOURNAL_SECONDS_MAX: Final = 0.5  # for the database after that
-IDLE_LOOK_SECONDS: Final = 0.02
-BLOCKED_SECONDS_MAX: Final = 0.1  # nothing in the loop may take so long: deadlines and BYEs would be late
+IDLE_LOOK_SECONDS: Final = 0.02  # between two questions whether all has ended
 LOCK_FILE: Final = "engine.lock"
 EXIT_CANNOT_START: Final = 2
 
@@ -102,12 +97,6 @@ class Engine:
         self._journal.start()
         opened.callback(self._journal.close, JOURNAL_SECONDS_MAX)
         self._exchange = Exchange(loop, self._lines, media, self._journal, resolver)
-        self._node: Node | None = None
-        self._lived_until: datetime | None = None
-        self._is_looking = False
-        self._look_again = False
-        self._next_look: asyncio.TimerHandle | None = None
-        self._next_look_at = 0.0
 
     # Start
 
@@ -139,24 +128,19 @@ class Engine:
         return media
 
     async def start(self) -> None:
-        """Settle what an earlier engine left, then listen for the doorbell: from now on callbacks are claimed."""
-        at = clock.utc_now()
+        """Begin to look at the rows; the first look settles what an earlier engine left. The doorbell says that we are up."""
+        settings = self._settings
         try:
-            self._node = await self._ask(partial(recovery.take_node, self._settings.node_name, at))
-            self._lived_until = self._node.heard_at or at
-            left = partial(recovery.watch, self._node.id, frozenset(), self._lived_until, at)
-            self._hang_up_left(await self._ask(left))
+            node = await self._ask(partial(recovery.take_node, settings.node_name, clock.utc_now()))
         except TimeoutError:
             raise StartProblem(f"the database does not answer within {START_SECONDS_MAX} s") from None
-        bell = doorbell.listen(self._settings.doorbell)
+        self.lookout = Lookout(self._loop, clock.utc_now, self._lines, self._journal, self._exchange, node)
+        self._opened.callback(self.lookout.close)
+        self.lookout.look()
+        bell = doorbell.listen(settings.doorbell)
         self._opened.callback(self._close_bell, bell)
         self._loop.add_reader(bell.fileno(), self._rung, bell)
-        log.info(
-            "engine of node %s is up: SIP on %s",
-            self._settings.node_name,
-            ", ".join(map(str, self._settings.sip_binds)),
-        )
-        self._look()
+        log.info("engine of node %s is up: SIP on %s", settings.node_name, ", ".join(map(str, settings.sip_binds)))
 
     async def _ask(self, work: Callable[[], Any]) -> Any:
         """The result of a job, waited for; its exception is raised here."""
@@ -167,88 +151,26 @@ class Engine:
             raise result
         return result
 
-    # Looking at the rows
-
     def _rung(self, bell: socket.socket) -> None:
         try:
             while True:
                 bell.recv(1)
         except BlockingIOError:
-            self._look()
-
-    def _look(self) -> None:
-        """Look for requests and releases; one look at a time, so that what is unknown to it is unknown to everybody."""
-        if self._is_looking:
-            self._look_again = True
-            return
-        if self._node is None or self._lived_until is None:
-            return
-        self._is_looking, self._look_again = True, False
-        at, at_us = clock.utc_now(), int(self._loop.time() * 1_000_000)
-        known = self._exchange.known
-        self._journal.post(partial(recovery.watch, self._node.id, known, self._lived_until, at), self._watched)
-        self._lived_until = at
-        room = 0 if self.stopped.is_set() else self._exchange.room
-        self._journal.post(partial(rows.claim, self._node.id, room, at, at_us), self._claimed)
-
-    def _watched(self, result: Watched | Exception) -> None:
-        if isinstance(result, Exception):
-            log.error("releases could not be looked for", exc_info=result)
-            return
-        for callback_id, ending in result.releases:
-            self._exchange.release(callback_id, ending)
-        self._hang_up_left(result)
-
-    def _claimed(self, result: Claimed | Exception) -> None:
-        self._is_looking = False
-        if isinstance(result, Exception):
-            log.error("requests could not be looked for", exc_info=result)
-        else:
-            for plan in result.plans:
-                self._exchange.begin(plan)
-            self._look_again |= result.more and self._exchange.room > 0
-        if self.stopped.is_set():
-            self._exchange.release_all(Ending.ENGINE_STOPPED)
-        if self._look_again and not self.stopped.is_set():
-            self._look()
-        else:
-            self._look_later()
-
-    def _look_later(self) -> None:
-        if self._next_look is not None:
-            self._next_look.cancel()
-        self._next_look_at = self._loop.time() + LOOK_SECONDS
-        self._next_look = self._loop.call_at(self._next_look_at, self._look_in_time)
-
-    def _look_in_time(self) -> None:
-        late_seconds = self._loop.time() - self._next_look_at
-        if late_seconds > BLOCKED_SECONDS_MAX:
-            log.warning("the engine was held up for %d ms; deadlines were late by as much", late_seconds * 1000)
-        self._look()
-
-    def _hang_up_left(self, watched: Watched) -> None:
-        for leg in watched.open_legs:
-            try:
-                family = family_of(read_dialog(leg.dialog).next_hop.host)
-                line = self._lines.get(family) or next(iter(self._lines.values()))
-                line.adopt(leg.dialog, leg.credentials, Cause(0, Q850.TEMPORARY_FAILURE))
-                line.flush()
-            except ValueError as wrong:
-                log.error("callback %s: a leg left by an earlier engine cannot be hung up: %s", leg.callback_id, wrong)
+            self.lookout.look()
 
     # The end
 
     async def wind_up(self) -> None:
         """Release all calls and settle them, within STOP_SECONDS_MAX."""
         log.info("engine is stopping")
-        self._exchange.release_all(Ending.ENGINE_STOPPED)
+        self.lookout.claim_no_more()
         end = self._loop.time() + STOP_SECONDS_MAX
-        while (self._is_looking or not self._exchange.is_idle) and self._loop.time() < end:
+        while self._loop.time() < end:
+            self._exchange.release_all(Ending.ENGINE_STOPPED)  # also what a look on its way still brings
+            if self._exchange.is_idle and not self.lookout.is_looking:
+                return
             await asyncio.sleep(IDLE_LOOK_SECONDS)
-        if not self._exchange.is_idle:
-            log.warning("engine ends before every call was ended; the next one settles them")
-        if self._next_look is not None:
-            self._next_look.cancel()
+        log.warning("engine ends before every call has ended; the next one settles what is left")
 
     def _close_bell(self, bell: socket.socket) -> None:
         self._loop.remove_reader(bell.fileno())

@@ -1,0 +1,32 @@
+"""A world for every test that asks for one: a database on a real file, its books checked at the end."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engine.world import World
+from webcb import db
+from webcb.billing import credentials, ledger
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[str]:
+    """The URL of a migrated database that this thread has open."""
+    url = f"sqlite:///{tmp_path / 'webcb.sqlite'}"
+    opened = db.connect(url)
+    opened.connect()
+    db.migrate()
+    credentials.use_key("test")
+    yield url
+    differences = ledger.differences()
+    opened.close()
+    assert differences == []
+
+
+@pytest.fixture
+def world(database: str) -> Iterator[World]:
+    """An engine, phones, and 5.00 on the account at 0.60 a minute by the second for either leg."""
+    made = World(balance="5.00", first=1, following=1, price="0.60")
+    yield made
+    made.close()

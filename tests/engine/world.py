@@ -1,0 +1,277 @@
+"""The engine in virtual time: the real exchange, lookout, lines and journal jobs on a real database and a real RTP bridge.
+
+Only the clock and the wire are simulated: phones at the other end speak SIP message by message, and every message leaves a
+line in `ladder` with its moment: "4.0 A <- 200 INVITE".
+"""
+
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+from rtpbridge import Bridge
+from tests.billing import rows as house_rows
+from webcb import db, models
+from webcb.engine import recovery
+from webcb.engine.exchange import Exchange
+from webcb.engine.line import Line
+from webcb.engine.lookout import Lookout
+from webcb.engine.media import Media, Voice
+from webcb.sip.events import Address
+from webcb.sip.message import Request, Response, read_message
+from webcb.sip.offer_answer import Codec, make_offer
+from webcb.sip.useragent import Identity
+
+US = Address("127.0.0.1", 5070)
+PCMU = Codec("PCMU", 0, 8000)
+PCMA = Codec("PCMA", 8, 8000)
+REASONS = {100: "Trying", 180: "Ringing", 183: "Session Progress", 200: "OK", 487: "Request Terminated"}
+
+
+@dataclass(eq=False)
+class Alarm:
+    """A thing that will happen in virtual time."""
+
+    action: Callable[[], Any]
+    is_cancelled: bool = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
+class VirtualTime:
+    """A clock that goes only when told."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self._alarms: list[tuple[float, int, Alarm]] = []
+        self._numbers = count()
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, callback: Callable[..., Any], *args: Any) -> Alarm:
+        alarm = Alarm(lambda: callback(*args))
+        heapq.heappush(self._alarms, (when, next(self._numbers), alarm))
+        return alarm
+
+    def pass_until(self, end: float) -> None:
+        while self._alarms and self._alarms[0][0] <= end:
+            when, _, alarm = heapq.heappop(self._alarms)
+            self.now = max(self.now, when)
+            if not alarm.is_cancelled:
+                alarm.action()
+        self.now = max(self.now, end)
+
+
+class StraightJournal:
+    """The journal without its thread: a job is done at once, its result told in the next turn. `is_away` holds jobs back."""
+
+    def __init__(self, time: VirtualTime) -> None:
+        self._time = time
+        self.is_away = False
+        self.waiting: list[tuple[Callable[[], Any], Callable[[Any], None] | None]] = []
+
+    def post(self, work: Callable[[], Any], done: Callable[[Any], None] | None = None) -> None:
+        self.waiting.append((work, done))
+        self.go_on()
+
+    def go_on(self) -> None:
+        while self.waiting and not self.is_away:
+            work, done = self.waiting.pop(0)
+            try:
+                with db.writing():
+                    result = work()
+            except Exception as wrong:
+                if done is None:
+                    raise
+                result = wrong
+            if done is not None:
+                self._time.call_at(self._time.now, done, result)
+
+
+class Names:
+    """A resolver for tests: literals, and the names it was given."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, str] = {}
+        self.asked: list[tuple[str, Callable[[str | None], None]]] = []
+
+    def resolve(self, host: str, family: int, done: Callable[[str | None], None]) -> None:
+        if host.replace(".", "").isdigit():
+            done(host)
+        elif host in self.known:
+            done(self.known[host])
+        else:
+            self.asked.append((host, done))
+
+
+@dataclass
+class Phone:
+    """What the phone behind a number does: (seconds after the INVITE, status) in order; it answers BYE and CANCEL itself."""
+
+    script: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 100), (1.0, 180), (4.0, 200)])
+    codecs: tuple[Codec, ...] = (PCMU, PCMA)
+    sdp_host: str = "127.0.0.1"
+    headers: dict[str, str] = field(default_factory=dict)
+    early_media: bool = False
+    obeys_cancel: bool = True
+    answers_bye: bool = True
+    name: str = ""
+    invites: list[Request] = field(default_factory=list)
+    is_over: bool = False
+    up: bool = False
+    tag: int = 0
+
+
+class World:
+    """One engine and the phones it calls. Numbers not in `phones` answer after four seconds."""
+
+    def __init__(self, **house: Any) -> None:
+        self.time = VirtualTime()
+        self.ladder: list[str] = []
+        self.phones: dict[str, Phone] = {}
+        self.begun_at = self.time.now
+        self._cseq = count(500)
+        self.house = house_rows.house(**house)
+        self.names = Names()
+        self.bridge = Bridge("127.0.0.1", 21000, 21999, silence_ms=600_000)
+        self.engine()
+
+    def engine(self) -> None:
+        """An engine starts: the first one, or one after a crash."""
+        entropy = random.Random(1).randbytes
+        self.line = Line(Identity("test", US), entropy, self.time, self._to_phone)
+        self.media = Media(self.bridge, "127.0.0.1", entropy)
+        self.journal = StraightJournal(self.time)
+        lines = {2: self.line}
+        self.exchange = Exchange(self.time, lines, self.media, self.journal, self.names)
+        node = recovery.take_node("one", self.utc_now())
+        self.lookout = Lookout(self.time, self.utc_now, lines, self.journal, self.exchange, node)
+        self.lookout.look()
+        self.pass_seconds(0)
+
+    def crash(self) -> None:
+        """kill -9: nothing of the engine goes on."""
+        self.time._alarms.clear()
+        self.line.receive = lambda data, address: None  # type: ignore[method-assign]
+
+    def close(self) -> None:
+        self.bridge.close()
+
+    def utc_now(self) -> Any:
+        return house_rows.NOON + timedelta(seconds=self.time.now - self.begun_at)
+
+    # The world goes on
+
+    def place(self, key: str = "once", **order: Any) -> str:
+        """Somebody places a callback on the page, and rings the doorbell."""
+        callback_id = house_rows.place(self.house, key, self.utc_now(), **order)
+        self.lookout.look()
+        self.pass_seconds(0)
+        return callback_id
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.time.pass_until(self.time.now + seconds)
+
+    def row(self, callback_id: str) -> models.Callback:
+        return models.Callback.get_by_id(callback_id)
+
+    def legs(self, callback_id: str) -> dict[str, models.Leg]:
+        return {leg.name: leg for leg in models.Leg.select().where(models.Leg.callback == callback_id)}
+
+    def xdrs(self, callback_id: str) -> dict[str, models.Xdr]:
+        return {xdr.leg: xdr for xdr in models.Xdr.select().where(models.Xdr.callback == callback_id)}
+
+    def voices(self, callback_id: str) -> dict[str, Voice]:
+        return dict(self.exchange._running[callback_id].voices)
+
+    # The wire
+
+    def phone(self, number: str, name: str, **behaviour: Any) -> Phone:
+        """Put a phone behind a number."""
+        phone = Phone(name=name, **behaviour)
+        self.phones[number] = phone
+        return phone
+
+    def _note(self, phone: Phone, arrow: str, what: str) -> None:
+        self.ladder.append(f"{self.time.now - self.begun_at:.1f} {phone.name} {arrow} {what}")
+
+    def _to_phone(self, data: bytes, address: Address) -> None:
+        message = read_message(data)
+        theirs = message.to if isinstance(message, Request) else message.from_
+        user = theirs.uri.partition(":")[2].partition("@")[0]
+        phone = self.phones.setdefault(user, Phone(name=user))
+        self._note(phone, "->", message.method if isinstance(message, Request) else f"{message.status}")
+        if isinstance(message, Request):
+            self.time.call_at(self.time.now, self._on_request, phone, message, address)
+
+    def _on_request(self, phone: Phone, request: Request, address: Address) -> None:
+        match request.method:
+            case "INVITE":
+                if any(request.via.branch == known.via.branch for known in phone.invites):
+                    return
+                phone.invites.append(request)
+                phone.is_over = False
+                phone.tag += 1
+                for seconds, status in phone.script:
+                    self.time.call_at(self.time.now + seconds, self._say, phone, request, status, address)
+            case "CANCEL":
+                self.respond(phone, request, 200, address)
+                if phone.obeys_cancel and not phone.is_over:
+                    self._say(phone, phone.invites[-1], 487, address)
+            case "BYE":
+                phone.up = False
+                if phone.answers_bye:
+                    self.respond(phone, request, 200, address)
+
+    def _say(self, phone: Phone, invite: Request, status: int, address: Address) -> None:
+        if phone.is_over or invite is not phone.invites[-1]:
+            return
+        phone.is_over = status >= 200
+        phone.up = phone.up or status == 200
+        with_sdp = status == 200 or (status == 183 and phone.early_media)
+        self.respond(phone, invite, status, address, self.sdp(phone) if with_sdp else b"")
+
+    def sdp(self, phone: Phone, port: int = 30_000, **changes: Any) -> bytes:
+        return make_offer(phone.sdp_host, port, phone.codecs, 7, 1, **changes)
+
+    def respond(self, phone: Phone, request: Request, status: int, address: Address, sdp: bytes = b"") -> None:
+        """The phone answers a request."""
+        fields = {name: request.fields[name] for name in ("Via", "From", "Call-ID", "CSeq")}
+        to = request.first("To")
+        fields["To"] = [to if "tag=" in to or status == 100 else f"{to};tag={phone.name}{phone.tag}"]
+        fields["Contact"] = [f"<sip:{phone.name}@{address.host}:{address.port}>"]
+        if sdp:
+            fields["Content-Type"] = ["application/sdp"]
+        for name, value in phone.headers.items():
+            fields[name] = [value]
+        self._from_phone(phone, Response(status, REASONS.get(status, "No"), fields, sdp), f"{status} {request.method}")
+
+    def request(self, phone: Phone, method: str, sdp: bytes = b"") -> None:
+        """The phone sends a request inside its dialog."""
+        invite = phone.invites[-1]
+        number = next(self._cseq)
+        fields = {
+            "Via": [f"SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK{phone.name}{number}"],
+            "Max-Forwards": ["70"],
+            "From": [f"{invite.first('To')};tag={phone.name}{phone.tag}"],
+            "To": [invite.first("From")],
+            "Call-ID": [invite.call_id],
+            "CSeq": [f"{number} {method}"],
+            "Contact": [f"<sip:{phone.name}@127.0.0.1:5060>"],
+        }
+        if sdp:
+            fields["Content-Type"] = ["application/sdp"]
+        if method == "BYE":
+            phone.up = False
+        self._from_phone(phone, Request(method, "sip:127.0.0.1:5070", fields, sdp), method)
+
+    def _from_phone(self, phone: Phone, message: Request | Response, what: str) -> None:
+        self._note(phone, "<-", what)
+        self.line.receive(message.encode(), Address("127.0.0.1", 5060))
+        self.line.flush()
+        self.pass_seconds(0)

@@ -1,0 +1,125 @@
+"""The lookout: looks at the rows whenever the doorbell rings and every little while, and hands on what it finds.
+
+It finds requests to claim, releases somebody asked for, and callbacks of this node that nobody runs (recovery.py); and gives
+the node's sign of life. Nothing here waits; the jobs themselves stand in rows.py and recovery.py.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from webcb.engine import recovery, rows
+from webcb.engine.causes import Q850
+from webcb.engine.exchange import Exchange, Journal
+from webcb.engine.line import Alarm, Line, Timekeeper
+from webcb.engine.recovery import Node, OpenLeg, Watched
+from webcb.engine.rows import Claimed
+from webcb.engine.transport import family_of
+from webcb.sip.dialog import read_dialog
+from webcb.sip.events import Cause
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 1.0  # between looks when no doorbell rings; also the node's sign of life
+BLOCKED_SECONDS_MAX: Final = 0.1  # nothing in the loop may take so long: deadlines and BYEs would be late
+
+
+class Lookout:
+    """One look at a time: so what is unknown to the exchange when a look begins is run by nobody."""
+
+    def __init__(
+        self,
+        timekeeper: Timekeeper,
+        utc_now: Callable[[], datetime],
+        lines: Mapping[int, Line],
+        journal: Journal,
+        exchange: Exchange,
+        node: Node,
+    ) -> None:
+        self._timekeeper = timekeeper
+        self._utc_now = utc_now
+        self._lines = lines
+        self._journal = journal
+        self._exchange = exchange
+        self._node = node
+        # The last proof that whoever ran this node's open callbacks lived: at first of an engine before this one.
+        self._lived_until = node.heard_at or utc_now()
+        self._is_looking = False
+        self._look_again = False
+        self._claims = True
+        self._alarm: Alarm | None = None
+        self._alarm_at = 0.0
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether a look is on its way, and may still bring callbacks."""
+        return self._is_looking
+
+    def look(self) -> None:
+        """Look at the rows now, or again as soon as the look on its way is done."""
+        if self._is_looking:
+            self._look_again = True
+            return
+        self._is_looking, self._look_again = True, False
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        at, at_us = self._utc_now(), int(self._timekeeper.time() * 1_000_000)
+        watch = partial(recovery.watch, self._node.id, self._exchange.known, self._lived_until, at)
+        self._journal.post(watch, self._watched)
+        self._lived_until = at
+        room = self._exchange.room if self._claims else 0
+        self._journal.post(partial(rows.claim, self._node.id, room, at, at_us), self._claimed)
+
+    def claim_no_more(self) -> None:
+        """The engine is stopping: requests are left to others."""
+        self._claims = False
+
+    def close(self) -> None:
+        """Look no more."""
+        self._claims = False
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _watched(self, result: Watched | Exception) -> None:
+        if isinstance(result, Exception):
+            log.error("releases could not be looked for", exc_info=result)
+            return
+        for callback_id, ending in result.releases:
+            self._exchange.release(callback_id, ending)
+        for leg in result.open_legs:
+            self._hang_up(leg)
+
+    def _hang_up(self, leg: OpenLeg) -> None:
+        try:
+            family = family_of(read_dialog(leg.dialog).next_hop.host)
+            line = self._lines.get(family) or next(iter(self._lines.values()))
+            line.adopt(leg.dialog, leg.credentials, Cause(0, Q850.TEMPORARY_FAILURE))
+            line.flush()
+        except ValueError as wrong:
+            log.error("callback %s: a leg left up cannot be hung up: %s", leg.callback_id, wrong)
+
+    def _claimed(self, result: Claimed | Exception) -> None:
+        self._is_looking = False
+        if isinstance(result, Exception):
+            log.error("requests could not be looked for", exc_info=result)
+        else:
+            for plan in result.plans:
+                self._exchange.begin(plan)
+            self._look_again |= result.more and self._exchange.room > 0
+        if not self._claims:
+            return
+        if self._look_again:
+            self.look()
+        else:
+            self._alarm_at = self._timekeeper.time() + LOOK_SECONDS
+            self._alarm = self._timekeeper.call_at(self._alarm_at, self._look_in_time)
+
+    def _look_in_time(self) -> None:
+        late_seconds = self._timekeeper.time() - self._alarm_at
+        if late_seconds > BLOCKED_SECONDS_MAX:
+            log.warning("the engine was held up for %d ms; deadlines were late by as much", late_seconds * 1000)
+        self.look()
