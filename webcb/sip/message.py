@@ -118,6 +118,8 @@ class Message:
             if name in fields and len(fields[name]) > 1:
                 raise ProtocolError(f"{name} comes more than once")
         self.via = parse_via(_top_via(self))
+        if self.via.branch == MAGIC_COOKIE:
+            raise ProtocolError("a branch is the magic cookie and nothing else")  # RFC 4475, 3.2.1
         self.call_id = _required(self, "Call-ID")
         number, _, method = _required(self, "CSeq").partition(" ")
         self.cseq = parse_number(number, CSEQ_MAX, "CSeq")
@@ -192,6 +194,8 @@ def split_message(data: bytes) -> Request | Response:
     """
     if len(data) > MESSAGE_BYTES_MAX:
         raise ProtocolError("a message is too long", 513)
+    if data[:1] in b"\r\n":
+        data = data.lstrip(b"\r\n")  # RFC 3261, 7.5
     head_bytes, _, body = data.partition(b"\r\n\r\n")
     # What is not UTF-8 goes through unharmed and comes out again as it came in.
     head = head_bytes.decode("utf-8", "surrogateescape")
@@ -230,7 +234,7 @@ def read_message(data: bytes) -> Request | Response:
 
 
 def parse_via(value: str) -> Via:
-    """One Via value; ProtocolError: malformed, or a branch that is the magic cookie and nothing else (RFC 4475, 3.2.1)."""
+    """One Via value. ProtocolError: malformed."""
     name, slash, rest = value.partition("/")
     version, slash, rest = rest.partition("/")
     parts = rest.split(None, 1)
@@ -240,7 +244,7 @@ def parse_via(value: str) -> Via:
     sent_by, semicolon, parameters_text = rest.partition(";")
     host, port = parse_host_port(sent_by.strip(BLANK))
     parameters = parse_parameters(parameters_text) if semicolon else {}
-    if parameters.get("branch") == MAGIC_COOKIE or not is_token(transport):
+    if not is_token(transport):
         raise ProtocolError("Via is malformed")
     return Via(transport.upper(), host, port, parameters)
 
