@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from webcb import models
+from webcb.billing import query
 from webcb.models import Table
 from webcb.provisioning.document import Document, Key, Placed
 from webcb.provisioning.entries import SECTIONS, Entry
@@ -37,6 +38,17 @@ def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
     every = list(values)
     for start in range(0, len(every), CHUNK_ROWS):
         yield every[start : start + CHUNK_ROWS]
+
+
+def insert(table: type[Table], columns: Columns) -> Any:
+    """A new row. Plain SQL: building a statement anew for each of thousands takes several times what running it does."""
+    row = table(**columns)
+    stored = {field.column_name: field.db_value(row.__data__.get(name)) for name, field in table._meta.fields.items()}
+    del stored["id"]
+    names = ", ".join(stored)
+    sql = f"INSERT INTO {table._meta.table_name} ({names}) VALUES ({query.marks(stored)}) RETURNING id"  # noqa: S608
+    row.id = query.rows(sql, *stored.values())[0]["id"]
+    return row
 
 
 class Books:
@@ -88,48 +100,35 @@ class Books:
 
     # Writing -----------------------------------------------------------------------------------------------------------
 
-    def wanted(self, placed: Placed, row: Any, current: Columns | None = None) -> Columns | None:
-        """The columns the entry asks for: all at creation, else those it writes. None where something is wrong.
+    def wanted(self, placed: Placed, row: Any, elsewhere: Columns | None = None) -> Columns | None:
+        """The columns an entry asks for; None where something is wrong with it. `row` is None at creation.
 
-        `row` is None at creation. `current` has what is stored elsewhere than on the row, by field: it is checked with
-        the rest, and not written.
+        `elsewhere` names the fields that are not columns of the row, each with what is stored of it: they are left out.
         """
         kind, entry = placed.kind, placed.entry
-        elsewhere = current or {}
+        stored = (row.__data__ if row is not None else {}) | (elsewhere or {})
+        problems_before = len(self.document.problems)
+        all_known = True
         columns: Columns = {}
-        values: Columns = {}
-        good = True
         for field in kind.model_fields:
-            is_written = row is None or field in entry.model_fields_set
-            reader, column = kind.reader(field), kind.column(field)
-            if not is_written:
-                stored = elsewhere[field] if field in elsewhere else row.__data__[column]
-                values[field] = self.name(reader.section, stored) if reader.section else stored
-                continue
-            value = values[field] = getattr(entry, field)
-            if field in elsewhere:
-                continue
-            columns[column] = value
+            reader, column, value = kind.reader(field), kind.column(field), getattr(entry, field)
             if reader.section and value is not None:
                 referred = self.referred(reader.section, value, placed, field)
-                good = good and referred is not None
-                columns[column] = referred and referred.id
-        for field in sorted(kind.FIXED & entry.model_fields_set) if row is not None else ():
-            stored = elsewhere[field] if field in elsewhere else row.__data__[kind.column(field)]
-            if stored != columns.get(kind.column(field), values[field]):
-                said = f"it is {self.shown(kind, field, stored)}; write that, or a new {kind.NOUN}"
+                all_known = all_known and referred is not None
+                value = referred and referred.id
+            if field not in (elsewhere or {}):
+                columns[column] = value
+            had = stored.get(field if field in (elsewhere or {}) else column)
+            if row is not None and field in kind.FIXED and had != value and value is not None:
+                said = f"it is {self.shown(kind, field, had)}; write that, or a new {kind.NOUN}"
                 self.wrong(placed, field, f"fixed when it was created: {said}")
-                good = False
-        for field, text in contradictions(kind.NOUN, values):
+        for field, text in contradictions(kind.NOUN, {field: getattr(entry, field) for field in kind.model_fields}):
             self.wrong(placed, field, text)
-            good = False
-        return columns if good else None
+        return columns if all_known and len(self.document.problems) == problems_before else None
 
     def shown(self, kind: type[Entry], field: str, stored: Any) -> str:
         """A stored value as the file writes it."""
         reader = kind.reader(field)
-        if reader.is_secret:
-            return "***"
         return reader.text(self.name(reader.section, stored) if reader.section else stored)
 
     def write(
@@ -141,7 +140,7 @@ class Books:
         """
         if row is None:
             self.report.add("created", placed.kind.NOUN, label)
-            return table.create(**columns)
+            return insert(table, columns)
         different = {column: value for column, value in columns.items() if row.__data__[column] != value}
         changes = self.changes(placed.kind, row.__data__, different)
         if different:
@@ -152,11 +151,11 @@ class Books:
         return row
 
     def changes(self, kind: type[Entry], old: Columns, new: Columns) -> list[Change]:
-        """The fields in which `new` differs from `old`, both by column, as the file writes them."""
+        """The fields in which `new` differs from `old`, both by column, as the file writes them; secrets left out."""
         found = []
         for field in kind.model_fields:
             column = kind.column(field)
-            if column in new and new[column] != old[column]:
+            if not kind.reader(field).is_secret and column in new and new[column] != old[column]:
                 found.append((field, self.shown(kind, field, old[column]), self.shown(kind, field, new[column])))
         return found
 

@@ -134,7 +134,9 @@ def _removal(document: Document, kind: type[Entry], raw: Mapping[str, Any], path
             good = False
     for name in raw:
         if name not in kind.KEY:
-            document.wrong((*path, name), f"an absent entry ({kind.NOUN}) says only {', '.join(kind.KEY)}; leave the line out")
+            document.wrong(
+                (*path, name), f"an absent entry ({kind.NOUN}) says only {', '.join(kind.KEY)}; leave the line out"
+            )
             good = False
     return Placed(kind, tuple(key), None, path) if good else None
 

@@ -4,6 +4,7 @@ What a value looks like is said by fields.py; which of them contradict each othe
 """
 
 from datetime import datetime
+from functools import cache
 from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -37,7 +38,11 @@ DAYS_MAX = 36_500
 
 
 class Entry(BaseModel):
-    """One thing of the file. Fields not written keep what they are; at creation they take their default."""
+    """One thing of the file, compared whole: a field that is not written has its default.
+
+    Two sorts of fields speak only once: secrets that are not written stay as they are, an opening balance is posted at
+    creation.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,6 +53,7 @@ class Entry(BaseModel):
     CHILDREN: ClassVar[dict[str, type["Entry"]]] = {}
 
     @classmethod
+    @cache
     def reader(cls, field: str) -> Reader:
         """How the field is read and written back."""
         return next(each for each in cls.model_fields[field].metadata if isinstance(each, Reader))

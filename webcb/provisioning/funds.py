@@ -10,7 +10,7 @@ from typing import Any
 
 from webcb import models
 from webcb.billing import credentials, ledger
-from webcb.provisioning.books import Books, Change, chunks
+from webcb.provisioning.books import Books, Change, chunks, insert
 from webcb.provisioning.document import Document, Placed, every
 
 Hashes = dict[str, str]
@@ -22,18 +22,14 @@ def apply_customers(books: Books) -> None:
     for placed in every(books.document, "customers"):
         row = books.rows("customers").get(placed.key)
         wallet: Any = wallets.get(row.__data__["wallet"]) if row else None
-        elsewhere = {
-            "currency": wallet and wallet.currency,
-            "credit_limit": wallet and wallet.credit_limit_micros,
-            "opening_balance": 0,
-        }
+        elsewhere = {"currency": wallet and wallet.currency, "credit_limit": None, "opening_balance": None}
         columns = books.wanted(placed, row, elsewhere)
         if columns is None:
             continue
         if row is None:
             wallet = models.Wallet.create(currency=placed.entry.currency, credit_limit_micros=placed.entry.credit_limit)
             columns["wallet"] = wallet.id
-        changes = _credit_limit(books, placed, wallet)
+        changes = [] if row is None else _credit_limit(books, placed, wallet)
         written = books.write(models.Customer, placed, row, placed.entry.name, columns, *changes)
         books.rows("customers")[placed.key] = written
         if row is None:
@@ -50,12 +46,7 @@ def apply_accounts(books: Books, hashes: Hashes | None, set_passwords: bool) -> 
     for placed in every(books.document, "accounts"):
         row: Any = books.rows("accounts").get(placed.key)
         wallet: Any = wallets.get(row.__data__["wallet"]) if row else None
-        is_own = row is not None and row.balance_control == "individual"
-        elsewhere = {
-            "service_password": None,
-            "credit_limit": wallet.credit_limit_micros if is_own else 0,
-            "opening_balance": 0,
-        }
+        elsewhere = {"service_password": None, "credit_limit": None, "opening_balance": None}
         columns = books.wanted(placed, row, elsewhere)
         if columns is None or not _has_one_currency(books, placed):
             continue
@@ -63,7 +54,7 @@ def apply_accounts(books: Books, hashes: Hashes | None, set_passwords: bool) -> 
         if row is None:
             wallet = _wallet_of(books, placed)
             columns["wallet"] = wallet.id
-        elif is_own:
+        elif placed.entry.balance_control == "individual":
             changes = _credit_limit(books, placed, wallet)
         password = placed.entry.service_password
         if password is not None and (row is None or not row.service_password or set_passwords):
@@ -117,13 +108,17 @@ def _wallet_of(books: Books, placed: Placed) -> Any:
     of_customer = books.rows("customers")[(placed.entry.customer,)].wallet
     if placed.entry.balance_control == "subordinate":
         return of_customer
-    return models.Wallet.create(currency=of_customer.currency, credit_limit_micros=placed.entry.credit_limit)
+    return _wallet(of_customer.currency, placed.entry.credit_limit)
+
+
+def _wallet(currency: str, credit_limit_micros: int) -> Any:
+    return insert(models.Wallet, {"currency": currency, "credit_limit_micros": credit_limit_micros})
 
 
 def _credit_limit(books: Books, placed: Placed, wallet: Any) -> list[Change]:
     """Write the credit limit where the entry says another one; the change of it."""
     wanted, had = placed.entry.credit_limit, wallet.credit_limit_micros
-    if "credit_limit" not in placed.entry.model_fields_set or wanted == had:
+    if wanted == had:
         return []
     models.Wallet.update(credit_limit_micros=wanted).where(models.Wallet.id == wallet.id).execute()
     return [

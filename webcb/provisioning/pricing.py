@@ -50,7 +50,7 @@ def _apply_rates(books: Books, tariff: Any, lines: list[Placed]) -> None:
 
 
 def _rate_columns(books: Books, tariff: Any, placed: Placed) -> Columns | None:
-    """A line's columns; a rate is compared whole, so what it does not write is the default."""
+    """The columns of a rate; None where the line contradicts itself or its tariff."""
     values = {field: getattr(placed.entry, field) for field in RATE_FIELDS}
     found = contradictions(placed.kind.NOUN, values)
     if values["mode"] == "off-peak" and tariff.__data__["off_peak_period"] is None:
