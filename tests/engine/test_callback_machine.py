@@ -288,9 +288,11 @@ def test_when_the_route_of_early_media_fails_a_hears_ringback_again() -> None:
     assert heard(play(script, plan(routes_b=TWO))[1]) == ["Join", "Split", "PlayRingback", "Join"]
 
 
-def test_b_is_offered_what_a_answered() -> None:
-    _, commands = play(A_IS_ON_THE_LINE)
-    assert [each.codecs for each in commands if isinstance(each, Place)] == [(), CODECS]
+def test_a_is_offered_what_some_route_of_b_carries_and_b_what_a_answered() -> None:
+    routes_b = (route(2, codecs=("PCMA",)), route(3, codecs=("PCMA", "PCMU")))
+    _, commands = play([*A_RINGS, (4, Answered("A", ("PCMU",), "{}", 20000))], plan(routes_b=routes_b))
+    offered = [each.codecs for each in commands if isinstance(each, Place)]
+    assert offered == [("PCMA", "PCMU", "telephone-event"), ("PCMU",)]
 
 
 # Silence ---------------------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from webcb.engine.commands import (
 )
 from webcb.engine.leg import SECOND_US, Leg, LegPlan, Turn
 
+DIGITS: Final = "telephone-event"  # RFC 4733; offered beside every voice codec
 WAITING_SECONDS_MAX: Final = 3600  # A alone on the line while B is tried; the ring times end it long before
 
 
@@ -95,7 +96,9 @@ Step = tuple[Callback, list[Command]]
 def begin(plan: Plan, now_us: int) -> Step:
     """A callback claimed and authorized, its row in state "calling A": call A."""
     callback = Callback(plan, Leg("A", plan.a), Leg("B", plan.b))
-    a, commands, turn = leg.call(callback.a, (), now_us)
+    # Nothing is transcoded: A is offered only what some route of B carries, and B what A then answers.
+    voices = dict.fromkeys(name for route in plan.b.routes for name in route.codecs)
+    a, commands, turn = leg.call(callback.a, (*voices, DIGITS), now_us)
     callback, following = _turn(replace(callback, a=a), "A", turn, now_us)
     return callback, commands + following
 

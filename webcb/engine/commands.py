@@ -21,7 +21,7 @@ class Timer(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Send an INVITE by the leg's route at `route`; answered by Placed or Skipped. B is offered `codecs`, A all there are."""
+    """Send an INVITE by the leg's route at `route`; answered by Placed or Skipped. `codecs`: what may be offered."""
 
     leg: LegName
     route: int

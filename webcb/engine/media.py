@@ -72,16 +72,15 @@ def _codec(name: str) -> Codec:
     return _DIGITS if name == TELEPHONE_EVENT else VOICE_CODECS[name]
 
 
-def offered_codecs(route_codecs: Sequence[str], answered: Sequence[str]) -> tuple[str, ...]:
-    """What a leg is offered over a connection: its voice codecs that we carry, of those `answered` by A where A has answered.
+def offered_codecs(route_codecs: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
+    """What a leg is offered over a connection: those of the `wanted` codecs that it carries and we do.
 
-    Empty where nothing is in common. Digits (telephone-event) are offered to A always, to B where A sends them.
+    Digits (telephone-event) go along where wanted. Empty where no voice is in common.
     """
-    wanted = answered or tuple(VOICE_CODECS)
-    known = [name.upper() for name in route_codecs]
-    voices = tuple(name for name in wanted if name in VOICE_CODECS and name in known)
-    digits = not answered or TELEPHONE_EVENT in answered
-    return (*voices, TELEPHONE_EVENT) if voices and digits else voices
+    carried = [name.upper() for name in route_codecs]
+    asked = [name.upper() for name in wanted]
+    voices = tuple(name for name in asked if name in VOICE_CODECS and name in carried)
+    return (*voices, TELEPHONE_EVENT) if voices and TELEPHONE_EVENT in wanted else voices
 
 
 class Media:
