@@ -170,10 +170,11 @@ def _leg_numbers(application: Row, order: Order) -> list[tuple[LegName, str, str
 
 _CALLBACK = """
     SELECT callback.id, callback.account_id, callback.node_id, account.wallet_id, ring_seconds_a, ring_seconds_b,
-           talk_seconds_max, voice_application.path
+           talk_seconds_max, voice_application.path, callback.state = 'ended' OR lock.id IS NOT NULL AS begun_before
       FROM callback
       JOIN account ON account.id = callback.account_id
       JOIN voice_application ON voice_application.id = callback.voice_application_id
+      LEFT JOIN lock ON lock.callback_id = callback.id
      WHERE callback.id = ?
 """
 
@@ -182,12 +183,14 @@ def begin(callback_id: str, at: datetime) -> Begun | Refusal:
     """Authorize a claimed callback as of now, lock its funds and freeze its prices on its legs; once a callback.
 
     What is locked is what the longest talk would cost, or all that is available. Raises LookupError where there is no such
-    callback, IntegrityError where it was begun before.
+    callback, ValueError where it was begun before or has ended.
     """
     with db.writing():
         callback = query.row(_CALLBACK, callback_id)
         if callback is None:
             raise LookupError(f"there is no callback {callback_id}")
+        if callback["begun_before"]:
+            raise ValueError(f"callback {callback_id} was begun before")
         query.held_row("wallet", "SELECT id FROM wallet WHERE id = ?", callback["wallet_id"])
         legs = query.rows("SELECT name, cli, cld FROM leg WHERE callback_id = ? ORDER BY name", callback_id)
         leg_a, leg_b = (LegNumbers(leg["cli"], leg["cld"]) for leg in legs)

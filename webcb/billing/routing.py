@@ -1,9 +1,10 @@
 """Routing: which connections carry a number, and in what order they are tried (domain 8)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from webcb import money
 from webcb.billing import rating
 from webcb.billing.tariff import Rate, Tariff, pricing, rate_in_force
 
@@ -64,7 +65,8 @@ def routes(
         rate = rate_in_force(rates, connection.tariff_id, digits, at)
         if rate is None or rate.forbidden or rate.preference == PREFERENCE_NEVER:
             continue
-        price = pricing(tariffs[connection.tariff_id], rate, "", connection.time_zone).answered(at)
+        exact = replace(tariffs[connection.tariff_id], decimals=money.DECIMALS_MAX)  # rounding would make ties
+        price = pricing(exact, rate, "", connection.time_zone).answered(at)
         candidates.append(_Candidate(connection, rate, rating.amount(price, COST_SECONDS)))
     candidates.sort(
         key=lambda each: (each.rate.category, -each.rate.preference, each.cost_micros, each.connection.name)

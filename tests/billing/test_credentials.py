@@ -1,0 +1,63 @@
+"""Service passwords and trunk passwords."""
+
+import statistics
+import time
+
+import pytest
+from argon2 import extract_parameters
+
+from webcb.billing import credentials
+
+
+def test_a_password_is_known_again_and_no_other():
+    stored = credentials.hash_password("open sesame")
+    assert "sesame" not in stored
+    assert credentials.verify_password(stored, "open sesame")
+    for other in ("open sesam", "open sesame ", "", "x" * 1000, "\udc80"):
+        assert not credentials.verify_password(stored, other)
+    assert credentials.hash_password("open sesame") != stored  # salted
+
+
+def test_nobody_has_a_password():
+    for typed in ("", "anything"):
+        assert not credentials.verify_password("", typed)
+        assert not credentials.verify_password("no hash at all", typed)
+
+
+@pytest.mark.parametrize("password", ["", "x" * 257])
+def test_a_password_has_a_length(password):
+    with pytest.raises(ValueError, match="1 to 256"):
+        credentials.hash_password(password)
+
+
+def test_an_unknown_id_costs_the_same_work_as_a_wrong_password():
+    stored = credentials.hash_password("open sesame")
+    assert extract_parameters(stored) == extract_parameters(credentials._NOBODY)
+
+    def seconds(of: str) -> float:
+        taken = []
+        for _ in range(7):
+            start = time.perf_counter()
+            credentials.verify_password(of, "wrong")
+            taken.append(time.perf_counter() - start)
+        return statistics.median(taken)
+
+    assert 0.4 < seconds(stored) / seconds("") < 2.5
+
+
+def test_a_trunk_password_opens_with_the_key_it_was_sealed_with():
+    credentials.use_key("one")
+    sealed = credentials.seal("trunk")
+    assert "trunk" not in sealed and credentials.unseal(sealed) == "trunk"
+    assert credentials.seal("") == credentials.unseal("") == ""
+    credentials.use_key("two")
+    with pytest.raises(credentials.SealProblem, match="set the connection's password again"):
+        credentials.unseal(sealed)
+    with pytest.raises(credentials.SealProblem, match="set the connection's password again"):
+        credentials.unseal("ä")
+
+
+def test_without_a_key_nothing_is_sealed(monkeypatch):
+    monkeypatch.setattr(credentials, "_keys", [])
+    with pytest.raises(credentials.SealProblem, match="use_key comes first"):
+        credentials.seal("trunk")
