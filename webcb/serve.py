@@ -231,7 +231,7 @@ def why_not_bindable(bind: Bind, kind: int = socket.SOCK_STREAM) -> str | None:
 
 def main(settings: Settings) -> int:
     """Bring the database up to date, then run web and engine until told to end. Exit status as `Supervisor.run`."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     reason = why_not_bindable(settings.http_bind)
     if reason:
         log.error("the pages cannot be served at %s: %s; set http_bind to another address", settings.http_bind, reason)
