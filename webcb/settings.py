@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import socket
+import stat
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -17,7 +18,10 @@ from typing import Any
 
 ENVIRONMENT_PREFIX = "WEBCB_"
 CONFIG_FILE = "webcb.toml"
+KEY_FILE = "secret.key"
 SECRET_KEY_BYTES = 32
+SECRET_KEY_CHARACTERS_MIN = 16
+SOCKET_PATH_BYTES_MAX = 107  # of a Unix socket, by the kernel
 MASK = "********"
 
 
@@ -70,6 +74,12 @@ def _bind(value: Any) -> Bind:
     if not host or not port.isdigit() or not 1 <= int(port) <= 65535:
         raise ValueError("write host:port, as in 127.0.0.1:8901 or [::1]:8901")
     return Bind(host, int(port))
+
+
+def _secret(value: Any) -> str:
+    if not isinstance(value, str) or len(value.strip()) < SECRET_KEY_CHARACTERS_MIN:
+        raise ValueError(f"write at least {SECRET_KEY_CHARACTERS_MIN} random characters, or leave it out: one is made")
+    return value.strip()
 
 
 def _literal_bind(value: Any) -> Bind:
@@ -130,7 +140,7 @@ class Settings:
         _database_url, "", "sqlite:///path or postgresql://...; empty: webcb.sqlite in data_dir", secret=True
     )
     secret_key: str = _setting(
-        _text, "", "signs sessions and seals trunk passwords; made once in data_dir", secret=True
+        _secret, "", "signs sessions and seals trunk passwords; made once in data_dir", secret=True
     )
     node_name: str = _setting(
         _name, "", "name of this node in usage charges and on callbacks; default: the host's name"
@@ -168,30 +178,34 @@ class Settings:
 NAMES = tuple(item.name for item in fields(Settings))
 
 
-def load(environment: Mapping[str, str] | None = None, config: Path | None = None) -> Settings:
-    """Read the effective settings; makes data_dir and the secret key where they are missing. Raises SettingsProblem."""
+def load(
+    environment: Mapping[str, str] | None = None, config: Path | None = None, *, make_missing: bool = True
+) -> Settings:
+    """Read the effective settings. Raises SettingsProblem with everything that is wrong.
+
+    Makes data_dir and the secret key where they are missing; with `make_missing` false a missing key is "".
+    """
     environment = os.environ if environment is None else environment
     problems: list[str] = []
     chosen: dict[str, Any] = {}
     for name, (value, place) in _given(environment, config, problems).items():
-        reader = next(item for item in fields(Settings) if item.name == name).metadata["reader"]
+        about = next(item for item in fields(Settings) if item.name == name).metadata
         try:
-            chosen[name] = reader(value)
+            chosen[name] = about["reader"](value)
         except ValueError as wrong:
-            problems.append(f"{place}: {value!r} is not good: {wrong}")
+            problems.append(f"{place}: {'the value' if about['secret'] else repr(value)} is not good: {wrong}")
     if not problems:
         problems = _contradictions(chosen)
     if problems:
         raise SettingsProblem(problems)
-    settings = Settings(**chosen)
-    return _with_generated(settings)
+    return _with_generated(Settings(**chosen), make_missing)
 
 
 def _given(environment: Mapping[str, str], config: Path | None, problems: list[str]) -> dict[str, tuple[Any, str]]:
     """Every value given, by name, with the place where it stands; the environment overrides the file."""
     given: dict[str, tuple[Any, str]] = {}
     path = config or Path(environment.get("WEBCB_CONFIG", CONFIG_FILE))
-    if path.exists():
+    if path.is_file():
         given |= _from_file(path, problems)
     elif config or "WEBCB_CONFIG" in environment:
         problems.append(f"{path}: there is no such file")
@@ -207,10 +221,13 @@ def _given(environment: Mapping[str, str], config: Path | None, problems: list[s
 
 
 def _from_file(path: Path, problems: list[str]) -> dict[str, tuple[Any, str]]:
-    text = path.read_text()
     try:
+        text = path.read_text(encoding="utf-8")
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as wrong:
+    except OSError as wrong:
+        problems.append(f"{path}: {wrong.strerror}; make it readable to this user")
+        return {}
+    except ValueError as wrong:  # not UTF-8, or not TOML
         problems.append(f"{path}: not TOML: {wrong}")
         return {}
     lines = text.splitlines()
@@ -218,6 +235,8 @@ def _from_file(path: Path, problems: list[str]) -> dict[str, tuple[Any, str]]:
     for name, value in table.items():
         line = next((n for n, each in enumerate(lines, 1) if re.match(rf'\s*"?{re.escape(name)}"?\s*=|\s*\[', each)), 1)
         place = f"{path}, line {line}, {name}"
+        if name == "data_dir" and isinstance(value, str) and value.strip():
+            value = str(path.absolute().parent / Path(value).expanduser())  # wherever the program is started
         if name in NAMES:
             given[name] = (value, place)
         else:
@@ -231,23 +250,30 @@ def _nearest(name: str) -> str:
 
 
 def _contradictions(chosen: Mapping[str, Any]) -> list[str]:
-    low = chosen.get("rtp_port_min", Settings.__dataclass_fields__["rtp_port_min"].default)
-    high = chosen.get("rtp_port_max", Settings.__dataclass_fields__["rtp_port_max"].default)
+    """Settings that are good each for itself and not together."""
+    found = []
+    settings = Settings(**chosen)
+    low, high = settings.rtp_port_min, settings.rtp_port_max
     if high - low < 3:
-        return [
+        found.append(
             f"rtp_port_min {low}, rtp_port_max {high}: a callback needs four ports, so the last must be 3 above the first"
-        ]
-    families = [ip_address(bind.host).version for bind in chosen.get("sip_binds", ())]
+        )
+    families = [ip_address(bind.host).version for bind in settings.sip_binds]
     if len(families) != len(set(families)):
-        return ["sip_binds: write at most one IPv4 and one IPv6 address"]
-    return []
+        found.append("sip_binds: write at most one IPv4 and one IPv6 address")
+    doorbell = len(os.fsencode(settings.doorbell.absolute()))
+    if doorbell > SOCKET_PATH_BYTES_MAX:
+        over = doorbell - SOCKET_PATH_BYTES_MAX
+        found.append(f"data_dir: its path is {over} characters too long for the socket in it; choose a shorter one")
+    return found
 
 
-def _with_generated(settings: Settings) -> Settings:
+def _with_generated(settings: Settings, make_missing: bool) -> Settings:
     data_dir = settings.data_dir.absolute()
     try:
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        key = settings.secret_key or _secret_key(data_dir / "secret.key")
+        if make_missing:
+            data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        key = settings.secret_key or _secret_key(data_dir / KEY_FILE, make_missing)
     except OSError as wrong:
         raise SettingsProblem(
             [f"data_dir {data_dir}: {wrong.strerror}; choose a folder this user may write"]
@@ -255,15 +281,37 @@ def _with_generated(settings: Settings) -> Settings:
     return replace(settings, data_dir=data_dir, secret_key=key, node_name=settings.node_name or _host_name())
 
 
-def _secret_key(path: Path) -> str:
+def _secret_key(path: Path, make_missing: bool) -> str:
     """The installation's key; made at the first start, readable by its owner alone."""
+    if make_missing:
+        _make_secret_key(path)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
+        key = path.read_text().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    if len(key) < SECRET_KEY_CHARACTERS_MIN:
+        raise SettingsProblem([f"{path}: there is no key in it; put the installation's key back"])
+    if path.stat().st_mode & stat.S_IRWXO:
+        raise SettingsProblem([f"{path}: everybody may read the secret key; chmod 600 {path}"])
+    return key
+
+
+def _make_secret_key(path: Path) -> None:
+    """Written whole before it has its name: of two processes that start together, both read the one key."""
+    if path.exists():
+        return
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(secrets.token_hex(SECRET_KEY_BYTES))
-    return path.read_text().strip()
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink()
 
 
 def shown(settings: Settings) -> list[tuple[str, str, str]]:
@@ -272,5 +320,13 @@ def shown(settings: Settings) -> list[tuple[str, str, str]]:
     for item in fields(Settings):
         value = getattr(settings, item.name)
         text = ",".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
-        rows.append((item.name, MASK if item.metadata["secret"] and text else text, item.metadata["help"]))
+        rows.append((item.name, _masked(item.name, text) if item.metadata["secret"] else text, item.metadata["help"]))
     return rows
+
+
+def _masked(name: str, text: str) -> str:
+    """A secret hidden; of a URL, only what could open it: passwords in its address or its query."""
+    if name != "database_url":
+        return MASK if text else ""
+    hidden = re.sub(r"(://[^/?@:]*):.*@", rf"\1:{MASK}@", text)
+    return re.sub(r"(password=)[^&]*", rf"\1{MASK}", hidden)

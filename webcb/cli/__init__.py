@@ -1,0 +1,93 @@
+"""The command `webcb`: its group, and how anything that goes wrong is said: one clear line, never a traceback for a mistake.
+
+The commands stand in the files beside this one and import what they need when they run, so that `webcb --help` is quick.
+Exit status: 0 done, 1 failed or refused, 2 wrong usage or settings, 130 interrupted.
+"""
+
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from webcb import __version__
+from webcb.cli import calls, installation, lists, provisioning
+
+FAILED = 1
+WRONG_USAGE = 2
+INTERRUPTED = 130
+
+PANELS = (installation, provisioning, calls, lists)
+
+
+class InOrder(click.Group):
+    """Commands in the order in which a newcomer meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(self.commands)
+
+
+@click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="webcb")
+def commands() -> None:
+    """The WEB callback service: calls A, then B, bridges the voice, charges both legs, hangs up when the money is out.
+
+    Settings come from the environment (WEBCB_...) and from webcb.toml; `webcb config` shows them.
+    """
+
+
+for panel in PANELS:
+    for command in panel.COMMANDS:
+        commands.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and leave with its exit status."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line; its exit status. What went wrong has been said on standard error."""
+    try:
+        return int(commands.main(args=arguments, prog_name="webcb", standalone_mode=False) or 0)
+    except click.ClickException as wrong:
+        _say(wrong)
+        return wrong.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of a list has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as wrong:
+        explained = explain(wrong)
+        if explained is None:
+            raise
+        text, status = explained
+        click.echo(f"webcb: {text}", err=True)
+        return status
+
+
+def _say(wrong: click.ClickException) -> None:
+    """One line; the help itself where a command was given nothing to do."""
+    if isinstance(wrong, click.exceptions.NoArgsIsHelpError):
+        wrong.show()
+        return
+    context = wrong.ctx if isinstance(wrong, click.UsageError) else None
+    command = context.command_path if context else "webcb"
+    click.echo(f"{command}: {wrong.format_message()}", err=True)
+
+
+def explain(wrong: Exception) -> tuple[str, int] | None:
+    """What to say of an exception that is somebody's mistake or misfortune, and the exit status; None where it is a bug."""
+    from peewee import DatabaseError
+
+    from webcb.db import DatabaseProblem
+    from webcb.settings import SettingsProblem
+
+    if isinstance(wrong, SettingsProblem):
+        return "\nwebcb: ".join(wrong.problems), WRONG_USAGE
+    if isinstance(wrong, DatabaseProblem):
+        return str(wrong), FAILED
+    if isinstance(wrong, DatabaseError):
+        return f"the database does not do it: {str(wrong).strip().splitlines()[0]}", FAILED
+    return None

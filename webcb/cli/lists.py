@@ -1,0 +1,315 @@
+"""Commands that list what is stored: accounts and their funds, rates, xDRs; and the one that credits an account."""
+
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+LISTED_MAX = 1_000_000
+CREDITS = ("payment", "refund", "manual credit", "promotional credit")
+NOTE_MAX = 500
+
+_csv = click.option("--csv", "as_csv", is_flag=True, help="Comma-separated, with a line of heads.")
+
+
+def _limit(usual: int) -> Callable[[Command], Command]:
+    return click.option(
+        "--limit", type=click.IntRange(1, LISTED_MAX), default=usual, show_default=True, help="Lines at most."
+    )
+
+
+def _print(heads: tuple[str, ...], lines: list[tuple[Any, ...]], as_csv: bool) -> None:
+    from webcb.cli import printing
+
+    click.echo((printing.comma_separated if as_csv else printing.table)(heads, lines))
+
+
+# Accounts ----------------------------------------------------------------------------------------------------------------
+
+ACCOUNT_HEADS = (
+    "account",
+    "customer",
+    "product",
+    "state",
+    "balance",
+    "limit",
+    "locked",
+    "available",
+    "currency",
+    "last_used",
+)
+SORTS = ("login", "available", "balance", "last_used")
+
+
+@click.group(invoke_without_command=True)
+@click.option("--like", metavar="TEXT", help="Only accounts whose ID has this in it.")
+@click.option("--customer", metavar="NAME", help="Only this customer's.")
+@click.option(
+    "--state",
+    metavar="STATE",
+    help="Only accounts in this state: active, blocked, closed, inactive, expired, no funds.",
+)
+@click.option("--sort", type=click.Choice(SORTS), default="login", show_default=True, help="In this order.")
+@_limit(100)
+@_csv
+@click.pass_context
+def accounts(
+    ctx: click.Context, like: str | None, customer: str | None, state: str | None, sort: str, limit: int, as_csv: bool
+) -> None:
+    """List accounts with their state and funds; `credit` adds funds."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from webcb import clock
+    from webcb.cli import desk
+    from webcb.models import Account, Customer, Product, Wallet
+
+    order = {
+        "login": (Account.login,),
+        "available": (Wallet.balance_micros + Wallet.credit_limit_micros - Wallet.locked_micros, Account.login),
+        "balance": (Wallet.balance_micros, Account.login),
+        "last_used": (Account.last_used_at.desc(), Account.login),
+    }[sort]
+    query = Account.select(Account, Customer, Product, Wallet).join(Customer).switch(Account).join(Product)
+    query = query.switch(Account).join(Wallet).order_by(*order)
+    if like:
+        query = query.where(Account.login.contains(like))
+    if customer:
+        query = query.where(Customer.name == customer)
+    with desk.opened():
+        at = clock.utc_now()
+        lines: list[tuple[Any, ...]] = []
+        for row in query.iterator():
+            line = _account_line(row, at)
+            if state is None or line[3] == state:
+                lines.append(line)
+            if len(lines) == limit:
+                break
+    _print(ACCOUNT_HEADS, lines, as_csv)
+
+
+def _account_line(row: Any, at: datetime) -> tuple[Any, ...]:
+    from webcb.money import format_amount
+
+    wallet = row.wallet
+    available = wallet.balance_micros + wallet.credit_limit_micros - wallet.locked_micros
+    return (
+        row.login,
+        row.customer.name,
+        row.product.name,
+        _account_state(row, available, at),
+        format_amount(wallet.balance_micros),
+        format_amount(wallet.credit_limit_micros),
+        format_amount(wallet.locked_micros),
+        format_amount(available),
+        wallet.currency,
+        row.last_used_at,
+    )
+
+
+def _account_state(row: Any, available_micros: int, at: datetime) -> str:
+    """The state as billing sees it; an active account without funds is shown so (domain 5)."""
+    from webcb.billing import account
+
+    value = account.Account(
+        login=row.login,
+        blocked=row.blocked,
+        closed=row.closed,
+        activated=row.activated,
+        activation_at=row.activation_at,
+        expires_at=row.expires_at,
+        days_after_first_use=row.days_after_first_use,
+        days_after_last_use=row.days_after_last_use,
+        first_used_at=row.first_used_at,
+        last_used_at=row.last_used_at,
+    )
+    state = account.state(value, at)
+    return "no funds" if state is account.State.ACTIVE and available_micros <= 0 else str(state)
+
+
+@accounts.command()
+@click.argument("login", metavar="ID")
+@click.argument("amount")
+@click.option(
+    "--kind", type=click.Choice(CREDITS), default="payment", show_default=True, help="What the ledger calls it."
+)
+@click.option("--note", default="", help="Why, for the ledger.")
+def credit(login: str, amount: str, kind: Any, note: str) -> None:
+    """Add AMOUNT to the funds of an account, or of its customer where the account is subordinate."""
+    from webcb import clock
+    from webcb.billing import ledger
+    from webcb.cli import desk
+    from webcb.money import AmountError, format_amount, parse_amount
+
+    if len(note) > NOTE_MAX:
+        raise click.BadParameter(f"at most {NOTE_MAX} characters", param_hint="--note")
+    try:
+        amount_micros = parse_amount(amount)
+    except AmountError as wrong:
+        raise click.BadParameter(str(wrong), param_hint="AMOUNT") from None
+    if amount_micros <= 0:
+        raise click.BadParameter("write an amount above 0", param_hint="AMOUNT")
+    with desk.opened():
+        row = desk.account(login)
+        key = f"cli:{secrets.token_hex(16)}"
+        ledger.post(row.wallet.id, row.id, kind, amount_micros, key, desk.who(), note, clock.utc_now())
+        balance_micros = type(row).get_by_id(row.id).wallet.balance_micros
+    whose = f"customer {row.customer.name}" if row.balance_control == "subordinate" else f"account {login}"
+    click.echo(f"{whose}: balance {format_amount(balance_micros)} {row.wallet.currency}")
+
+
+# Rates -------------------------------------------------------------------------------------------------------------------
+
+RATE_HEADS = (
+    "tariff",
+    "prefix",
+    "description",
+    "first_price",
+    "next_price",
+    "intervals",
+    "currency",
+    "effective_from",
+    "remark",
+)
+
+
+@click.command()
+@click.option("--tariff", metavar="NAME", help="Only this tariff's.")
+@click.option("--prefix", metavar="DIGITS", help="Only prefixes that begin with these digits.")
+@click.option("--number", metavar="DIGITS", help="Only the rate that holds for this number (E.164), in each tariff.")
+@click.option("--all", "also_others", is_flag=True, help="Superseded and coming rates too, not only those in force.")
+@_limit(200)
+@_csv
+def rates(
+    tariff: str | None, prefix: str | None, number: str | None, also_others: bool, limit: int, as_csv: bool
+) -> None:
+    """List rates: prices per minute, intervals in seconds."""
+    from webcb import clock
+    from webcb.cli import desk
+    from webcb.models import Destination, Rate, Tariff
+    from webcb.number import prefixes
+
+    query = Rate.select(Rate, Destination, Tariff).join(Destination).switch(Rate).join(Tariff)
+    if tariff:
+        query = query.where(Tariff.name == tariff)
+    if prefix:
+        query = query.where(Destination.prefix.startswith(prefix))
+    digits = (number or "").removeprefix("+")
+    if number is not None:
+        if not digits.isascii() or not digits.isdigit():
+            raise click.BadParameter("write digits, as in +12065554123", param_hint="--number")
+        query = query.where(Destination.prefix.in_(prefixes(digits)))
+    with desk.opened():
+        at = clock.utc_now()
+        found = list(query.order_by(Tariff.name, Destination.prefix, Rate.effective_at))
+    in_force = {(row.tariff.name, row.destination.prefix): row.id for row in found if row.effective_at <= at}
+    serving = set(in_force.values())
+    if number is not None:
+        serving = _serving([row for row in found if row.id in serving and not row.discontinued], digits)
+    shown = [row for row in found if row.id in serving or (also_others and number is None)]
+    lines = [_rate_line(row, at, is_in_force=row.id in serving) for row in shown[:limit]]
+    _print(RATE_HEADS, lines, as_csv)
+
+
+def _serving(rows: list[Any], digits: str) -> set[int]:
+    """Of each tariff, the rate of the longest prefix of a number."""
+    from webcb.number import prefixes
+
+    place = {prefix: position for position, prefix in enumerate(prefixes(digits))}
+    best: dict[str, Any] = {}
+    for row in rows:
+        had = best.get(row.tariff.name)
+        if had is None or place[row.destination.prefix] < place[had.destination.prefix]:
+            best[row.tariff.name] = row
+    return {row.id for row in best.values()}
+
+
+def _rate_line(row: Any, at: datetime, *, is_in_force: bool) -> tuple[Any, ...]:
+    from webcb.money import format_amount
+
+    remarks = [name for name in ("forbidden", "discontinued") if getattr(row, name)]
+    remarks += ["off-peak prices"] if row.mode == "off-peak" else []
+    remarks += [row.formula] if row.formula else []
+    remarks += [] if is_in_force else ["coming" if row.effective_at > at else "superseded"]
+    return (
+        row.tariff.name,
+        row.destination.prefix,
+        row.destination.description,
+        format_amount(row.first_price_micros),
+        format_amount(row.next_price_micros),
+        f"{row.first_interval_seconds}/{row.next_interval_seconds}",
+        row.tariff.currency,
+        row.effective_at,
+        ", ".join(remarks),
+    )
+
+
+# xDRs --------------------------------------------------------------------------------------------------------------------
+
+XDR_HEADS = (
+    "bill_time", "callback", "leg", "account", "cli", "cld", "connect_time", "used_s", "charged_s", "amount", "currency", "cause",
+    "destination", "tariff",
+)  # fmt: skip
+
+
+class Instant(click.ParamType[datetime]):
+    """A date, or a date and time; UTC where it names no zone."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a date; write 2026-01-31 or 2026-01-31T12:00:00-03:00", param, ctx)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@click.command()
+@click.option("--account", "login", metavar="ID", help="Only this account's.")
+@click.option("--since", type=Instant(), help="Only those billed since; UTC unless a zone is written.")
+@_limit(100)
+@_csv
+def xdrs(login: str | None, since: datetime | None, limit: int, as_csv: bool) -> None:
+    """List the bills of the legs, the latest first.
+
+    Times are UTC, quantities seconds, causes Q.850.
+    """
+    from webcb.cli import desk
+    from webcb.models import Account, Xdr
+    from webcb.money import format_amount
+
+    query = Xdr.select(Xdr, Account).join(Account).order_by(Xdr.bill_time.desc(), Xdr.id.desc()).limit(limit)
+    if since is not None:
+        query = query.where(Xdr.bill_time >= since)
+    with desk.opened():
+        if login:
+            query = query.where(Xdr.account == desk.account(login).id)
+        lines: list[tuple[Any, ...]] = [
+            (
+                row.bill_time,
+                row.__data__["callback"],
+                row.leg,
+                row.account.login,
+                row.cli,
+                row.cld,
+                row.connect_time,
+                row.used_quantity,
+                row.charged_quantity,
+                format_amount(row.charged_micros),
+                row.currency,
+                row.disconnect_cause,
+                row.destination,
+                row.tariff,
+            )
+            for row in query.iterator()
+        ]
+    _print(XDR_HEADS, lines, as_csv)
+
+
+COMMANDS = (accounts, rates, xdrs)
