@@ -5,6 +5,7 @@ from fractions import Fraction
 MICROS_PER_UNIT = 1_000_000
 DECIMALS_MAX = 6
 AMOUNT_MICROS_MAX = 10**15  # a thousand million units: what fits every column and every sum of such columns
+WHOLE_DIGITS_MAX = len(str(AMOUNT_MICROS_MAX // MICROS_PER_UNIT))
 
 Micros = int
 
@@ -23,9 +24,10 @@ def parse_amount(text: str, *, decimals: int = DECIMALS_MAX) -> Micros:
         raise AmountError(f"{text!r} is not an amount; write digits with a point, as in 0.10")
     if len(fraction) > decimals:
         raise AmountError(f"{text!r} has more than {decimals} decimals")
-    micros = int(whole) * MICROS_PER_UNIT + int(fraction.ljust(DECIMALS_MAX, "0") if fraction else "0")
-    if micros > AMOUNT_MICROS_MAX:
-        raise AmountError(f"{text!r} is larger than {AMOUNT_MICROS_MAX // MICROS_PER_UNIT}")
+    significant = whole.lstrip("0") or "0"
+    micros = int(significant[:WHOLE_DIGITS_MAX]) * MICROS_PER_UNIT + int(fraction.ljust(DECIMALS_MAX, "0"))
+    if micros > AMOUNT_MICROS_MAX or len(significant) > WHOLE_DIGITS_MAX:
+        raise AmountError(f"{text[:40]!r} is larger than {AMOUNT_MICROS_MAX // MICROS_PER_UNIT}")
     return sign * micros
 
 

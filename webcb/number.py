@@ -63,7 +63,7 @@ def parse_number(text: str, default_country: str) -> Number:
         raise NumberError(
             f"This is longer than {TYPED_LENGTH_MAX} characters; a telephone number has at most 15 digits."
         )
-    dialled = "".join(character for character in typed if character.isdigit())
+    dialled = phonenumbers.normalize_digits_only(typed)  # digits of any script become ASCII ones
     if not typed.startswith("+") and phonenumbers.is_emergency_number(dialled, default_country):
         return Number(dialled, default_country, Kind.EMERGENCY)
     try:
