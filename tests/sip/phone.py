@@ -96,7 +96,7 @@ class Phone:
     def on_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         pass
 
-    def on_timeout(self, transaction: ClientTransaction, now: float) -> None:
+    def on_silence(self, transaction: ClientTransaction, status: int, now: float) -> None:
         self.carrier.unanswered_byes += 1
 
     def _bye(self, now: float) -> None:

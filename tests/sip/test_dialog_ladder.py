@@ -4,7 +4,7 @@ import pytest
 
 from tests.sip.wire import OFFER, PEER, SDP, US, Wire, response_to, seeded
 from webcb.sip.events import Address, Cause, Closed, HungUp, OfferAnswered, Offered
-from webcb.sip.useragent import Credentials, Identity, UserAgent
+from webcb.sip.useragent import STRANGERS_MAX, Credentials, Identity, UserAgent
 
 
 def up(**headers: str) -> tuple[Wire, int]:
@@ -230,6 +230,21 @@ def test_silence_for_strangers():
     for method, answer in (("INVITE", []), ("OPTIONS", ["200 ->"])):
         wire.deliver(wire.build(method, wire.last("INVITE"), **OUTSIDE).encode())
         wire.expect(f"<- {method}", *answer)
+
+
+def test_flood_of_strangers_does_not_keep_the_peer_from_hanging_up():
+    wire, session = up()
+    flood = wire.build("OPTIONS", wire.last("INVITE"), **OUTSIDE, branch="z9hG4bK0").encode()
+    for number in range(STRANGERS_MAX + 50):
+        wire.us.receive(flood.replace(b"bK0", b"bK%d" % number).replace(b"stranger@", b"%d@" % number), PEER, wire.now)
+    assert len(wire.us.to_send()) == STRANGERS_MAX
+    wire.ask("BYE", wire.last("INVITE"))
+    wire.expect("<- BYE", "200 ->")
+    assert [type(event) for event in wire.events()] == [HungUp, Closed]
+    wire.pass_seconds(33)
+    wire.deliver(flood)
+    wire.expect("<- OPTIONS", "200 ->")
+    assert session
 
 
 def test_one_request_by_two_ways():

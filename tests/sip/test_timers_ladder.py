@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.sip.wire import OFFER, SDP, Wire, response_to
-from webcb.sip.events import Answered, Cause, Closed, Failed, HungUp, Progress
+from tests.sip.wire import OFFER, PEER, SDP, Wire, response_to
+from webcb.sip.events import Address, Answered, Cause, Closed, Failed, HungUp, Progress
 
 INVITE_SECONDS = [0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5]
 BYE_SECONDS = [0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
@@ -25,6 +25,31 @@ def test_invite_that_nobody_answers():
     assert wire.us.next_deadline() is None
 
 
+def test_invite_that_cannot_be_sent():
+    wire = Wire()
+    session = wire.invite()
+    wire.us.undeliverable(Address("elsewhere.example", 5060), wire.now)
+    wire.pass_seconds(0.1)
+    assert wire.events() == []
+    wire.us.undeliverable(PEER, wire.now)
+    wire.pass_seconds(100)
+    assert wire.events() == [Failed(session, Cause(503, 41, "unreachable"), local=True), Closed(session)]
+    wire.expect("INVITE ->")
+
+
+def test_invite_that_was_heard_does_not_fail_because_a_later_datagram_cannot_be_sent():
+    wire = Wire()
+    session = wire.invite()
+    wire.answer(180)
+    wire.us.undeliverable(PEER, wire.now)
+    wire.answer(200, to=wire.last("INVITE"), sdp=SDP)
+    wire.events()
+    wire.hang_up(session)
+    wire.us.undeliverable(PEER, wire.now)
+    wire.pass_seconds(0)
+    assert wire.events() == [Closed(session)]
+
+
 def test_two_lost_invites():
     wire = Wire()
     wire.lose_next(2)
@@ -38,10 +63,10 @@ def test_provisional_stops_the_repeats_and_timer_b():
     wire.invite()
     wire.pass_seconds(0.6)
     wire.answer(100)
+    assert wire.us.next_deadline() is None
     wire.pass_seconds(600)
     wire.expect("INVITE ->", "INVITE ->", "<- 100")
     assert wire.events() == []  # no Progress for 100, no time-out
-    assert wire.us.next_deadline() is None
 
 
 def test_bye_that_nobody_answers():

@@ -137,6 +137,7 @@ class Wire:
             self.us.handle_deadline(self.now)
             self._collect()
         self.now = until
+        self._collect()
 
     # What was seen
 

@@ -142,8 +142,8 @@ class Conversation:
         elif self.is_idle:
             self._on_idle()
 
-    def on_timeout(self, transaction: ClientTransaction, _now: float) -> None:
-        """A BYE was not answered: the dialog is over all the same."""
+    def on_silence(self, transaction: ClientTransaction, _status: int, _now: float) -> None:
+        """A BYE was not answered: the dialog is over all the same (RFC 3261, 15.1.1)."""
         del self._exchanges[transaction]
         if self.is_idle:
             self._on_idle()

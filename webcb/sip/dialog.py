@@ -4,7 +4,7 @@ A dialog can be written down as JSON text and taken up by another process. It kn
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 from webcb.sip.events import Address
@@ -75,7 +75,9 @@ class Dialog:
 
     def print(self) -> str:
         """The dialog as JSON text, for `read_dialog`."""
-        return json.dumps({"format": DIALOG_FORMAT, **asdict(self)}, separators=(",", ":"))
+        written = {name: getattr(self, name) for name in self.__slots__}
+        hop = {name: getattr(self.next_hop, name) for name in self.next_hop.__slots__}
+        return json.dumps({"format": DIALOG_FORMAT} | written | {"next_hop": hop}, separators=(",", ":"))
 
 
 def dialog_of_answer(invite: Request, response: Response, contact: str, next_hop: Address) -> Dialog:

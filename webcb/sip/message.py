@@ -43,7 +43,7 @@ _NAMES: Final = (
 CANONICAL: Final[dict[str, str]] = {name: name for name in _NAMES} | {name.lower(): name for name in _NAMES} | _COMPACT
 
 # Headers of which a second one makes the message mean two things (RFC 4475, 3.3.8 and 3.3.9).
-SINGLE: Final = ("Call-ID", "From", "To", "CSeq", "Content-Length", "Max-Forwards", "Content-Type")
+SINGLE: Final = frozenset(("Call-ID", "From", "To", "CSeq", "Content-Length", "Max-Forwards", "Content-Type"))
 
 Fields = dict[str, list[str]]
 
@@ -103,19 +103,16 @@ class Message:
 
     def encode(self) -> bytes:
         """The message as it goes out; Content-Length is written here and nowhere else."""
-        lines = [self.start_line]
-        for name, values in self.fields.items():
-            if name != "Content-Length":
-                for value in values:
-                    lines.append(f"{name}: {value}")  # noqa: PERF401 - a nested comprehension here is slower and darker
-        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
-        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+        fields = self.fields
+        lines = [f"{name}: {value}" for name in fields if name != "Content-Length" for value in fields[name]]
+        head = "\r\n".join([self.start_line, *lines, f"Content-Length: {len(self.body)}\r\n\r\n"])
+        return head.encode("utf-8", "surrogateescape") + self.body
 
     def check(self) -> None:
         """Read what everything else relies on, and cut the body as Content-Length says. ProtocolError: it cannot be relied on."""
         fields = self.fields
-        for name in SINGLE:
-            if name in fields and len(fields[name]) > 1:
+        for name, values in fields.items():
+            if len(values) > 1 and name in SINGLE:
                 raise ProtocolError(f"{name} comes more than once")
         self.via = parse_via(_top_via(self))
         if self.via.branch == MAGIC_COOKIE:
@@ -217,9 +214,9 @@ def split_message(data: bytes) -> Request | Response:
         if not colon:
             raise ProtocolError("a header line has no colon")
         if key in fields:
-            fields[key].append(value.strip(BLANK))
+            fields[key].append(value.strip())
         else:
-            fields[key] = [value.strip(BLANK)]
+            fields[key] = [value.strip()]
     return _start(lines[0] if lines else "", fields, body)
 
 
@@ -235,14 +232,13 @@ def read_message(data: bytes) -> Request | Response:
 
 def parse_via(value: str) -> Via:
     """One Via value. ProtocolError: malformed."""
-    name, slash, rest = value.partition("/")
-    version, slash, rest = rest.partition("/")
+    name, version, rest = value.split("/", 2) if value.count("/") >= 2 else ("", "", "")
     parts = rest.split(None, 1)
-    if not slash or len(parts) != 2 or name.strip(BLANK).upper() != "SIP" or version.strip(BLANK) != "2.0":
+    if len(parts) != 2 or name.strip().upper() != "SIP" or version.strip() != "2.0":
         raise ProtocolError("Via is malformed")
     transport, rest = parts
     sent_by, semicolon, parameters_text = rest.partition(";")
-    host, port = parse_host_port(sent_by.strip(BLANK))
+    host, port = parse_host_port(sent_by.strip())
     parameters = parse_parameters(parameters_text) if semicolon else {}
     if not is_token(transport):
         raise ProtocolError("Via is malformed")

@@ -39,6 +39,7 @@ FAILURE: Final = "300-699"
 # What is told by the owner, a timer, the conversation
 HANG_UP: Final = "hang up"
 TIMED_OUT: Final = "timed out"
+UNREACHABLE: Final = "nothing can be sent"
 ENDED: Final = "ended by the peer"
 
 
@@ -155,10 +156,10 @@ class Session:
             action(self, Heard(transaction, response, now))
             self._settle()
 
-    def on_timeout(self, transaction: ClientTransaction, now: float) -> None:
+    def on_silence(self, transaction: ClientTransaction, status: int, now: float) -> None:
         """No final answer came to the INVITE, or none to the CANCEL, after which its guard has the word."""
         if transaction is self._transaction:
-            self._told(TIMED_OUT, now)
+            self._told(UNREACHABLE if status == 503 else TIMED_OUT, now)
 
     def on_timer(self, _timer: str, now: float) -> None:
         """The peer has not ended its INVITE long after our CANCEL (RFC 3261, 9.1)."""
@@ -251,6 +252,9 @@ class Session:
     def _fail_timed_out(self, _now: float) -> None:
         self._stack.tell(Failed(self.id, Cause(408, 102, "no answer to the INVITE"), local=True))
 
+    def _fail_unreachable(self, _now: float) -> None:
+        self._stack.tell(Failed(self.id, Cause(503, 41, "unreachable"), local=True))
+
     def _fail_cancelled(self, now: float) -> None:
         """We hung up, and the peer said nothing about it, or too late."""
         self._leave_cancel(now)
@@ -319,8 +323,10 @@ HEARD: Final[dict[tuple[str, str], tuple[str, Callable[[Session, Heard], None]]]
 TOLD: Final[dict[tuple[str, str], tuple[str, Callable[[Session, float], None]]]] = {
     (CALLING, HANG_UP): (QUITTING, Session._wait_to_cancel),
     (CALLING, TIMED_OUT): (OVER, Session._fail_timed_out),
+    (CALLING, UNREACHABLE): (OVER, Session._fail_unreachable),
     (PROCEEDING, HANG_UP): (CANCELLING, Session._send_cancel),
     (QUITTING, TIMED_OUT): (OVER, Session._fail_cancelled),
+    (QUITTING, UNREACHABLE): (OVER, Session._fail_cancelled),
     (CANCELLING, TIMED_OUT): (OVER, Session._fail_cancelled),
     (ANSWERED, HANG_UP): (OVER, Session._hang_up_answered),
     (ANSWERED, ENDED): (OVER, Session._say_hung_up),

@@ -95,8 +95,8 @@ def note_source(request: Request, source: Address) -> None:
     elif via.host == source.host:
         return
     via.parameters["received"] = source.host
-    first, *others = split_outside_quotes(request.fields["Via"][0], ",")
-    del first
+    line = request.fields["Via"][0]
+    others = split_outside_quotes(line, ",")[1:] if "," in line else []
     request.fields["Via"][0] = ", ".join([str(via), *others])
 
 

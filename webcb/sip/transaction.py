@@ -11,8 +11,6 @@ from webcb.sip.events import Address
 from webcb.sip.message import MAGIC_COOKIE, Request, Response, Via
 from webcb.sip.timers import T1, T2, T4, TIMEOUT, Timers
 
-SERVER_TRANSACTIONS_MAX: Final = 20_000  # open at once; what a flood brings beyond them is dropped
-
 # States (RFC 3261, figures 5 to 8; ACCEPTED is RFC 6026's).
 CALLING: Final = "calling"
 TRYING: Final = "trying"
@@ -29,6 +27,7 @@ FAILURE: Final = "300-699"
 REPEAT: Final = "request again"
 ACK: Final = "ACK"
 ABANDON: Final = "abandon"
+UNDELIVERABLE: Final = "transport error"
 RETRANSMIT: Final = "A, E, G"  # the RFC's three names of the timer that sends again
 TIME_OUT: Final = "B, F, H"
 LINGER: Final = "D, K, I, J, L, M"  # the time in which repeats are absorbed
@@ -40,8 +39,8 @@ class ClientOwner(Protocol):
     def on_response(self, transaction: "ClientTransaction", response: Response, now: float) -> None:
         """An answer that the transaction passes up."""
 
-    def on_timeout(self, transaction: "ClientTransaction", now: float) -> None:
-        """No final answer within TIMEOUT."""
+    def on_silence(self, transaction: "ClientTransaction", status: int, now: float) -> None:
+        """No final answer will come: `status` 408 after TIMEOUT, 503 where nothing can be sent (RFC 3261, 8.1.3.1)."""
 
 
 class ClientTransaction:
@@ -85,6 +84,10 @@ class ClientTransaction:
         """The owner waits no longer. An INVITE listens on for 2xx, which have to be acknowledged and ended (RFC 3261, 9.1)."""
         self._step(ABANDON, now, None)
 
+    def undeliverable(self, now: float) -> None:
+        """The transport could not send it."""
+        self._step(UNDELIVERABLE, now, None)
+
     def _step(self, happening: str, now: float, response: Response | None) -> None:
         table = INVITE_CLIENT if self.request.method == "INVITE" else CLIENT
         row = table.get((self.state, happening))
@@ -118,7 +121,11 @@ def _tell(client: ClientTransaction, now: float, response: Response | None) -> N
 
 
 def _tell_timeout(client: ClientTransaction, now: float, _: Response | None) -> None:
-    client.owner.on_timeout(client, now)
+    client.owner.on_silence(client, 408, now)
+
+
+def _tell_undeliverable(client: ClientTransaction, now: float, _: Response | None) -> None:
+    client.owner.on_silence(client, 503, now)
 
 
 def _acknowledge(client: ClientTransaction, _now: float, response: Response | None) -> None:
@@ -162,6 +169,7 @@ _ClientTable = dict[
 INVITE_CLIENT: Final[_ClientTable] = {
     (CALLING, RETRANSMIT): (CALLING, (_repeat_doubling,)),
     (CALLING, TIME_OUT): (TERMINATED, (_end, _tell_timeout)),
+    (CALLING, UNDELIVERABLE): (TERMINATED, (_end, _tell_undeliverable)),
     (CALLING, PROVISIONAL): (PROCEEDING, (_silence, _tell)),
     (CALLING, SUCCESS): (ACCEPTED, (_linger, _tell)),
     (CALLING, FAILURE): (COMPLETED, (_acknowledge, _linger, _tell)),
@@ -179,6 +187,7 @@ INVITE_CLIENT: Final[_ClientTable] = {
 CLIENT: Final[_ClientTable] = {
     (TRYING, RETRANSMIT): (TRYING, (_repeat_doubling,)),
     (TRYING, TIME_OUT): (TERMINATED, (_end, _tell_timeout)),
+    (TRYING, UNDELIVERABLE): (TERMINATED, (_end, _tell_undeliverable)),
     (TRYING, PROVISIONAL): (PROCEEDING, ()),
     (TRYING, SUCCESS): (COMPLETED, (_linger, _tell)),
     (TRYING, FAILURE): (COMPLETED, (_linger, _tell)),
@@ -350,6 +359,11 @@ class TransactionLayer:
         client.start(now)
         return client
 
+    def undeliverable(self, address: Address, now: float) -> None:
+        """Nothing can be sent to an address."""
+        for client in [client for client in self._clients.values() if client.address == address]:
+            client.undeliverable(now)
+
     def find_client(self, response: Response) -> ClientTransaction | None:
         """Whose answer this is (RFC 3261, 17.1.3)."""
         return self._clients.get((response.via.branch, response.cseq_method))
@@ -362,10 +376,13 @@ class TransactionLayer:
         """Whether this request, on whose transaction nothing is known, came by another way already (RFC 3261, 8.2.2.2)."""
         return merge_key(request) in self._merges
 
-    def serve(self, request: Request, source: Address) -> ServerTransaction | None:
-        """Open a transaction for a request that came in; None at SERVER_TRANSACTIONS_MAX."""
-        if len(self._servers) >= SERVER_TRANSACTIONS_MAX:
-            return None
+    @property
+    def servers_open(self) -> int:
+        """How many server transactions there are."""
+        return len(self._servers)
+
+    def serve(self, request: Request, source: Address) -> ServerTransaction:
+        """Open a transaction for a request that came in."""
         server = ServerTransaction(self, request, source, server_key(request, request.method))
         self._servers[server.key] = server
         self._merges[server.merge_key] = server

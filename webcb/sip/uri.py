@@ -22,6 +22,8 @@ from webcb.sip.grammar import (
 )
 
 URI_CHARACTERS: Final = ALPHANUMERIC + "-_.!~*'()%&=+$,;?/:@[]#`{}|^\\"
+SCHEME: Final = ALPHANUMERIC + "+-."
+DISPLAY_NAME: Final = TOKEN + BLANK
 SIP_PORT: Final = 5060
 SIPS_PORT: Final = 5061
 
@@ -76,7 +78,7 @@ class NameAddress(NamedTuple):
 def scheme_of(text: str) -> str:
     """The scheme of a URI in lower case. ProtocolError: there is none."""
     scheme, colon, _ = text.partition(":")
-    if not colon or not scheme or scheme.strip(ALPHANUMERIC + "+-.") or not scheme[0].isalpha():
+    if not colon or not scheme or scheme.strip(SCHEME) or not scheme[0].isalpha():
         raise ProtocolError("a URI has no scheme")
     return scheme.lower()
 
@@ -123,7 +125,7 @@ def parse_name_address(value: str) -> NameAddress:
     else:
         name, bracket, rest = value.partition("<")
         name = name.rstrip()
-        if bracket and name.strip(TOKEN + BLANK):
+        if bracket and name.strip(DISPLAY_NAME):
             raise ProtocolError("a display name should have been quoted")
     if bracket:
         uri, bracket, tail = rest.partition(">")

@@ -5,6 +5,7 @@ What is done with a call is `session`'s; this file only finds whose a message is
 
 from collections.abc import Callable
 from itertools import count
+from typing import Final
 
 from webcb.sip.admission import SILENCE, Verdict, judge, judge_stranger
 from webcb.sip.digest import Credentials
@@ -14,6 +15,8 @@ from webcb.sip.message import BadMessage, Request, Response, read_message
 from webcb.sip.session import ANSWERED, Call, Session
 from webcb.sip.stack import Identity, Stack, note_source
 from webcb.sip.transaction import COMPLETED, CONFIRMED, TransactionLayer, reply_address
+
+STRANGERS_MAX: Final = 10_000  # server transactions open at once; beyond them only requests inside dialogs are heard
 
 __all__ = ["Call", "Credentials", "Identity", "UserAgent"]
 
@@ -49,6 +52,13 @@ class UserAgent:
         else:
             note_source(message, address)
             self._on_request(message, address, now)
+
+    def undeliverable(self, address: Address, now: float) -> None:
+        """Nothing can be sent to an address that `to_send` gave: its name does not resolve, or the transport refused.
+
+        Requests that nobody has answered there fail at once, an INVITE as 503 (RFC 3261, 8.1.3.1).
+        """
+        self._layer.undeliverable(address, now)
 
     def to_send(self) -> list[tuple[bytes, Address]]:
         """What is to be sent since the last time, in order. A host is as the URI wrote it: names are for the owner to resolve."""
@@ -104,12 +114,11 @@ class UserAgent:
             raise KeyError(session)
         return dialog.print()
 
-    def adopt(self, dialog: str, now: float, credentials: Credentials | None = None) -> SessionId:
+    def adopt(self, dialog: str, now: float, credentials: Credentials | None = None) -> SessionId:  # noqa: ARG002 - as every command
         """Go on with an answered dialog that another process began. ValueError: the text is no dialog.
 
         Credentials are not in the text, so that no password lies beside it: hand them in where a BYE may be challenged.
         """
-        del now  # an adopted dialog has no deadline
         session = self._new_session(credentials)
         session.adopt(dialog)
         return self._keep(session)
@@ -159,9 +168,9 @@ class UserAgent:
         elif verdict is None and session is None:
             is_merged = not request.to_tag and self._layer.is_merged(request)
             verdict = Verdict(482) if is_merged else judge_stranger(request, self._stack.identity.strangers)
-        server = self._layer.serve(request, source) if verdict is not SILENCE else None
-        if server is None:
+        if verdict is SILENCE or (session is None and self._layer.servers_open >= STRANGERS_MAX):
             return
+        server = self._layer.serve(request, source)
         if verdict:
             server.reply(self._stack.answer(request, verdict.status, verdict.fields), now)
             if session and request.method == "CANCEL":
