@@ -93,6 +93,9 @@ class Counters:
     jitter_ms: float
 
 
+_OF_THE_CALLER: Final = frozenset(
+    (errno.EINVAL, errno.EBADF, errno.EBUSY, errno.ENOTCONN, errno.ENOTSUP, errno.EAFNOSUPPORT, errno.ELOOP)
+)
 _COUNTERS: Final = tuple(Counters.__dataclass_fields__)
 
 
@@ -101,7 +104,7 @@ def _check(error: int, what: str) -> None:
     if error == 0:
         return
     said = f"{what}: {os.strerror(error)}"
-    if error in (errno.EINVAL, errno.EBADF, errno.EBUSY, errno.ENOTCONN, errno.ENOTSUP, errno.EAFNOSUPPORT):
+    if error in _OF_THE_CALLER:
         raise ValueError(said)
     raise OSError(error, said)
 
@@ -220,7 +223,8 @@ class Port:
         `payloads` gives its number by encoding name and clock ("PCMU/8000": 0), in its order of preference. What goes
         to this far side carries its numbers; a codec it does not have is dropped. `rtcp_port` is a=rtcp (RFC 3605),
         the RTP port itself when multiplexed (RFC 5761), by default the one above. The watch for silence begins anew.
-        Raises ValueError for a host that is no literal or of another family, and for payloads out of their limits.
+        Raises ValueError for a host that is no literal or of another family, for payloads out of their limits, and for a
+        port of this bridge itself: packets would go round for ever.
         """
         if not 0 < port <= PORT_MAX or not 0 <= (rtcp_port or 0) <= PORT_MAX:
             raise ValueError(f"far side {host}, ports {port} and {rtcp_port}: not ports")

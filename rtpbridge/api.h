@@ -87,7 +87,10 @@ uint64_t bridge_events_lost(const struct bridge *bridge);
 int bridge_port_open(struct bridge *bridge, uint16_t rtp_port, uint64_t *port_id, uint16_t *rtp_port_opened);
 /* Sends RTCP BYE, splits the port and closes its sockets. */
 int bridge_port_close(struct bridge *bridge, uint64_t port_id);
-/* May be called again. EINVAL: no literal, port 0, codecs out of their limits; EAFNOSUPPORT: not of the bridge's family. */
+/*
+ * May be called again. EINVAL: no literal, port 0, codecs out of their limits; EAFNOSUPPORT: not of the bridge's family;
+ * ELOOP: it is an open port of this bridge.
+ */
 int bridge_port_connect(struct bridge *bridge, uint64_t port_id, const struct far_side *far_side);
 /* What the far side's SDP says of it: whether it sends, whether it receives (RFC 3264, 8.4). */
 int bridge_port_hold(struct bridge *bridge, uint64_t port_id, bool far_sends, bool far_receives);

@@ -155,8 +155,7 @@ static int open_descriptors(struct bridge *bridge)
     return error;
 }
 
-/* A host that is not ours is refused now, not when the first call comes. */
-static int try_host(const union address *host)
+int bridge_try_host(const union address *host)
 {
     const int fd = socket(host->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     int error = 0;
@@ -216,7 +215,7 @@ int bridge_open(struct bridge **bridge, const struct bridge_plan *plan)
     opened->epoll_fd = opened->tick_fd = opened->stop_fd = opened->event_fd = -1;
     error = lay_out(opened, plan);
     if (error == 0)
-        error = try_host(&opened->host);
+        error = bridge_try_host(&opened->host); /* refused now, not when the first call comes */
     if (error == 0)
         error = batch_open(&opened->batch);
     if (error == 0)

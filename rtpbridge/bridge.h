@@ -59,3 +59,5 @@ void bridge_unlock(struct bridge *bridge);
 struct port *bridge_find(const struct bridge *bridge, uint64_t port_id);
 /* Registers one descriptor for reading. */
 int bridge_watch(struct bridge *bridge, int fd, uint64_t from);
+/* Whether an address is one of this host's own: EADDRNOTAVAIL when it is not. */
+int bridge_try_host(const union address *host);

@@ -124,11 +124,26 @@ int bridge_port_close(struct bridge *bridge, uint64_t port_id)
     return error;
 }
 
+/* One of our own open ports as a far side would send every packet round for ever. */
+static bool is_own_port(struct bridge *bridge, const struct far_side *far_side)
+{
+    const size_t pair = (size_t)(far_side->rtp_port - bridge->port_first) / 2;
+    union address host;
+    bool open;
+
+    bridge_lock(bridge);
+    open = far_side->rtp_port >= bridge->port_first && pair < bridge->pairs && bridge->table[pair] != NULL;
+    bridge_unlock(bridge);
+    return open && address_read(&host, far_side->host, 0) == 0 && bridge_try_host(&host) == 0;
+}
+
 int bridge_port_connect(struct bridge *bridge, uint64_t port_id, const struct far_side *far_side)
 {
     struct port *port;
     int error = EBADF;
 
+    if (is_own_port(bridge, far_side))
+        return ELOOP;
     bridge_lock(bridge);
     port = bridge_find(bridge, port_id);
     if (port != NULL)

@@ -193,7 +193,7 @@ def test_a_phone_behind_nat_is_heard_and_answered_at_its_real_address(host: str,
             if select.select([b.rtp], [], [], 0.001)[0]:
                 heard = b.hear()
                 break
-        assert heard and heard[0].payload == voice(number).payload
+        assert heard[0].payload in [voice(said).payload for said in range(3, number + 1)]
         b.say(port_b, voice(0, ssrc=0xB))
         assert a.hear()[0].payload == voice(0, ssrc=0xB).payload
         assert port_a.counters().dropped_strangers >= 3

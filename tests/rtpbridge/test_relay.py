@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from rtpbridge import Bridge, Direction, Port, Tone
+from tests.rtpbridge.conftest import PORT_MAX, PORT_MIN
 from tests.rtpbridge.phone import PCMU, Phone, Rtp, until, voice
 
 NewPhone = Callable[[], Phone]
@@ -198,6 +199,17 @@ def test_voice_is_marked_for_expedited_forwarding(bridge: Bridge, a: Phone, b: P
     a.say(port_a, voice(0))
     _packet, ancillary, _flags, _source = b.rtp.recvmsg(2048, 64)
     assert ancillary[0][2][0] == 0xB8
+
+
+@pytest.mark.parametrize("wildcard", [False, True])
+def test_no_far_side_is_one_of_our_own_ports(host: str, wildcard: bool) -> None:
+    bound = ("::" if ":" in host else "0.0.0.0") if wildcard else host
+    with Bridge(bound, PORT_MIN, PORT_MAX) as bridge:
+        port_a, port_b = bridge.open_port(), bridge.open_port()
+        for port, other in ((port_a, port_b), (port_b, port_a), (port_a, port_a)):
+            with pytest.raises(ValueError, match="Too many levels"):
+                port.connect(host, other.rtp_port, PCMU)
+        port_a.connect("2001:db8::1" if ":" in host else "192.0.2.1", port_b.rtp_port, PCMU)  # another host's
 
 
 def test_a_port_that_is_not_connected_takes_nobody(bridge: Bridge, a: Phone, b: Phone) -> None:
