@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from webcb.web import create_app
 TOP = Path(__file__).parent.parent.parent
 SERVER_THREADS = 12
 START_SECONDS_MAX = 20
+WINDOW_HEIGHT = 1400
+WINDOW_WIDTH_MIN = 500  # a window cannot be narrower: a phone is emulated
 SCRIPT_SETTING = "profile.managed_default_content_settings.javascript"
 
 
@@ -89,19 +92,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def _await_health(url: str, process: subprocess.Popen[bytes]) -> None:
-    from threading import Event
-
     for _ in range(START_SECONDS_MAX * 10):
         assert process.poll() is None, "gunicorn did not start"
         try:
             with urllib.request.urlopen(f"{url}/healthz"):
                 return
         except (URLError, ConnectionError):
-            Event().wait(0.1)
+            threading.Event().wait(0.1)
     raise AssertionError("gunicorn does not answer")
 
 
-def open_browser(profile: Path, *, script: bool = True, width: int = 1280, dark: bool = False) -> webdriver.Chrome:
+def open_browser(profile: Path, *, script: bool = True) -> webdriver.Chrome:
     """A headless Chromium with a fresh profile; who opens it quits it."""
     options = webdriver.ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
@@ -114,28 +115,42 @@ def open_browser(profile: Path, *, script: bool = True, width: int = 1280, dark:
         "--disable-component-update",
         "--disable-sync",
         f"--user-data-dir={profile}",
+        f"--window-size=1280,{WINDOW_HEIGHT}",
     ):
         options.add_argument(flag)
     if not script:
         options.add_experimental_option("prefs", {SCRIPT_SETTING: 2})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
-    driver.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
-    )
-    scheme = "dark" if dark else "light"
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    return driver
+    return webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
+
+
+def dress(driver: webdriver.Chrome, *, width: int = 1280, dark: bool = False) -> None:
+    """Make the browser one of this width, with a system that asks for light or dark."""
+    metrics = {"width": width, "height": WINDOW_HEIGHT, "deviceScaleFactor": 1, "mobile": True}
+    if width < WINDOW_WIDTH_MIN:
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    else:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+
+
+@pytest.fixture(scope="module")
+def opened_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """One browser for the tests of a file."""
+    profile = tmp_path_factory.mktemp("profile")
+    driver = open_browser(profile)
+    yield driver
+    driver.quit()
+    shutil.rmtree(profile, ignore_errors=True)
 
 
 @pytest.fixture
-def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    """A browser with script."""
-    driver = open_browser(tmp_path / "profile")
-    yield driver
-    driver.quit()
-    shutil.rmtree(tmp_path / "profile", ignore_errors=True)
+def browser(opened_browser: webdriver.Chrome) -> webdriver.Chrome:
+    """A browser that knows nobody yet."""
+    opened_browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    opened_browser.get_log("browser")
+    dress(opened_browser)
+    return opened_browser
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.web import scene
-from tests.web.hand import Hand, error, hidden, notice, value
+from tests.web.hand import Hand, error, hidden, value
 from webcb.models import Account, Callback, Leg, Rate, VoiceApplication, Wallet
 
 
@@ -197,7 +197,8 @@ def test_a_service_closed_after_its_form_was_opened_says_so(client: FlaskClient)
     hand = Hand(client, "/second")
     VoiceApplication.update(active=False).execute()
     answer = hand.press("connect", number_b="206 555 0123")
-    assert (answer.status_code, notice(answer.text)) == (422, "This service is closed at the moment. Try again later.")
+    assert answer.status_code == 422
+    assert "This service is closed at the moment." in answer.text
 
 
 NONSENSE = "\"><script>alert(1)</script>{{ 7 * 7 }}'"

@@ -52,7 +52,7 @@ def local_time(at: datetime, time_zone: str) -> str:
 def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError):  # a zone that was renamed away must not hide the page
+    except (KeyError, ValueError, OSError):  # a zone that was renamed away must not hide the page
         return UTC
 
 
