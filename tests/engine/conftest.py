@@ -21,6 +21,7 @@ def database(tmp_path: Path) -> Iterator[str]:
     yield url
     differences = ledger.differences()
     opened.close()
+    db.database.close()  # where a test has bound another one to the same file
     assert differences == []
 
 

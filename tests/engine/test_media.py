@@ -1,0 +1,152 @@
+"""The engine's voices on the real bridge: RTP of two peers through offer, answer, ringback, join, a new offer and silence."""
+
+import select
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from rtpbridge import Bridge
+from webcb.engine.media import Media, offered_codecs
+from webcb.sip.grammar import ProtocolError
+from webcb.sip.offer_answer import Codec, make_answer, make_offer, read_offer
+
+PATIENCE_SECONDS = 5
+PCMU = Codec("PCMU", 0, 8000)
+PCMA = Codec("PCMA", 8, 8000)
+DIGITS = Codec("telephone-event", 96, 8000)
+
+
+class Peer:
+    """A phone's RTP socket."""
+
+    def __init__(self) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.settimeout(PATIENCE_SECONDS)
+        self.port = self.socket.getsockname()[1]
+        self.sequence = 0
+
+    def answer(self, offer: bytes, *codecs: Codec) -> bytes:
+        return make_answer(offer, "127.0.0.1", self.port, codecs, 9, 1)
+
+    def send(self, to_port: int, payload: bytes, payload_type: int = 0) -> None:
+        self.sequence += 1
+        header = bytes([0x80, payload_type]) + self.sequence.to_bytes(2) + (self.sequence * 160).to_bytes(4) + b"SSRC"
+        self.socket.sendto(header + payload, ("127.0.0.1", to_port))
+
+    def hear(self) -> tuple[int, bytes]:
+        """Payload number and payload of the next packet."""
+        packet = self.socket.recv(2000)
+        return packet[1] & 0x7F, packet[12:]
+
+
+@pytest.fixture
+def media() -> Iterator[Media]:
+    with ExitStack() as opened:
+        bridge = opened.enter_context(Bridge("127.0.0.1", 22000, 22999, silence_ms=150))
+        yield Media(bridge, "127.0.0.1", lambda count: b"\x11" * count)
+
+
+@pytest.fixture
+def peers() -> Iterator[tuple[Peer, Peer]]:
+    a, b = Peer(), Peer()
+    yield a, b
+    a.socket.close()
+    b.socket.close()
+
+
+def nothing(_: bool) -> None:
+    return
+
+
+def test_two_legs_hear_each_other_in_their_own_numbers(media: Media, peers: tuple[Peer, Peer]) -> None:
+    a, b = media.open_voice(nothing), media.open_voice(nothing)
+    assert a.take_answer(peers[0].answer(a.make_offer(["PCMU", "telephone-event"]), PCMU, DIGITS)) == (
+        "PCMU",
+        "telephone-event",
+    )
+    assert b.take_answer(peers[1].answer(b.make_offer(["PCMU", "telephone-event"]), PCMU)) == ("PCMU",)
+    media.join(a, b)
+    peers[0].send(a.port.rtp_port, b"from A" * 20)
+    assert peers[1].hear() == (0, b"from A" * 20)
+    peers[1].send(b.port.rtp_port, b"from B" * 20)
+    assert peers[0].hear() == (0, b"from B" * 20)
+
+
+def test_ringback_until_the_legs_are_joined(media: Media, peers: tuple[Peer, Peer]) -> None:
+    a, b = media.open_voice(nothing), media.open_voice(nothing)
+    a.take_answer(peers[0].answer(a.make_offer(["PCMA"]), PCMA))
+    b.take_answer(peers[1].answer(b.make_offer(["PCMA"]), PCMA))
+    media.play_ringback(a, "BR")
+    payload_type, payload = peers[0].hear()
+    assert payload_type == 8
+    assert len(payload) == 160
+    assert len(set(payload)) > 10  # a tone, not silence
+    media.join(a, b)
+    peers[1].send(b.port.rtp_port, b"v" * 160, 8)
+    while (heard := peers[0].hear()[1]) != b"v" * 160:
+        assert len(heard) == 160
+
+
+def test_a_new_offer_moves_the_voice_and_a_hold_is_mirrored(media: Media, peers: tuple[Peer, Peer]) -> None:
+    a, b = media.open_voice(nothing), media.open_voice(nothing)
+    a.take_answer(peers[0].answer(a.make_offer(["PCMU"]), PCMU))
+    b.take_answer(peers[1].answer(b.make_offer(["PCMU"]), PCMU))
+    media.join(a, b)
+    moved = Peer()
+    answer, held = a.answer_offer(make_offer("127.0.0.1", moved.port, (PCMU,), 9, 2), ["PCMU"])
+    assert not held
+    assert read_offer(answer).port == a.port.rtp_port
+    peers[1].send(b.port.rtp_port, b"m" * 160)
+    assert moved.hear() == (0, b"m" * 160)
+    answer, held = a.answer_offer(make_offer("127.0.0.1", moved.port, (PCMU,), 9, 3, "inactive"), ["PCMU"])
+    assert held
+    assert b"a=inactive" in answer
+    answer, held = a.answer_offer(make_offer("0.0.0.0", moved.port, (PCMU,), 9, 4), ["PCMU"])  # RFC 2543's way
+    assert b"a=recvonly" in answer
+    assert not held
+    moved.socket.close()
+
+
+def test_an_offer_without_a_codec_of_the_call_changes_nothing(media: Media, peers: tuple[Peer, Peer]) -> None:
+    a = media.open_voice(nothing)
+    a.take_answer(peers[0].answer(a.make_offer(["PCMU"]), PCMU))
+    with pytest.raises(ProtocolError):
+        a.answer_offer(make_offer("127.0.0.1", 31000, (PCMA,), 9, 2), ["PCMU"])
+    assert a.version == 1
+
+
+def test_an_answer_to_a_host_name_is_refused(media: Media) -> None:
+    a = media.open_voice(nothing)
+    with pytest.raises(ProtocolError, match=r"phone\.example"):
+        a.take_answer(make_answer(a.make_offer(["PCMU"]), "phone.example", 31000, (PCMU,), 9, 1))
+
+
+def test_silence_and_its_end_are_told(media: Media, peers: tuple[Peer, Peer]) -> None:
+    told: list[bool] = []
+    a = media.open_voice(told.append)
+    a.take_answer(peers[0].answer(a.make_offer(["PCMU"]), PCMU))
+    while told[-1:] != [False]:
+        assert select.select([media.fileno()], [], [], PATIENCE_SECONDS)[0]
+        media.take_events()
+    peers[0].send(a.port.rtp_port, b"." * 160)
+    while told[-1:] != [True]:
+        assert select.select([media.fileno()], [], [], PATIENCE_SECONDS)[0]
+        media.take_events()
+    media.close_voice(a)
+
+
+@pytest.mark.parametrize(
+    ("route", "wanted", "offered"),
+    [
+        (("PCMU", "PCMA"), ("PCMA", "PCMU", "telephone-event"), ("PCMA", "PCMU", "telephone-event")),
+        (("pcma",), ("PCMU", "PCMA", "telephone-event"), ("PCMA", "telephone-event")),
+        (("PCMU", "PCMA"), ("PCMA",), ("PCMA",)),
+        (("PCMU",), ("PCMA", "telephone-event"), ()),
+        (("G729",), ("G729", "telephone-event"), ()),
+    ],
+)
+def test_offered_codecs(route: tuple[str, ...], wanted: tuple[str, ...], offered: tuple[str, ...]) -> None:
+    assert offered_codecs(route, wanted) == offered

@@ -1,0 +1,186 @@
+"""The engine as a real process on real sockets: it starts, calls, stops at SIGTERM, and comes back after kill -9."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+import webcb
+from tests.billing import rows
+from tests.engine.udp_phone import UdpPhone
+from webcb import clock, doorbell, models
+from webcb.billing import credentials, ledger, reception
+
+PATIENCE_SECONDS = 20
+ENGINE = (
+    "import sys; from webcb import settings; from webcb.engine import runner; sys.exit(runner.main(settings.load()))"
+)
+SECRET = "the secret of this test"
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Site:
+    """A data directory with a database, and the engine processes that run on it."""
+
+    folder: Path
+    house: rows.House
+    phone: UdpPhone
+    sip_port: int
+    engines: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def bell(self) -> Path:
+        return self.folder / "engine.sock"
+
+    def start(self, **environment: str) -> subprocess.Popen[str]:
+        """An engine, up or ended."""
+        values = {
+            "WEBCB_DATA_DIR": str(self.folder),
+            "WEBCB_SIP_BINDS": f"127.0.0.1:{self.sip_port}",
+            "WEBCB_SECRET_KEY": SECRET,
+            "WEBCB_NODE_NAME": "one",
+            "PYTHONPATH": str(Path(webcb.__file__).parent.parent),
+        }
+        engine = subprocess.Popen(
+            [sys.executable, "-c", ENGINE],
+            env=os.environ | values | environment,
+            cwd=self.folder,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.engines.append(engine)
+        wait_until(lambda: self.bell.exists() or engine.poll() is not None)
+        return engine
+
+    def place(self, key: str) -> str:
+        callback_id = rows.place(self.house, key, clock.utc_now())
+        doorbell.ring(self.bell)
+        return callback_id
+
+    def state(self, callback_id: str) -> str:
+        return str(models.Callback.get_by_id(callback_id).state)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not holds():  # rows are written by another process: there is nothing to wait on
+        assert time.monotonic() < end
+        threading.Event().wait(0.01)
+
+
+@pytest.fixture
+def site(database: str, tmp_path: Path) -> Iterator[Site]:
+    credentials.use_key(SECRET)
+    phone = UdpPhone()
+    made = Site(tmp_path, rows.house(balance="50.00", first=1, following=1, price="0.60"), phone, free_port())
+    models.Connection.update(port=phone.port).execute()
+    yield made
+    for engine in made.engines:
+        if engine.poll() is None:
+            engine.kill()
+        engine.communicate()
+    phone.close()
+
+
+def test_a_callback_on_real_sockets_and_a_clean_end(site: Site) -> None:
+    engine = site.start()
+    callback_id = site.place("one")
+    wait_until(lambda: site.state(callback_id) == "talking")
+    assert site.phone.methods == ["INVITE", "ACK", "INVITE", "ACK"]
+    assert reception.ask_release(callback_id, "operator", clock.utc_now())
+    asked = time.monotonic()
+    doorbell.ring(site.bell)
+    site.phone.wait("BYE", 2)
+    assert time.monotonic() - asked < 0.5
+    wait_until(lambda: site.state(callback_id) == "ended")
+    engine.send_signal(signal.SIGTERM)
+    _, said = engine.communicate(timeout=PATIENCE_SECONDS)
+    assert engine.returncode == 0
+    assert not site.bell.exists()
+    assert not re.search("ERROR|Traceback", said), said
+    assert rows.NUMBER_A.digits not in said, "numbers are masked in the log"
+
+
+def test_sigterm_ends_what_talks_and_settles_it_within_five_seconds(site: Site) -> None:
+    engine = site.start()
+    callback_id = site.place("one")
+    wait_until(lambda: site.state(callback_id) == "talking")
+    asked = time.monotonic()
+    engine.send_signal(signal.SIGTERM)
+    assert engine.wait(PATIENCE_SECONDS) == 0
+    assert time.monotonic() - asked < 5
+    row = models.Callback.get_by_id(callback_id)
+    assert (row.state, row.ending) == ("ended", "engine stopped")
+    assert {xdr.used_quantity for xdr in models.Xdr.select()} == {1}
+    assert site.phone.methods.count("BYE") == 2
+
+
+def test_sigterm_while_a_rings_cancels(site: Site) -> None:
+    site.phone.answers = False
+    engine = site.start()
+    callback_id = site.place("one")
+    wait_until(lambda: site.state(callback_id) == "calling A")
+    site.phone.wait("INVITE", 1)
+    engine.send_signal(signal.SIGTERM)
+    assert engine.wait(PATIENCE_SECONDS) == 0
+    assert site.phone.methods == ["INVITE", "CANCEL", "ACK"]
+    assert site.state(callback_id) == "ended"
+
+
+def test_after_kill_9_the_next_engine_hangs_up_and_settles(site: Site) -> None:
+    engine = site.start()
+    callback_id = site.place("one")
+    wait_until(lambda: site.state(callback_id) == "talking")
+    wait_until(lambda: all(leg.dialog for leg in models.Leg.select()))
+    engine.kill()
+    engine.wait()
+    site.bell.unlink()
+    site.start()
+    site.phone.wait("BYE", 2)
+    wait_until(lambda: site.state(callback_id) == "ended")
+    assert models.Callback.get_by_id(callback_id).ending == "engine stopped"
+    assert models.Xdr.select().count() == 2
+    assert models.Lock.get().state == "settled"
+    assert ledger.differences() == []
+
+
+def test_a_second_engine_on_the_same_folder_is_refused(site: Site) -> None:
+    site.start()
+    second = site.start(WEBCB_SIP_BINDS=f"127.0.0.1:{free_port()}")
+    _, said = second.communicate(timeout=PATIENCE_SECONDS)
+    assert second.returncode == 2, said
+    assert "another engine runs on" in said
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, r"SIP address 127\.0\.0\.1:\d+ \(UDP\): Address already in use\. Choose another with WEBCB_SIP_BINDS"),
+        ({"WEBCB_RTP_HOST": "192.0.2.1", "WEBCB_SIP_BINDS": ""}, r"RTP on 192\.0\.2\.1.*WEBCB_RTP_HOST"),
+    ],
+)
+def test_what_cannot_be_bound_is_one_clear_line(site: Site, environment: dict[str, str], said: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", site.sip_port))
+        if "WEBCB_SIP_BINDS" in environment:
+            environment = environment | {"WEBCB_SIP_BINDS": f"127.0.0.1:{free_port()}"}
+        engine = site.start(**environment)
+        _, told = engine.communicate(timeout=PATIENCE_SECONDS)
+    assert engine.returncode == 2, told
+    (line,) = told.splitlines()
+    assert re.search(said, line), line
