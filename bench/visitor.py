@@ -2,7 +2,7 @@
 
 import re
 from html import unescape
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection, HTTPResponse, RemoteDisconnected
 from urllib.parse import urlencode
 
 FORM = "application/x-www-form-urlencoded"
@@ -43,8 +43,12 @@ class Visitor:
 
     def _ask(self, method: str, path: str, body: str | None = None) -> tuple[HTTPResponse, str]:
         headers = {"Cookie": self._cookie} | ({"Content-Type": FORM} if body else {})
-        self._connection.request(method, path, body, headers)
-        answer = self._connection.getresponse()
+        try:
+            self._connection.request(method, path, body, headers)
+            answer = self._connection.getresponse()
+        except RemoteDisconnected:  # the server closes a connection that was idle for a while; a browser asks again too
+            self._connection.request(method, path, body, headers)
+            answer = self._connection.getresponse()
         page = answer.read().decode()
         if cookie := answer.getheader("Set-Cookie"):
             self._cookie = cookie.partition(";")[0]
