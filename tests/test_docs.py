@@ -1,8 +1,12 @@
 """The documentation names what there is."""
 
+import os
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
+from webcb.provisioning import document
 from webcb.settings import Settings
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -13,3 +17,22 @@ def test_every_setting_is_documented_with_its_purpose() -> None:
     for setting in fields(Settings):
         assert f"| `{setting.name}` |" in page, setting.name
         assert setting.metadata["help"] in page, setting.name
+
+
+def test_the_file_of_the_first_call_stands_on_its_page_and_reads_without_a_problem() -> None:
+    trunk = (DOCS / "trunk.yaml").read_text()
+    assert f"```yaml\n{trunk}```" in (DOCS / "first-call.md").read_text()
+    assert document.read(trunk.encode()).problems == []
+
+
+def test_the_first_call_can_be_applied_and_quoted(tmp_path: Path) -> None:
+    environment = {**os.environ, "WEBCB_DATA_DIR": str(tmp_path / "data"), "WEBCB_CONFIG": os.devnull}
+    ask = ["quote", "--application", "Web callback", "--account", "cb1001", "+1 206 555 4123", "+55 11 99988 7766"]
+    for command in (["init"], ["apply", str(DOCS / "trunk.yaml")], ask, ["check"]):
+        ran = subprocess.run(
+            [sys.executable, "-m", "webcb.cli", *command], env=environment, capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 0, (command, ran.stderr)
+        if command is ask:
+            assert "0.02" in ran.stdout
+            assert "0.10" in ran.stdout
