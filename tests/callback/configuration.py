@@ -39,8 +39,8 @@ def charge_a(seconds: int) -> int:
 
 
 def charge_a_if_b_fails(seconds: int) -> int:
-    """Leg A by CALLBACK_FAIL, 30/30 at 0.30 a minute: 0.15 for every half minute begun."""
-    return ceil(seconds / 30) * 150_000
+    """Leg A by CALLBACK_FAIL, 30/30 at 0.01 a minute: half a cent for every half minute begun."""
+    return ceil(seconds / 30) * 5_000
 
 
 def charge_b(seconds: int) -> int:
@@ -66,7 +66,7 @@ def configure(ports: range) -> int:
         prices = [
             ("WEBCALLBACK-A", "Leg A", 0, "1206", 1, 600_000),
             ("WEBCALLBACK-B", "Leg B", 50_000, "5511", 6, 1_200_000),
-            ("CALLBACK_FAIL", "Leg A alone", 0, "1206", 30, 300_000),
+            ("CALLBACK_FAIL", "Leg A alone", 0, "1206", 30, 10_000),
         ]
         for code, name, fee_micros, prefix, interval_seconds, price_micros in prices:
             tariff = Tariff.create(name=name, currency="USD", connect_fee_micros=fee_micros)

@@ -20,6 +20,7 @@ from webcb.billing import credentials, ledger, reception
 from webcb.models import Account, Callback, Connection
 from webcb.settings import Settings, load
 
+TOP = Path(__file__).parents[2]
 SECRET_KEY = "a key of the tests alone"
 START_SECONDS_MAX = 20
 STOP_SECONDS_MAX = 5
@@ -44,7 +45,7 @@ class Installation:
     def make(cls, folder: Path, ports: range) -> "Installation":
         """A configured installation, its engine not started."""
         environment = {
-            "WEBCB_DATA_DIR": str(folder / "webcb"),
+            "WEBCB_DATA_DIR": str(folder / "state"),
             "WEBCB_SECRET_KEY": SECRET_KEY,
             "WEBCB_NODE_NAME": "test",
             "WEBCB_SIP_BINDS": f"127.0.0.1:{ports[0]}",
@@ -56,7 +57,14 @@ class Installation:
         db.migrate()
         credentials.use_key(SECRET_KEY)
         account_id = configure(ports)
-        return cls(folder, ports, os.environ | environment, settings, Wire(ports[0], ports[-1]), account_id)
+        return cls(
+            folder,
+            ports,
+            os.environ | environment | {"PYTHONPATH": str(TOP)},
+            settings,
+            Wire(ports[0], ports[-1]),
+            account_id,
+        )
 
     def close(self) -> None:
         """End what still runs, and say what the engine said: pytest shows it where the test failed."""
@@ -99,6 +107,13 @@ class Installation:
         assert self.engine.wait(STOP_SECONDS_MAX) == 0
         self.engine = None
 
+    def kill_engine(self) -> None:
+        """SIGKILL: it can do nothing more."""
+        assert self.engine is not None
+        self.engine.kill()
+        self.engine.wait()
+        self.engine = None
+
     def log(self) -> str:
         """What the engine has logged."""
         log = self.folder / "engine.log"
@@ -116,12 +131,20 @@ class Installation:
         )
         self.phones[carrier] = phone
         self.wire.wait(phone.is_listening, START_SECONDS_MAX, f"{scenario} listens")
+        self.route(carrier)
+
+    def route(self, carrier: str) -> None:
+        """Let the carrier be chosen; without a phone only where the call never comes so far."""
         with db.writing():
             Connection.update(active=True).where(Connection.name == f"Carrier {carrier}").execute()
 
     def messages(self, carrier: str) -> list[Message]:
         """The SIP between the engine and a carrier."""
         return self.wire.messages(self.phones[carrier].sip_port)
+
+    def wait_for_message(self, carrier: str, name: str) -> None:
+        """Return when this request or status has been on the wire to or from the carrier."""
+        self.wire.wait(lambda: any(each.name == name for each in self.messages(carrier)), 10, f"{name} at {carrier}")
 
     def ladder(self) -> str:
         """Everything that was said, in order of time, for the reader of a failed test."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 SIPP = "sipp"
 SCENARIOS = Path(__file__).parent / "scenarios"
-LIFE_SECONDS_MAX = 60  # a phone whose call never comes or never ends fails by itself
+LIFE_SECONDS_MAX = 90  # a phone whose call never comes or never ends fails by itself
 
 
 @dataclass
@@ -42,7 +42,10 @@ class Phone:
 
     def finish(self, seconds_max: float) -> None:
         """Wait for its call to end; fails with its story where the call did not go as the scenario says."""
-        code = self.process.wait(seconds_max)
+        try:
+            code = self.process.wait(seconds_max)
+        except subprocess.TimeoutExpired as stuck:
+            raise AssertionError(f"{self.scenario}: its call is still up\n{self.story()}") from stuck
         assert code == 0, f"{self.scenario} exited {code}\n{self.story()}"
 
     def kill(self) -> None:

@@ -1,0 +1,65 @@
+"""Two people talk, by pcap: every payload one says reaches the other unchanged and in order, and nothing else does."""
+
+from tests.callback.configuration import charge_a, charge_b, media_port
+from tests.callback.installation import Installation
+from tests.callback.outcome import NORMAL, Billed, assert_ended
+from tests.callback.voice import PACKET_MS, PCMU, payloads
+from tests.callback.wire import Rtp
+
+PACKETS = 150
+SPOKEN_MS = PACKETS * PACKET_MS
+
+
+def is_one_stream(heard: list[Rtp]) -> bool:
+    """One source, counting its packets without a gap (RFC 3550, 5.1)."""
+    first = heard[0]
+    numbers = [(packet.sequence - first.sequence) % 65_536 for packet in heard]
+    return numbers == list(range(len(heard))) and {packet.ssrc for packet in heard} == {first.ssrc}
+
+
+def is_loud(packet: Rtp) -> bool:
+    """Whether it holds anything but the two zeros of PCMU."""
+    return bool(set(packet.payload) - {0xFF, 0x7F})
+
+
+def test_what_each_says_reaches_the_other(webcb: Installation) -> None:
+    # A waits until B is on the line, as people do; B hangs up when both have long finished.
+    by_a, by_b = payloads("A", PACKETS), payloads("B", PACKETS)
+    webcb.phone("A", "speaks", by_a, quiet_ms=1500)
+    webcb.phone("B", "speaks_and_hangs_up", by_b, quiet_ms=500, talk_ms=1500 + SPOKEN_MS)
+    callback = webcb.place()
+    billed = {"A": Billed(charge_a, True, NORMAL), "B": Billed(charge_b, True, NORMAL)}
+    assert_ended(webcb, callback, "B hung up", billed)
+
+    port_a, port_b = media_port(webcb.ports, "A"), media_port(webcb.ports, "B")
+    assert [packet.payload for packet in webcb.wire.rtp_from(port_a)] == by_a  # sipp did say it
+    assert [packet.payload for packet in webcb.wire.rtp_from(port_b)] == by_b
+    heard_by_a, heard_by_b = webcb.wire.rtp_to(port_a), webcb.wire.rtp_to(port_b)
+    assert [packet.payload for packet in heard_by_b] == by_a
+    ringback = heard_by_a[:-PACKETS]
+    assert [packet.payload for packet in heard_by_a[-PACKETS:]] == by_b
+    assert all(packet.at < heard_by_a[-PACKETS].at for packet in ringback)
+    assert {packet.payload_type for packet in heard_by_a + heard_by_b} == {PCMU}
+    assert is_one_stream(heard_by_a)
+    assert is_one_stream(heard_by_b)
+
+
+def test_a_hears_ringback_while_b_rings(webcb: Installation) -> None:
+    webcb.phone("A", "answers")
+    webcb.phone("B", "hangs_up", ring_ms=2000, talk_ms=300)
+    callback = webcb.place()
+    billed = {"A": Billed(charge_a, True, NORMAL), "B": Billed(charge_b, True, NORMAL)}
+    assert_ended(webcb, callback, "B hung up", billed)
+    ringing_at, answered_at = (
+        next(each.at for each in webcb.messages("B") if each.name == name) for name in ("180", "200")
+    )
+    heard = webcb.wire.rtp_to(media_port(webcb.ports, "A"))
+    during = [packet for packet in heard if ringing_at + 0.1 < packet.at < answered_at]
+    assert 85 <= len(during) <= 96  # one every 20 ms in 1.9 s
+    loud = [is_loud(packet) for packet in during]
+    assert (
+        40 <= loud.index(False) <= 50
+    )  # Brazil's: 1 s of tone, 4 s of pause (ITU-T E.180), of which 0.1 s was let pass
+    assert not any(loud[loud.index(False) :])
+    assert not [packet for packet in heard if packet.at > answered_at + 0.1]  # nothing where B says nothing
+    assert not webcb.wire.rtp_to(media_port(webcb.ports, "B"))
