@@ -81,6 +81,26 @@ def test_lower_cseq_is_refused_and_the_dialog_stays():
     assert wire.events() == []
 
 
+def test_cseq_goes_on_from_the_early_dialog():
+    wire = Wire()
+    wire.invite()
+    invite = wire.last("INVITE")
+    wire.answer(180)
+    wire.ask("INFO", invite, cseq=50)
+    wire.answer(200, to=invite, sdp=SDP)
+    wire.forget()
+    wire.ask("INFO", invite, cseq=49)
+    wire.expect("<- INFO", "500 ->")
+
+
+def test_answer_with_a_second_via_went_astray():
+    wire = Wire()
+    wire.invite()
+    wire.answer(486, Via=wire.last("INVITE").first("Via") + ", SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKother")
+    wire.expect("INVITE ->", "<- 486")
+    assert wire.events() == []
+
+
 def test_reinvite_is_offered_and_accepted():
     wire, session = up()
     wire.ask("INVITE", wire.last("INVITE"), sdp=SDP, cseq=7, Contact="<sip:new@203.0.113.9:5071>")
