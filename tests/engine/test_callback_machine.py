@@ -3,7 +3,7 @@
 import pytest
 
 from tests.engine.plans import SECOND, per_second, plan, route
-from webcb.billing import limit
+from webcb.billing import rating
 from webcb.engine import callback, events
 from webcb.engine.callback import Callback, Phase, Plan
 from webcb.engine.causes import Q850, Ending
@@ -203,7 +203,7 @@ def test_never_overdrawn_at_whatever_moment_b_answers() -> None:
         if state.phase is Phase.TALKING:
             _, commands = callback.step(state, Deadline(), (state.deadline_us or 0) + 100_000)
         cost = sum(
-            limit.amount(getattr(of, f"pricing_{usage.leg.lower()}"), -(-usage.used_us // SECOND))
+            rating.amount(getattr(of, f"pricing_{usage.leg.lower()}"), -(-usage.used_us // SECOND))
             for usage in settle_of(commands).usages
             if usage.answered_us is not None
         )

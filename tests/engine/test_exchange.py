@@ -253,6 +253,19 @@ def test_capacity_counts_legs_until_nothing_is_left_of_them(world: World, phones
     world.pass_seconds(2)
 
 
+def test_no_more_callbacks_begin_than_there_is_room_for(world: World) -> None:
+    models.VoiceApplication.update(talk_seconds_max=10, ring_seconds_b=5, concurrent_per_account=100).execute()
+    placed = [world.place(str(number), number_a=world_number(f"1206555012{number}")) for number in range(7)]
+    states = [world.row(callback_id).state for callback_id in placed]
+    assert states == ["calling A"] * 5 + ["requested"] * 2
+    world.exchange.release(placed[0], Ending.USER_RELEASED)
+    world.pass_seconds(1)
+    assert world.row(placed[5]).state == "calling A"
+    assert world.row(placed[6]).state == "requested"
+    world.exchange.release_all(Ending.ENGINE_STOPPED)
+    world.lookout.claim_no_more()
+
+
 def test_a_name_is_resolved_before_the_invite_and_a_release_meanwhile_sends_none(world: World) -> None:
     models.Connection.update(host="sbc.example").execute()
     callback_id = world.place()

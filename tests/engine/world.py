@@ -28,6 +28,7 @@ from webcb.sip.useragent import Identity
 US = Address("127.0.0.1", 5070)
 PCMU = Codec("PCMU", 0, 8000)
 PCMA = Codec("PCMA", 8, 8000)
+CALLBACKS_MAX = 5
 REASONS = {100: "Trying", 180: "Ringing", 183: "Session Progress", 200: "OK", 487: "Request Terminated"}
 
 
@@ -148,7 +149,7 @@ class World:
         self.media = Media(self.bridge, "127.0.0.1", entropy)
         self.journal = StraightJournal(self.time)
         lines = {2: self.line}
-        self.exchange = Exchange(self.time, lines, self.media, self.journal, self.names)
+        self.exchange = Exchange(self.time, lines, self.media, self.journal, self.names, CALLBACKS_MAX)
         node = recovery.take_node("one", self.utc_now())
         self.lookout = Lookout(self.time, self.utc_now, lines, self.journal, self.exchange, node)
         self.lookout.look()

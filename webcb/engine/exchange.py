@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Protocol
 
-from rtpbridge import PortsUsedUp
 from webcb.engine import callback, events, rows
 from webcb.engine.callback import Callback, Plan
 from webcb.engine.causes import Q850, Ending, LegName
@@ -44,7 +43,6 @@ from webcb.sip.useragent import Call, Credentials
 
 log = logging.getLogger(__name__)
 
-CALLBACKS_MAX: Final = 2000  # at once in one engine; further ones wait as rows
 EVENTS_WAITING_MAX: Final = 100  # of one callback, begotten by its own commands
 REST_SECONDS_MAX: Final = 120  # a connection that asks for longer (Retry-After) is tried again all the same
 SETTLE_AGAIN_SECONDS: Final = 5  # after a settlement failed for a reason that is not the database's
@@ -97,16 +95,23 @@ class Running:
 
 
 class Exchange:
-    """All callbacks of one engine. `lines` by address family; everything is called from one thread."""
+    """All callbacks of one engine, `callbacks_max` at once. `lines` by address family; all calls come from one thread."""
 
     def __init__(
-        self, timekeeper: Timekeeper, lines: Mapping[int, Line], media: Media, journal: Journal, resolver: Resolver
+        self,
+        timekeeper: Timekeeper,
+        lines: Mapping[int, Line],
+        media: Media,
+        journal: Journal,
+        resolver: Resolver,
+        callbacks_max: int,
     ) -> None:
         self._timekeeper = timekeeper
         self._lines = lines
         self._media = media
         self._journal = journal
         self._resolver = resolver
+        self._callbacks_max = callbacks_max
         self._running: dict[str, Running] = {}
         self._legs_up: Counter[int] = Counter()  # by connection
         self._resting: dict[int, float] = {}  # connections that asked to be left alone, until when
@@ -126,7 +131,7 @@ class Exchange:
     @property
     def room(self) -> int:
         """How many callbacks more may begin."""
-        return CALLBACKS_MAX - len(self._running)
+        return self._callbacks_max - len(self._running)
 
     @property
     def known(self) -> frozenset[str]:
@@ -259,7 +264,7 @@ class Exchange:
         del running.placing[place.leg]
         try:
             self._invite(running, place, line, literal)
-        except (PortsUsedUp, ValueError) as wrong:
+        except (OSError, ValueError) as wrong:  # no port or descriptor is left, or what is configured fits no URI
             self._skip(running, place, Q850.NO_CIRCUIT, f"{route.name}: {wrong}")
 
     def _invite(self, running: Running, place: Place, line: Line, literal: str) -> None:

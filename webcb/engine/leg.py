@@ -147,7 +147,6 @@ def _try_route(leg: Leg, route: int, now_us: int) -> Step:
 
 def _placed(leg: Leg, _: events.Placed, now_us: int) -> Step:
     connection_id = leg.plan.routes[leg.route].connection_id
-    first = leg.attempts == 0
     leg = replace(
         leg,
         attempts=leg.attempts + 1,
@@ -156,10 +155,12 @@ def _placed(leg: Leg, _: events.Placed, now_us: int) -> Step:
         progress_us=None,
         connection_id=connection_id,
     )
-    commands: list[Command] = [SetTimer(leg.no_answer, now_us + SETUP_SECONDS_MAX * SECOND_US)]
-    if first:
-        commands.append(WriteLeg(leg.name, LegState.CALLING, now_us))
-    return leg, [*commands, WriteAttempt(leg.name, leg.attempts, connection_id, now_us)], None
+    commands: list[Command] = [
+        SetTimer(leg.no_answer, now_us + SETUP_SECONDS_MAX * SECOND_US),
+        WriteLeg(leg.name, LegState.CALLING, now_us, connection_id),
+        WriteAttempt(leg.name, leg.attempts, connection_id, now_us),
+    ]
+    return leg, commands, None
 
 
 def _skipped(leg: Leg, event: events.Skipped, now_us: int) -> Step:

@@ -7,6 +7,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -32,6 +33,9 @@ from webcb.sip.useragent import Identity
 
 log = logging.getLogger(__name__)
 
+CALLBACKS_MAX: Final = 2000  # at once in one engine; further ones wait as rows
+PORTS_OF_CALLBACK: Final = 4  # RTP and RTCP for each leg, a descriptor each
+FILES_OF_ENGINE: Final = 64  # descriptors for everything else
 START_SECONDS_MAX: Final = 30
 STOP_SECONDS_MAX: Final = 3.5  # for the calls to be released and settled; then the process ends all the same
 JOURNAL_SECONDS_MAX: Final = 0.5  # for the database after that
@@ -96,7 +100,8 @@ class Engine:
         self._journal = Journal(loop.call_soon_threadsafe)
         self._journal.start()
         opened.callback(self._journal.close, JOURNAL_SECONDS_MAX)
-        self._exchange = Exchange(loop, self._lines, media, self._journal, resolver)
+        self._callbacks_max = _callbacks_max(settings)
+        self._exchange = Exchange(loop, self._lines, media, self._journal, resolver, self._callbacks_max)
 
     # Start
 
@@ -140,7 +145,10 @@ class Engine:
         bell = doorbell.listen(settings.doorbell)
         self._opened.callback(self._close_bell, bell)
         self._loop.add_reader(bell.fileno(), self._rung, bell)
-        log.info("engine of node %s is up: SIP on %s", settings.node_name, ", ".join(map(str, settings.sip_binds)))
+        told = ", ".join(map(str, settings.sip_binds))
+        log.info(
+            "engine of node %s is up: SIP on %s, %d callbacks at once", settings.node_name, told, self._callbacks_max
+        )
 
     async def _ask(self, work: Callable[[], Any]) -> Any:
         """The result of a job, waited for; its exception is raised here."""
@@ -176,6 +184,18 @@ class Engine:
         self._loop.remove_reader(bell.fileno())
         bell.close()
         self._settings.doorbell.unlink(missing_ok=True)
+
+
+def _callbacks_max(settings: Settings) -> int:
+    """How many callbacks the RTP ports and the descriptors of this process are enough for; takes all it may have of these."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CALLBACKS_MAX * PORTS_OF_CALLBACK + FILES_OF_ENGINE
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    files = wanted if soft == resource.RLIM_INFINITY else soft
+    ports = settings.rtp_port_max - settings.rtp_port_min + 1
+    return min(CALLBACKS_MAX, ports // PORTS_OF_CALLBACK, (files - FILES_OF_ENGINE) // PORTS_OF_CALLBACK)
 
 
 def _answer(waiting: asyncio.Future[Any], result: Any) -> None:
