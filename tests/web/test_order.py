@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 from tests.web import scene
 from tests.web.hand import Hand, error, hidden, value
 from webcb.models import Account, Callback, Leg, Rate, VoiceApplication, Wallet
+from webcb.web import visitor
 
 
 def test_the_form_asks_for_four_things_in_a_way_phones_and_password_keepers_understand(client: FlaskClient) -> None:
@@ -67,6 +68,18 @@ def test_the_proof_holds_for_this_form_and_this_account_only(client: FlaskClient
     assert Callback.select().count() == 0
 
 
+@pytest.mark.parametrize(
+    ("age_seconds", "status"), [(visitor.PROOF_SECONDS - 5, 303), (visitor.PROOF_SECONDS + 5, 422)]
+)
+def test_the_proof_grows_old(client: FlaskClient, age_seconds: int, status: int) -> None:
+    hand = Hand(client)
+    hand.press("quote")
+    with client.session_transaction() as session:
+        login, nonce, until = session["proof"]
+        session["proof"] = [login, nonce, until - age_seconds]
+    assert hand.press("connect", password="").status_code == status
+
+
 def test_a_wrong_password_proves_nothing(client: FlaskClient) -> None:
     hand = Hand(client)
     hand.press("quote", password="wrong")
@@ -88,6 +101,13 @@ def test_the_back_button_with_the_same_form_finds_the_callback_even_when_no_othe
     hand = Hand(client)
     callback_id = hand.connect()
     Wallet.update(balance_micros=0).where(Wallet.id == Account.get(login="alice").wallet_id).execute()
+    assert hand.press("connect").headers["Location"] == f"/callbacks/{callback_id}"
+
+
+def test_the_back_button_finds_the_callback_though_the_price_has_changed(client: FlaskClient) -> None:
+    hand = Hand(client)
+    callback_id = hand.connect()
+    Rate.update(next_price_micros=80_000).where(Rate.next_price_micros == 50_000).execute()
     assert hand.press("connect").headers["Location"] == f"/callbacks/{callback_id}"
 
 

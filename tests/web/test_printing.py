@@ -104,19 +104,20 @@ def test_the_price_if_b_fails_is_said_when_it_is_another() -> None:
 
 def test_the_mark_of_a_price_changes_with_every_part_of_it() -> None:
     cheap = Pricing(Intervals(1, 1, 20_000, 20_000))
-    plain = Pricing(PLAIN)
+    plain, with_fee = Pricing(PLAIN), Pricing(PLAIN, connect_fee_micros=1)
     marks = {
         quotation(Authorization("USD", 1, *pricings, 60), *numbers).mark
         for pricings, numbers in (
             ((plain, None, plain), ("1", "2")),
             ((cheap, None, plain), ("1", "2")),
+            ((with_fee, None, plain), ("1", "2")),
             ((plain, None, cheap), ("1", "2")),
             ((plain, cheap, plain), ("1", "2")),
             ((plain, None, plain), ("3", "2")),
             ((plain, None, plain), ("1", "3")),
         )
     }
-    assert len(marks) == 6
+    assert len(marks) == 7
 
 
 def test_the_mark_of_a_price_does_not_change_with_the_funds_or_the_moment() -> None:

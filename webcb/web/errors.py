@@ -22,7 +22,10 @@ _TEXTS = {
         "A call you placed goes on. Wait a few seconds and load this page again.",
     ),
 }
-TOO_OLD_FORM = "This page was open for too long, so nothing was done yet. Enter your password and press again."
+TOO_OLD_FORM = (
+    "This page was open for too long, so nothing was done yet. Enter your password and press again. "
+    "If this comes back, allow cookies for this site."
+)
 _TOO_OLD = (
     "This page has become too old",
     "Nothing was done. For your safety a form works only for a while, and only in the browser it was opened in "
