@@ -65,7 +65,7 @@ def live_messages() -> list[bytes]:
     return [*answers, *(request.encode() for request in asked)]
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(st.lists(garbled(live_messages()) | st.sampled_from(live_messages()), max_size=5))
 def test_garbled_answers_leave_no_call_half_up(messages):
     wire = Wire()

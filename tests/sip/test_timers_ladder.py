@@ -159,6 +159,8 @@ def test_progress_is_told_with_early_media():
     wire.answer(180)
     wire.answer(183, to=wire.last("INVITE"), sdp=SDP)
     assert wire.events() == [Progress(session, 180, "Reason", b""), Progress(session, 183, "Reason", SDP)]
+    wire.deliver(response_to(wire.last("INVITE"), 182).replace(b"Reason", b"\xffQueued\x1b[1m"))
+    assert wire.events() == [Progress(session, 182, "Queued[1m", b"")]
 
 
 def test_our_200_to_a_reinvite_is_repeated_until_its_ack():

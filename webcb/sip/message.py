@@ -114,7 +114,7 @@ class Message:
         for name, values in fields.items():
             if len(values) > 1 and name in SINGLE:
                 raise ProtocolError(f"{name} comes more than once")
-        self.via = parse_via(_top_via(self))
+        self.via = top_via(self)
         if self.via.branch == MAGIC_COOKIE:
             raise ProtocolError("a branch is the magic cookie and nothing else")  # RFC 4475, 3.2.1
         self.call_id = _required(self, "Call-ID")
@@ -245,6 +245,12 @@ def parse_via(value: str) -> Via:
     return Via(transport.upper(), host, port, parameters)
 
 
+def top_via(message: Message) -> Via:
+    """The first Via value of a message. ProtocolError: there is none, or it is malformed."""
+    line = _required(message, "Via")
+    return parse_via(split_outside_quotes(line, ",")[0] if "," in line else line)
+
+
 def _start(line: str, fields: Fields, body: bytes) -> Request | Response:
     """The message a start line begins. A request line that is wrong in its middle can still be answered: see `BadMessage`."""
     first, _, rest = line.partition(" ")
@@ -269,11 +275,6 @@ def _required(message: Message, name: str) -> str:
     return value
 
 
-def _top_via(message: Message) -> str:
-    line = _required(message, "Via")
-    return split_outside_quotes(line, ",")[0] if "," in line else line
-
-
 def _unfold(head: str) -> str:
     """Lines that begin with a blank continue the one before (RFC 3261, 7.3.1)."""
     pieces: list[str] = []
@@ -286,7 +287,7 @@ def _unfold(head: str) -> str:
 
 
 def _canonical_name(name: str) -> str:
-    """The canonical form of a header name in an unusual spelling; what is not known keeps its own, in small letters."""
+    """A header name as everybody writes it; one that is not known, in small letters. ProtocolError: no name at all."""
     small = name.rstrip(BLANK).lower()
     if not small or small.strip(TOKEN):
         raise ProtocolError("a header name is malformed")

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from webcb.sip.causes import cause_of_response, print_reason, retry_after
+from webcb.sip.causes import cause_of_response, print_reason, printable, retry_after
 from webcb.sip.conversation import TRIES_MAX, Conversation
 from webcb.sip.dialog import Dialog, dialog_of_answer, read_dialog
 from webcb.sip.digest import CREDENTIAL_HEADERS, Credentials, DigestClient
 from webcb.sip.events import Address, Answered, Cause, Closed, Failed, HungUp, Progress, SessionId
 from webcb.sip.grammar import is_token, quote
-from webcb.sip.message import Fields, Request, Response
+from webcb.sip.message import CANONICAL, Fields, Request, Response
 from webcb.sip.negotiation import SDP
 from webcb.sip.stack import ALLOW, CALL_ID_BYTES, TAG_BYTES, Stack, body_of_type
 from webcb.sip.timers import TIMEOUT
@@ -75,9 +75,8 @@ class Session:
         "_transaction", "_tries", "call_id", "conversation", "deadlines", "id", "local_tag", "state",
     )  # fmt: skip
 
-    _transaction: (
-        ClientTransaction  # of the INVITE; an adopted session never had one, and has no state that asks for it
-    )
+    # That of the INVITE. An adopted session never had one, and is in no state that asks for it.
+    _transaction: ClientTransaction
 
     def __init__(
         self, stack: Stack, number: SessionId, credentials: Credentials | None, on_closed: Callable[["Session"], None]
@@ -98,12 +97,9 @@ class Session:
         self._closed = False
 
     def place(self, call: Call, now: float) -> None:
-        """Send the INVITE. ValueError: a URI or header of `call` could not stand in a message."""
+        """Send the INVITE. ValueError: a URI or header of `call` could not stand in it, or is one that we write ourselves."""
         parse_uri(call.uri)
         user = parse_uri(call.from_uri).user
-        for name, value in call.headers:
-            if not is_token(name) or "\r" in value or "\n" in value:
-                raise ValueError(f"the header {name!r} cannot be sent")
         self.call_id = self._stack.token(CALL_ID_BYTES)
         self.local_tag = self._stack.token(TAG_BYTES)
         self._contact = self._stack.contact(user)
@@ -120,10 +116,14 @@ class Session:
             "Allow": [ALLOW],
             "Accept": [SDP],
         }
-        for name, value in call.headers:
-            fields.setdefault(name, []).append(value)
         if call.offer:
             fields["Content-Type"] = [SDP]
+        own = frozenset(fields)
+        for name, value in call.headers:
+            spelled = CANONICAL.get(name.lower(), name)
+            if not is_token(name) or "\r" in value or "\n" in value or spelled in own:
+                raise ValueError(f"the header {name!r} cannot be added")
+            fields.setdefault(spelled, []).append(value)
         self._send_invite(Request("INVITE", call.uri, fields, call.offer), now)
 
     def adopt(self, text: str) -> None:
@@ -213,7 +213,7 @@ class Session:
         if response.to_tag and not self.conversation.knows(response.to_tag):
             invite = heard.transaction.request
             self.conversation.note_early(dialog_of_answer(invite, response, self._contact, self._next_hop))
-        self._stack.tell(Progress(self.id, response.status, response.reason, body_of_type(response, SDP)))
+        self._stack.tell(Progress(self.id, response.status, printable(response.reason), body_of_type(response, SDP)))
 
     def _answer(self, heard: Heard) -> None:
         """The first 2xx: this is the call."""

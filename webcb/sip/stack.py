@@ -81,7 +81,7 @@ class Stack:
             name: request.fields[name] for name in ("Via", "From", "To", "Call-ID", "CSeq") if name in request.fields
         }
         to = request.first("To")
-        if to and status > 100 and not _has_tag(request):
+        if to and status > 100 and not _has_tag(to):
             own["To"] = [f"{to};tag={to_tag or self.token(TAG_BYTES)}"]
         own["Server"] = [self.identity.product]
         return Response(status, REASONS.get(status, "Refused"), own | (fields or {}), body)
@@ -105,6 +105,6 @@ def body_of_type(message: Message, kind: str) -> bytes:
     return message.body if message.first("Content-Type").partition(";")[0].strip().lower() == kind else b""
 
 
-def _has_tag(request: Request) -> bool:
-    # A request that failed its check may have no `to_tag`; then the text must do, and a second tag does no harm.
-    return bool(getattr(request, "to_tag", "")) or ";tag=" in request.first("To").replace(" ", "").lower()
+def _has_tag(to: str) -> bool:
+    # By its text, since the request may be one whose To could not be read.
+    return ";tag=" in to.rpartition(">")[2].replace(" ", "").lower()

@@ -11,7 +11,7 @@ from webcb.sip.admission import SILENCE, Verdict, judge, judge_stranger
 from webcb.sip.digest import Credentials
 from webcb.sip.events import Address, Cause, Event, SessionId
 from webcb.sip.grammar import ProtocolError
-from webcb.sip.message import BadMessage, Request, Response, read_message
+from webcb.sip.message import BadMessage, Request, Response, read_message, top_via
 from webcb.sip.session import ANSWERED, Call, Session
 from webcb.sip.stack import Identity, Stack, note_source
 from webcb.sip.transaction import COMPLETED, CONFIRMED, TransactionLayer, reply_address
@@ -81,7 +81,7 @@ class UserAgent:
     # Commands
 
     def invite(self, call: Call, now: float) -> SessionId:
-        """Place a call. ValueError: a URI or header of it could not stand in a message."""
+        """Place a call. ValueError: a URI or header of it could not stand in an INVITE, or is one that is written here."""
         session = self._new_session(call.credentials)
         session.place(call, now)
         return self._keep(session)
@@ -196,10 +196,9 @@ class UserAgent:
         if not isinstance(request, Request) or request.method == "ACK":
             return
         try:
-            request.check()
+            request.via = top_via(request)
         except ProtocolError:
-            if not hasattr(request, "via"):
-                return
+            return
         note_source(request, source)
         response = self._stack.answer(request, wrong.status)
         self._layer.send(response.encode(), reply_address(request.via, source))
