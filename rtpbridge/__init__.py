@@ -93,20 +93,24 @@ class Counters:
     jitter_ms: float
 
 
-_OF_THE_CALLER: Final = frozenset(
-    (errno.EINVAL, errno.EBADF, errno.EBUSY, errno.ENOTCONN, errno.ENOTSUP, errno.EAFNOSUPPORT, errno.ELOOP)
-)
+_FAULTS: Final = {
+    errno.EINVAL: "out of its limits",
+    errno.EBADF: "the port is closed",
+    errno.EBUSY: "joined already",
+    errno.ENOTCONN: "not connected",
+    errno.ENOTSUP: "the far side has neither PCMU nor PCMA",
+    errno.EAFNOSUPPORT: "of another address family than the bridge",
+    errno.ELOOP: "a port of this bridge itself",
+}
 _COUNTERS: Final = tuple(Counters.__dataclass_fields__)
 
 
 def _check(error: int, what: str) -> None:
     """Raises the errno that C answered: ValueError for a fault of the caller, OSError for what the system refused."""
-    if error == 0:
-        return
-    said = f"{what}: {os.strerror(error)}"
-    if error in _OF_THE_CALLER:
-        raise ValueError(said)
-    raise OSError(error, said)
+    if error in _FAULTS:
+        raise ValueError(f"{what}: {_FAULTS[error]}")
+    if error != 0:
+        raise OSError(error, f"{what}: {os.strerror(error)}")
 
 
 class Bridge:
