@@ -205,7 +205,7 @@ def _given(environment: Mapping[str, str], config: Path | None, problems: list[s
     """Every value given, by name, with the place where it stands; the environment overrides the file."""
     given: dict[str, tuple[Any, str]] = {}
     path = config or Path(environment.get("WEBCB_CONFIG", CONFIG_FILE))
-    if path.is_file():
+    if path.exists():
         given |= _from_file(path, problems)
     elif config or "WEBCB_CONFIG" in environment:
         problems.append(f"{path}: there is no such file")
@@ -225,7 +225,7 @@ def _from_file(path: Path, problems: list[str]) -> dict[str, tuple[Any, str]]:
         text = path.read_text(encoding="utf-8")
         table = tomllib.loads(text)
     except OSError as wrong:
-        problems.append(f"{path}: {wrong.strerror}; make it readable to this user")
+        problems.append(f"{path}: {wrong.strerror}; name a file that this user may read")
         return {}
     except ValueError as wrong:  # not UTF-8, or not TOML
         problems.append(f"{path}: not TOML: {wrong}")

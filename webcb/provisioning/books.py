@@ -88,7 +88,7 @@ class Books:
     def referred(self, section: str, name: str, placed: Placed, field: str) -> Any | None:
         """The row of a name; where there is none that is a problem, unless the file has it and it is wrong itself."""
         row = self.rows(section).get((name,))
-        if row is None and (section, (name,)) not in self.document.broken:
+        if row is None and (section, name) not in self.document.broken:
             names = [key[0] for key in self.rows(section)]
             said = near(name, names) if len(names) <= NEAR_NAMES_MAX else ""
             self.wrong(placed, field, f"there is no {SECTIONS[section].NOUN} {name!r}{said}")

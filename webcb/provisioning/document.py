@@ -37,12 +37,12 @@ class Placed:
 
 @dataclass
 class Document:
-    """A file read: its entries by section, its problems so far, and the keys of entries that are there but wrong."""
+    """A file read: its entries by section, its problems so far, and the names of entries that are there but wrong."""
 
     source: Source | None
     sections: dict[str, list[Placed]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
-    broken: set[tuple[str, Key]] = field(default_factory=set)
+    broken: set[tuple[str, str]] = field(default_factory=set)
     entries: int = 0
 
     def wrong(self, path: Path, text: str) -> None:
@@ -112,9 +112,9 @@ def _placed(document: Document, kind: type[Entry], raw: Mapping[str, Any], path:
     except ValidationError as wrong:
         for each in wrong.errors(include_url=False, include_context=True, include_input=False):
             _explain(document, kind, each, path)
-        key = tuple(raw.get(name) for name in kind.KEY)
-        if len(path) == 2:  # an entry of a section, to which others may refer
-            document.broken.add((str(path[0]), key))
+        name = raw.get(kind.KEY[0])
+        if len(path) == 2 and isinstance(name, str):  # an entry of a section, to which others may refer
+            document.broken.add((str(path[0]), name))
         return None
     return Placed(kind, tuple(getattr(entry, name) for name in kind.KEY), entry, path, children)
 

@@ -13,6 +13,7 @@ PARTS: dict[type[Table], tuple[type[Table], ...]] = {
     models.Tariff: (models.Rate, models.Route),
     models.Product: (models.UsageCharge,),
 }
+NOUNS: dict[type[Table], str] = {models.Ledger: "ledger row", models.Xdr: "xDR"}
 INSTEAD = {"accounts": "write closed: true", "customers": "write status: closed"}
 
 
@@ -62,7 +63,7 @@ def _uses(row: Any, parts: tuple[type[Table], ...]) -> dict[str, int]:
     for field, table in row._meta.backrefs.items():
         count = 0 if table in parts else table.select().where(field == row.id).count()
         if count:
-            noun = table._meta.table_name.replace("_", " ")
+            noun = NOUNS.get(table, table._meta.table_name.replace("_", " "))
             found[noun] = found.get(noun, 0) + count
     return found
 
