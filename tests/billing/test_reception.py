@@ -182,6 +182,17 @@ def test_a_refusal_for_funds_names_what_is_needed():
     assert reception.quote(rows.order(house), NOON) == Refusal(Reason.NO_FUNDS, needed_micros=400_000, currency="USD")
 
 
+@pytest.mark.parametrize(("fail_price", "needed_micros"), [("0.01", 400_000), ("0.39", 400_000), ("0.41", 410_000)])
+def test_a_dearer_price_if_b_fails_is_needed_instead_of_b_not_on_top_of_it(fail_price: str, needed_micros: int):
+    house = rows.house(balance="0.25", price="0.20")
+    fails = rows.tariff("Failed")
+    rows.rate(fails, "|", price=fail_price)
+    rows.usage_charge(house.product, "CALLBACK_FAIL", fails)
+    models.VoiceApplication.update(special_charge_if_leg_b_fails=True).execute()
+    refusal = Refusal(Reason.NO_FUNDS, needed_micros=needed_micros, currency="USD")
+    assert reception.quote(rows.order(house), NOON) == refusal
+
+
 def test_a_quote_shows_the_price_of_this_hour():
     house = rows.house()
     period = models.OffPeakPeriod.create(name="noon", definition="hr{12pm}")

@@ -246,10 +246,13 @@ def _refusal_of_use(facts: Facts, application: Application, authorization: Autho
 def first_intervals_micros(authorization: Authorization) -> int:
     """What the first charged interval of both legs costs together: the least funds a callback needs (domain 1.1).
 
-    Leg A may come to be settled either way, so the dearer of its pricings counts.
+    Where B fails, A alone is charged, maybe by a dearer price: the funds must pay for that as well.
     """
-    of_a = max(rating.amount(pricing, pricing.free_seconds + 1) for pricing in authorization.pricings_of_a)
-    return of_a + rating.amount(authorization.pricing_b, authorization.pricing_b.free_seconds + 1)
+    of_b = rating.amount(authorization.pricing_b, authorization.pricing_b.free_seconds + 1)
+    of_a, *of_a_if_b_fails = (
+        rating.amount(pricing, pricing.free_seconds + 1) for pricing in authorization.pricings_of_a
+    )
+    return max([of_a + of_b, *of_a_if_b_fails])
 
 
 def longest_cost_micros(authorization: Authorization, talk_seconds: int, ring_seconds_b: int) -> int:
