@@ -306,8 +306,8 @@ def test_an_offer_in_the_call_moves_the_voice_and_is_answered(world: World, phon
 
 
 def test_an_offer_without_a_codec_of_the_call_is_refused_and_the_call_goes_on(world: World, phones: tuple) -> None:
-    a, _ = phones
-    a.codecs = (PCMA,)
+    a, b = phones
+    b.codecs = (PCMA,)  # A answered with both, but only this one is heard at the other end
     callback_id = world.place()
     world.pass_seconds(10)
     a.codecs = (PCMU,)
