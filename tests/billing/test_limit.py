@@ -102,9 +102,10 @@ middles = st.one_of(
     st.tuples(st.just("surcharge"), st.integers(0, 50).map(lambda percent: percent * 10_000)),
 )
 endings = st.one_of(st.tuples(st.just("run"), st.none(), st.integers(1, 60), prices), st.just(("stop",)))
-formulas = st.tuples(
-    st.tuples(st.just("run"), st.integers(1, 5), st.integers(1, 40), prices), st.lists(middles, max_size=3), endings
-).map(lambda parts: (parts[0], *parts[1], parts[2]))
+runs = st.tuples(st.just("run"), st.integers(1, 5), st.integers(1, 40), prices)
+formulas = st.tuples(runs, st.lists(middles, max_size=3), runs, endings).map(
+    lambda parts: (parts[0], *parts[1], parts[2], parts[3])
+)
 
 
 def formula_text(steps) -> str:

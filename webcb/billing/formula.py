@@ -117,8 +117,8 @@ def parse(text: str) -> tuple[Written, ...]:
         if _ends(element) != (position == len(elements)):
             rule = "nothing can follow it" if _ends(element) else "the last element must be *x...@... or disconnect"
             raise FormulaError(f"element {position}, {parts[position - 1]!r}: {rule}")
-    if not any(isinstance(element, OwnRun) for element in elements):
-        raise FormulaError("a rate formula needs an interval before disconnect, as in 10x60@0.10; disconnect")
+    if isinstance(elements[-1], Disconnect) and not (len(elements) > 1 and isinstance(elements[-2], OwnRun)):
+        raise FormulaError("a rate formula needs an interval right before disconnect, as in 10x60@0.10; disconnect")
     return elements
 
 

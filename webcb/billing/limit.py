@@ -6,10 +6,9 @@ it never falls, and there bisection finds the last second that fits.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 
 from webcb.billing.pricing import Pricing
-from webcb.billing.rating import amount
+from webcb.billing.rating import meter
 
 _MICROSECONDS = 1_000_000
 
@@ -22,12 +21,14 @@ def joint_limit(pricing_a: Pricing, pricing_b: Pricing, ran_a_us: int, funds_mic
     ran_whole, ran_part_us = divmod(ran_a_us, _MICROSECONDS)
     ran_up = ran_whole + (ran_part_us > 0)
 
+    amount_a, amount_b = meter(pricing_a), meter(pricing_b)
+
     def cost(talked: int) -> int:
-        cost_a = amount(pricing_a, ran_up + talked)
+        cost_a = amount_a(ran_up + talked)
         if ran_up > ran_whole and pricing_a.off_peak:
             # Cut early in this second of B, A has not begun the next of its own: the dearer of the two counts.
-            cost_a = max(cost_a, amount(pricing_a, ran_whole + talked))
-        return cost_a + amount(pricing_b, talked)
+            cost_a = max(cost_a, amount_a(ran_whole + talked))
+        return cost_a + amount_b(talked)
 
     most = min(_most(pricing_a, ran_up + seconds_max) - ran_up, _most(pricing_b, seconds_max))
     if most < 1:
@@ -45,7 +46,7 @@ def sole_limit(pricings: Sequence[Pricing], funds_micros: int, seconds_max: int)
 
 def _sole_limit(pricing: Pricing, funds_micros: int, seconds_max: int) -> int:
     most = _most(pricing, seconds_max)
-    return _safe_prefix(partial(amount, pricing), pricing.changes_after(most), funds_micros, most)
+    return _safe_prefix(meter(pricing), pricing.changes_after(most), funds_micros, most)
 
 
 def _most(pricing: Pricing, seconds_max: int) -> int:

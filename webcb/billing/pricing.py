@@ -4,9 +4,9 @@ A change of a tariff while a call goes on does not touch the call. What a call c
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from webcb.billing import formula, period
@@ -99,16 +99,18 @@ class Pricing:
 
     def as_json(self) -> str:
         """The text kept on the row of the leg; `answered_at` has a column of its own there."""
-        fields = asdict(self)
-        del fields["answered_at"]
-        return json.dumps(fields, separators=(",", ":"))
+        return json.dumps(self, default=_plain, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> "Pricing":
         """The pricing written by `as_json`."""
-        fields = json.loads(text)
-        fields["intervals"] = Intervals(**fields["intervals"])
-        if fields["off_peak"] is not None:
-            off_peak = fields["off_peak"]
-            fields["off_peak"] = OffPeak(**off_peak | {"intervals": Intervals(**off_peak["intervals"])})
-        return cls(**fields)
+        plain = json.loads(text)
+        plain["intervals"] = Intervals(**plain["intervals"])
+        if plain["off_peak"] is not None:
+            off_peak = plain["off_peak"]
+            plain["off_peak"] = OffPeak(**off_peak | {"intervals": Intervals(**off_peak["intervals"])})
+        return cls(**plain)
+
+
+def _plain(value: Pricing | OffPeak | Intervals) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value) if field.name != "answered_at"}

@@ -1,0 +1,186 @@
+"""Billing alone: how many callbacks a second are begun and settled on a durable file, and what a joint limit takes.
+
+The floor beside it writes the same rows by bare SQL in the same number of durable commits: what the disk and SQLite take
+whatever the program does. `grouped` puts GROUP callbacks into one commit, as the engine's journal does under load.
+"""
+
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from tests.billing import rows
+from webcb import db, models
+from webcb.billing import credentials, ledger, limit, reception
+from webcb.billing.formula import Intervals
+from webcb.billing.ledger import LegUsage
+from webcb.billing.pricing import OffPeak, Pricing
+
+RUNS = 3
+CALLBACKS_A_RUN = 200
+GROUP = 20
+DESTINATIONS = 2_000  # of a rate sheet beside the two that are called
+LIMITS = 2_000
+AT = rows.NOON
+
+Figures = dict[str, float]
+
+
+def run() -> Figures:
+    """Measure, print a table, return the figures: medians of RUNS."""
+    figures: Figures = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, measured in (("single", _singly), ("grouped", _grouped)):
+            with _house(Path(folder) / name) as house:
+                figures[f"begin_and_settle_{name}_per_second"] = _median_rate(measured, house)
+                assert ledger.differences() == []
+        with _house(Path(folder) / "place") as house:
+            figures["place_per_second"] = _median_rate(_place, house)
+            figures["quote_ms"] = 1000 / _median_rate(_quote, house)
+        figures["floor_single_per_second"] = _floor(Path(folder) / "floor-single.sqlite", 1)
+        figures["floor_grouped_per_second"] = _floor(Path(folder) / "floor-grouped.sqlite", GROUP)
+    figures["password_ms"] = _seconds(lambda: credentials.verify_password(rows.PASSWORD_HASH, rows.PASSWORD), 20) * 1e3
+    for name, pricing in _pricings().items():
+        figures[f"joint_limit_{name}_us"] = _joint_limit_us(pricing)
+    for name, value in figures.items():
+        print(f"{name:38} {value:10.2f}")
+    return {name: round(value, 2) for name, value in figures.items()}
+
+
+@contextmanager
+def _house(folder: Path) -> Iterator[rows.House]:
+    opened = db.connect(f"sqlite:///{folder / 'webcb.sqlite'}")
+    opened.connect()
+    db.migrate()
+    with db.writing():
+        house = rows.house(balance="100000.00", first=60, following=6)
+        models.VoiceApplication.update(concurrent_per_account=1000).execute()
+        for number in range(DESTINATIONS):
+            rows.rate(house.tariff, str(20_000 + number), price="0.12")
+    yield house
+    opened.close()
+
+
+def _median_rate(measured: Callable[[rows.House, int], float], house: rows.House) -> float:
+    """Callbacks a second: the median of the runs, each measured in seconds."""
+    return CALLBACKS_A_RUN / statistics.median(measured(house, number) for number in range(RUNS))
+
+
+def _singly(house: rows.House, number: int) -> float:
+    ids = _placed(house, number)
+    start = time.perf_counter()
+    for callback_id in ids:
+        _begin(callback_id)
+        _settle(callback_id)
+    return time.perf_counter() - start
+
+
+def _grouped(house: rows.House, number: int) -> float:
+    ids = _placed(house, number)
+    start = time.perf_counter()
+    for first in range(0, len(ids), GROUP):
+        for step in (_begin, _settle):
+            with db.writing():
+                for callback_id in ids[first : first + GROUP]:
+                    step(callback_id)
+    return time.perf_counter() - start
+
+
+def _placed(house: rows.House, number: int) -> list[str]:
+    with db.writing():
+        return [rows.place(house, f"{number}-{turn}") for turn in range(CALLBACKS_A_RUN)]
+
+
+def _begin(callback_id: str) -> None:
+    assert isinstance(reception.begin(callback_id, AT), reception.Begun)
+
+
+def _settle(callback_id: str) -> None:
+    ended_at = AT + timedelta(seconds=75)
+    usages = [LegUsage(leg, AT, ended_at, 75_000_000, 1200, 16, 1) for leg in ("A", "B")]
+    ledger.settle(callback_id, usages, "A hung up", True, ended_at)
+
+
+def _place(house: rows.House, number: int) -> float:
+    start = time.perf_counter()
+    for turn in range(CALLBACKS_A_RUN):
+        rows.place(house, f"placed-{number}-{turn}")
+    seconds = time.perf_counter() - start
+    with db.writing():
+        for callback in models.Callback.select(models.Callback.id).where(models.Callback.state != "ended"):
+            ledger.settle(callback.id, (), "user released", False, AT)
+    return seconds
+
+
+def _quote(house: rows.House, _: int) -> float:
+    order = rows.order(house)
+    return _seconds(lambda: reception.quote(order, AT), CALLBACKS_A_RUN) * CALLBACKS_A_RUN
+
+
+# The floor -----------------------------------------------------------------------------------------------------------
+
+
+def _floor(path: Path, group: int) -> float:
+    """Callbacks a second that write what a begin and a settlement write, by bare SQL in as many durable commits."""
+    text = "x" * 400  # about what a pricing and an explanation take
+    with sqlite3.connect(path, isolation_level=None) as bare:
+        bare.executescript(
+            "PRAGMA journal_mode = wal; PRAGMA synchronous = full;"
+            "CREATE TABLE wallet (id INTEGER PRIMARY KEY, balance INTEGER, locked INTEGER);"
+            "CREATE TABLE lock (id INTEGER PRIMARY KEY, amount INTEGER, state TEXT);"
+            "CREATE TABLE leg (id INTEGER PRIMARY KEY, pricing TEXT, ended_at INTEGER);"
+            "CREATE TABLE xdr (id INTEGER PRIMARY KEY, amount INTEGER, explanation TEXT);"
+            "CREATE TABLE ledger (id INTEGER PRIMARY KEY, amount INTEGER, note TEXT);"
+            "INSERT INTO wallet VALUES (1, 0, 0);"
+        )
+        start = time.perf_counter()
+        for first in range(0, CALLBACKS_A_RUN, group):
+            members = range(first + 1, first + group + 1)
+            bare.execute("BEGIN IMMEDIATE")
+            for member in members:
+                bare.execute("UPDATE wallet SET locked = locked + 1")
+                bare.execute("INSERT INTO lock VALUES (?, 1, 'held')", (member,))
+                bare.executemany("INSERT INTO leg VALUES (?, ?, 0)", ((2 * member, text), (2 * member + 1, text)))
+            bare.execute("COMMIT")
+            bare.execute("BEGIN IMMEDIATE")
+            for member in members:
+                bare.execute("UPDATE wallet SET locked = locked - 1, balance = balance - 1")
+                bare.execute("UPDATE lock SET state = 'settled' WHERE id = ?", (member,))
+                for leg in (2 * member, 2 * member + 1):
+                    bare.execute("INSERT INTO xdr VALUES (?, 1, ?)", (leg, text))
+                    bare.execute("INSERT INTO ledger VALUES (?, 1, '')", (leg,))
+                    bare.execute("UPDATE leg SET ended_at = 1 WHERE id = ?", (leg,))
+            bare.execute("COMMIT")
+        return CALLBACKS_A_RUN / (time.perf_counter() - start)
+
+
+# Limits --------------------------------------------------------------------------------------------------------------
+
+
+def _pricings() -> dict[str, Pricing]:
+    intervals = Intervals(60, 6, 100_000, 100_000)
+    evening = OffPeak(Intervals(60, 60, 50_000, 50_000), "hr{6pm-5am} wd{mo-fr}", "America/Sao_Paulo", "finishes")
+    return {
+        "flat": Pricing(intervals),
+        "formula": Pricing(intervals, formula="1x1@1.80; 2x60@1.80; fee 0.50; surcharge 5%; *x6@next"),
+        "off_peak": Pricing(intervals, evening).answered(AT),
+    }
+
+
+def _joint_limit_us(pricing: Pricing) -> float:
+    return _seconds(lambda: limit.joint_limit(pricing, pricing, 31_200_000, 5_000_000, 7200), LIMITS) * 1e6
+
+
+def _seconds(work: Callable[[], object], times: int) -> float:
+    """Seconds that one `work` takes: the best of RUNS, each the mean of `times`."""
+    taken = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        for _ in range(times):
+            work()
+        taken.append((time.perf_counter() - start) / times)
+    return min(taken)
