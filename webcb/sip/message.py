@@ -208,7 +208,9 @@ def split_message(data: bytes) -> Request | Response:
     canonical = CANONICAL
     if not lines[-1]:
         lines.pop()  # a head that ends the datagram with one CRLF only
-    for line in lines[1:]:
+    rows = iter(lines)
+    start_line = next(rows, "")
+    for line in rows:
         name, colon, value = line.partition(":")
         key = canonical.get(name) or _canonical_name(name)
         if not colon:
@@ -217,7 +219,7 @@ def split_message(data: bytes) -> Request | Response:
             fields[key].append(value.strip())
         else:
             fields[key] = [value.strip()]
-    return _start(lines[0] if lines else "", fields, body)
+    return _start(start_line, fields, body)
 
 
 def read_message(data: bytes) -> Request | Response:
@@ -232,17 +234,18 @@ def read_message(data: bytes) -> Request | Response:
 
 def parse_via(value: str) -> Via:
     """One Via value. ProtocolError: malformed."""
-    name, version, rest = value.split("/", 2) if value.count("/") >= 2 else ("", "", "")
+    if value[:8] == "SIP/2.0/":
+        rest = value[8:]
+    else:  # blanks are allowed around the slashes, and nobody writes them
+        name, version, rest = value.split("/", 2) if value.count("/") >= 2 else ("", "", "")
+        if name.strip().upper() != "SIP" or version.strip() != "2.0":
+            raise ProtocolError("Via is malformed")
     parts = rest.split(None, 1)
-    if len(parts) != 2 or name.strip().upper() != "SIP" or version.strip() != "2.0":
+    if len(parts) != 2 or parts[0].strip(TOKEN):
         raise ProtocolError("Via is malformed")
-    transport, rest = parts
-    sent_by, semicolon, parameters_text = rest.partition(";")
+    sent_by, semicolon, parameters_text = parts[1].partition(";")
     host, port = parse_host_port(sent_by.strip())
-    parameters = parse_parameters(parameters_text) if semicolon else {}
-    if not is_token(transport):
-        raise ProtocolError("Via is malformed")
-    return Via(transport.upper(), host, port, parameters)
+    return Via(parts[0].upper(), host, port, parse_parameters(parameters_text) if semicolon else {})
 
 
 def top_via(message: Message) -> Via:

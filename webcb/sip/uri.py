@@ -124,9 +124,10 @@ def parse_name_address(value: str) -> NameAddress:
             raise ProtocolError("a display name has no URI in angle brackets")
     else:
         name, bracket, rest = value.partition("<")
-        name = name.rstrip()
-        if bracket and name.strip(DISPLAY_NAME):
-            raise ProtocolError("a display name should have been quoted")
+        if name and bracket:
+            name = name.rstrip()
+            if name.strip(DISPLAY_NAME):
+                raise ProtocolError("a display name should have been quoted")
     if bracket:
         uri, bracket, tail = rest.partition(">")
         if not bracket:
@@ -143,5 +144,6 @@ def parse_name_address(value: str) -> NameAddress:
             raise ProtocolError("a URI should have been in angle brackets")
     if not uri or " " in uri or "\t" in uri or "<" in uri or '"' in uri:
         raise ProtocolError("a URI is malformed")
-    scheme_of(uri)
+    if uri[:4] != "sip:":
+        scheme_of(uri)
     return NameAddress(name, uri, parse_parameters(parameters_text) if has_parameters else {})
