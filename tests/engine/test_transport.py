@@ -24,11 +24,16 @@ class Ear:
 
     def __init__(self) -> None:
         self.heard: list[tuple[bytes, Address]] = []
+        self.undelivered: list[Address] = []
         self.batches = 0
         self.flushed = asyncio.Event()
 
     def receive(self, data: bytes, address: Address) -> None:
         self.heard.append((data, address))
+
+    def undeliverable(self, address: Address) -> None:
+        self.undelivered.append(address)
+        self.flush()
 
     def flush(self) -> None:
         self.batches += 1
@@ -74,6 +79,27 @@ def test_a_host_named_by_a_peer_is_resolved_before_sending() -> None:
             assert await loop.sock_recv(peer, 100) == b"hello"
             wire.send(b"again", Address("127.0.0.1", peer.getsockname()[1]))
             assert await loop.sock_recv(peer, 100) == b"again"
+            wire.close()
+            resolver.close()
+
+    in_loop(body)
+
+
+def test_what_cannot_be_sent_is_told_to_the_line() -> None:
+    async def body() -> None:
+        loop = asyncio.get_running_loop()
+        resolver = Resolver(loop)
+        with bind_udp(Bind("127.0.0.1", 0)) as bound:
+            wire, ear = Wire(loop, bound, resolver), Ear()
+            wire.line = ear  # type: ignore[assignment]
+            unreachable, nameless = Address("198.51.100.1", 5060), Address("no-such-name.invalid", 5060)
+            wire.send(b"hello", unreachable)  # a socket on loopback reaches nothing else
+            assert ear.undelivered == [unreachable]
+            wire.send(b"hello", nameless)
+            while len(ear.undelivered) < 2:
+                ear.flushed.clear()
+                await ear.flushed.wait()
+            assert ear.undelivered == [unreachable, nameless]
             wire.close()
             resolver.close()
 

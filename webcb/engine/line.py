@@ -62,6 +62,11 @@ class Line:
         """Take in one datagram; `flush` afterwards, once for a batch."""
         self._agent.receive(data, address, self._timekeeper.time())
 
+    def undeliverable(self, address: Address) -> None:
+        """Nothing can be sent there: what waits for an answer from there fails at once."""
+        self._agent.undeliverable(address, self._timekeeper.time())
+        self.flush()
+
     def invite(self, call: Call, owner: Owner, at_close: Callable[[], None]) -> SessionId:
         """Place a call; `owner` hears its events, `at_close` is called when nothing of it is left on the wire."""
         session = self._agent.invite(call, self._timekeeper.time())

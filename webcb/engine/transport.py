@@ -165,18 +165,21 @@ class Wire:
     def send(self, data: bytes, address: Address) -> None:
         """Send one datagram, its host resolved first where it is a name (a peer's Contact or Record-Route)."""
         if family_of(address.host):
-            self._send(data, address.port, address.host)
+            self._send(data, address, address.host)
         else:
-            self._resolver.resolve(address.host, self.family, partial(self._send, data, address.port))
+            self._resolver.resolve(address.host, self.family, partial(self._send, data, address))
 
-    def _send(self, data: bytes, port: int, host: str | None) -> None:
-        if host is None:
-            log.warning("SIP was not sent: the host a peer named has no address")
-            return
+    def _send(self, data: bytes, address: Address, literal: str | None) -> None:
         try:
-            self._socket.sendto(data, (host, port))
-        except OSError as wrong:  # lost like any datagram: SIP sends it again
-            log.warning("SIP to %s port %d was not sent: %s", host, port, wrong)
+            if literal is None:
+                raise OSError(f"{address.host} has no address")
+            self._socket.sendto(data, (literal, address.port))
+        except BlockingIOError:
+            log.warning("SIP to %s: the socket is full; lost like any datagram, it will be sent again", address.host)
+        except OSError as wrong:
+            log.warning("SIP to %s port %d cannot be sent: %s", address.host, address.port, wrong)
+            if self.line is not None:
+                self.line.undeliverable(address)
 
     def close(self) -> None:
         """Stop listening and free the address."""
