@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.callback.configuration import FUNDS_MICROS, A, B, configure, media_port, sip_port
 from tests.callback.phones import Phone
-from tests.callback.voice import write_pcap
+from tests.callback.voice import PCMU, write_pcap
 from tests.callback.wire import Message, Wire
 from webcb import clock, db, doorbell
 from webcb.billing import credentials, ledger, reception
@@ -121,11 +121,21 @@ class Installation:
 
     # Phones ----------------------------------------------------------------------------------------------------------
 
-    def phone(self, carrier: str, scenario: str, spoken: list[bytes] | None = None, **variables: int) -> None:
-        """Put a phone behind a carrier and route numbers to it; it listens before this returns."""
+    def phone(
+        self,
+        carrier: str,
+        scenario: str,
+        spoken: list[bytes] | None = None,
+        payload_type: int = PCMU,
+        **variables: int,
+    ) -> None:
+        """Put a phone behind a carrier and route numbers to it; it listens before this returns.
+
+        `spoken` are the payloads it says where its scenario speaks, `variables` those the scenario reads.
+        """
         folder = self.folder / carrier
         folder.mkdir()
-        write_pcap(folder / "voice.pcap", spoken or [b""])
+        write_pcap(folder / "voice.pcap", spoken or [b""], payload_type)
         phone = Phone.start(
             scenario, sip_port(self.ports, carrier), media_port(self.ports, carrier), folder, **variables
         )

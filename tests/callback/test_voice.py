@@ -3,7 +3,7 @@
 from tests.callback.configuration import charge_a, charge_b, media_port
 from tests.callback.installation import Installation
 from tests.callback.outcome import NORMAL, Billed, assert_ended
-from tests.callback.voice import PACKET_MS, PCMU, payloads
+from tests.callback.voice import PACKET_MS, PCMU, payloads, pressed
 from tests.callback.wire import Rtp
 
 PACKETS = 150
@@ -63,3 +63,26 @@ def test_a_hears_ringback_while_b_rings(webcb: Installation) -> None:
     assert not any(loud[loud.index(False) :])
     assert not [packet for packet in heard if packet.at > answered_at + 0.1]  # nothing where B says nothing
     assert not webcb.wire.rtp_to(media_port(webcb.ports, "B"))
+
+
+def test_a_hears_what_b_s_network_announces_before_the_answer(webcb: Installation) -> None:
+    """Early media instead of our ringback (RFC 3960); B is charged from its 200 on."""
+    announced = payloads("B", PACKETS)
+    webcb.phone("A", "answers")
+    webcb.phone("B", "announces", announced, ring_ms=SPOKEN_MS + 500, talk_ms=300)
+    callback = webcb.place()
+    billed = {"A": Billed(charge_a, True, NORMAL), "B": Billed(charge_b, True, NORMAL)}
+    assert_ended(webcb, callback, "B hung up", billed)
+    heard = webcb.wire.rtp_to(media_port(webcb.ports, "A"))
+    assert [packet.payload for packet in heard] == announced
+
+
+def test_a_key_that_a_presses_reaches_b_under_its_own_number(webcb: Installation) -> None:
+    keys = pressed(5, packets=10)
+    webcb.phone("A", "speaks", keys, payload_type=101, quiet_ms=1500)
+    webcb.phone("B", "numbers_keys_96", talk_ms=2500)
+    callback = webcb.place()
+    billed = {"A": Billed(charge_a, True, NORMAL), "B": Billed(charge_b, True, NORMAL)}
+    assert_ended(webcb, callback, "B hung up", billed)
+    heard = webcb.wire.rtp_to(media_port(webcb.ports, "B"))
+    assert [(packet.payload_type, packet.payload) for packet in heard] == [(96, each) for each in keys]

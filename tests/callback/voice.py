@@ -19,19 +19,30 @@ def payloads(speaker: str, count: int) -> list[bytes]:
     ]
 
 
-def write_pcap(path: Path, spoken: list[bytes]) -> None:
+def pressed(key: int, packets: int) -> list[bytes]:
+    """A key held for `packets` packets (RFC 4733, 2.3): event, volume, duration; the last three say that it ended."""
+    return [
+        struct.pack("!BBH", key, 0x8A if number >= packets - 3 else 0x0A, (number + 1) * SAMPLES)
+        for number in range(packets)
+    ]
+
+
+def write_pcap(path: Path, spoken: list[bytes], payload_type: int = PCMU) -> None:
     """Write payloads as an RTP stream of one packet every 20 ms; sipp puts its own addresses and ports into it."""
     with path.open("wb") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65_535, LINKTYPE_ETHERNET))
         for number, payload in enumerate(spoken):
-            frame = _frame(number, payload)
+            frame = _frame(number, payload, payload_type)
             seconds, microseconds = divmod(number * PACKET_MS * 1000, 1_000_000)
             file.write(struct.pack("<IIII", seconds, microseconds, len(frame), len(frame)) + frame)
 
 
-def _frame(number: int, payload: bytes) -> bytes:
+def _frame(number: int, payload: bytes, payload_type: int) -> bytes:
     marker = 0x80 if number == 0 else 0
-    rtp = struct.pack("!BBHII", 0x80, marker | PCMU, 7_000 + number, 90_000 + number * SAMPLES, 0x0DDC0FFE) + payload
+    rtp = (
+        struct.pack("!BBHII", 0x80, marker | payload_type, 7_000 + number, 90_000 + number * SAMPLES, 0x0DDC0FFE)
+        + payload
+    )
     udp = struct.pack("!HHHH", 4_000, 4_002, 8 + len(rtp), 0) + rtp
     local = bytes([127, 0, 0, 1])
     ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), number, 0, 64, 17, 0, local, local)
