@@ -26,7 +26,8 @@ def apply(file: IO[bytes], dry_run: bool, set_passwords: bool) -> int:
     from webcb.provisioning.document import read
     from webcb.provisioning.source import FILE_BYTES_MAX
 
-    name = "standard input" if file.name in ("-", "<stdin>") else file.name
+    name = getattr(file, "name", "-")
+    name = "standard input" if name in ("-", "<stdin>") else name
     with desk.opened():
         document = read(file.read(FILE_BYTES_MAX + 1))
         try:

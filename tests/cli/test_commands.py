@@ -1,0 +1,228 @@
+"""Every command where all is well: what it says and what it leaves behind."""
+
+import csv
+import io
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import CONFIGURATION, Types
+from webcb import clock, db, models
+from webcb.billing import ledger, reception
+from webcb.billing.ledger import LegUsage
+from webcb.billing.reception import Begun
+
+A, B = "+1 206 555 4123", "+55 11 99988 7766"
+
+
+def test_init_makes_an_installation_and_leaves_one_that_is_there(typed: Types) -> None:
+    first, again = typed("init"), typed("init")
+    assert first.status == again.status == 0
+    assert "made, in" in first.out
+    assert "schema version 1" in first.out
+    assert again.out.count("there already") == 2
+    assert typed("migrate").out == "schema version 1, as it was\n"
+
+
+def test_config_shows_what_is_in_force_and_no_secret(typed: Types, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBCB_SECRET_KEY", "a key nobody may see")
+    monkeypatch.setenv("WEBCB_DATABASE_URL", "postgresql://webcb:hush@db.example/webcb")
+    monkeypatch.setenv("WEBCB_HTTP_BIND", "0.0.0.0:80")
+    said = typed("config")
+    assert "http_bind       = 0.0.0.0:80" in said.lines
+    assert "database_url    = postgresql://webcb:********@db.example/webcb" in said.lines
+    assert "hush" not in said.out
+    assert "nobody" not in said.out
+
+
+def test_apply_says_what_it_did_and_export_writes_it_back(installed: Types) -> None:
+    again = installed("apply", str(CONFIGURATION))
+    assert (again.status, again.err) == (0, "")
+    assert "account: 4 left" in again.lines
+    assert installed("export", "--output", "out.yaml").status == 0
+    said = installed("apply", "--dry-run", "out.yaml")
+    assert "tariff: 2 left" in said.lines
+    assert said.lines[-1] == "A dry run: nothing was changed."
+
+
+def test_apply_reads_standard_input(installed: Types, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"nodes: [{name: edge}]")))
+    assert installed("apply", "-").lines == ["+ node edge", "node: 1 created"]
+
+
+def test_check_says_what_it_looked_at(installed: Types) -> None:
+    said = installed("check")
+    assert said.lines == [
+        "checked: 5 wallets, 2 ledger rows, 0 xDRs, 0 locks, 0 callbacks",
+        "OK: balances, locks and bills agree",
+    ]
+
+
+def test_check_finds_a_balance_that_was_tampered_with(installed: Types) -> None:
+    tamper = models.Wallet.update(balance_micros=models.Wallet.balance_micros + 1)
+    with db.writing():
+        tamper.where(models.Wallet.balance_micros == 10_000_000).execute()
+    said = installed("check")
+    assert said.status == 1
+    assert said.out.count("balance is not the sum of its ledger rows: 10.000001 instead of 10.00") == 2
+    with db.writing():
+        models.Wallet.update(balance_micros=10_000_000).where(models.Wallet.balance_micros == 10_000_001).execute()
+
+
+def test_quote_says_both_prices_and_the_longest_talk(installed: Types) -> None:
+    said = installed("quote", "--application", "Front page", "--account", "rich", A, B)
+    assert said.lines == [
+        "A  +1 206-555-4123  0.01 USD per minute  (tariff Retail, prefix 1206, 1/1)",
+        "B  +55 11 99988-7766  0.10 USD per minute  (tariff Retail, prefix 55, 60/60)",
+        "available     10.00 USD",
+        "longest talk  90:00",  # 10.00 / 0.11 = 90.9 minutes, B whole minutes: 91 would cost 9.10 + 0.91 = 10.01
+    ]
+    national = installed("quote", "--application", "brasil", "--account", "rich", A, "(11) 99988-7766")
+    assert national.lines == said.lines
+    assert models.Callback.select().count() == 0
+
+
+# Callbacks ---------------------------------------------------------------------------------------------------------------
+
+
+def placed(typed: Types) -> str:
+    said = typed("callback", "--account", "rich", A, B)
+    assert (said.status, said.err) == (0, "")
+    return said.out.strip()
+
+
+def test_callback_places_one_and_hangup_asks_for_its_end(installed: Types) -> None:
+    callback_id = placed(installed)
+    row = models.Callback.get_by_id(callback_id)
+    assert (row.state, row.account.login, row.requested_from) == ("requested", "rich", "cli")
+    assert [(leg.name, leg.cld) for leg in row.legs] == [("A", "12065554123"), ("B", "5511999887766")]
+    assert installed("hangup", callback_id).status == 0
+    assert models.Callback.get_by_id(callback_id).release_asked_by == "operator"
+
+
+def engine_carries(callback_id: str, *, answered: bool) -> None:
+    """Writes what the engine would write of a callback of 61 seconds, or of one whose B is busy."""
+    at = clock.utc_now()
+    begun = reception.begin(callback_id, at)
+    assert isinstance(begun, Begun)
+    models.Callback.update(state="talking", claimed_at=at, talking_at=at if answered else None).where(
+        models.Callback.id == callback_id
+    ).execute()
+    trunk = models.Connection.get()
+    for leg in models.Leg.select().where(models.Leg.callback == callback_id):
+        status = 200 if answered or leg.name == "A" else 486
+        models.Attempt.create(leg=leg, position=1, connection=trunk, placed_at=at, ended_at=at, status=status)
+    end = at + timedelta(seconds=61)
+    usages = [
+        LegUsage("A", at, end, 61_000_000, 900, 16, trunk.id),
+        LegUsage(
+            "B", at if answered else None, end, 61_000_000 if answered else 0, 900, 16 if answered else 17, trunk.id
+        ),
+    ]
+    ledger.settle(callback_id, usages, "A hung up" if answered else "B busy", answered, end)
+
+
+def test_callbacks_and_xdrs_list_what_happened(installed: Types) -> None:
+    first = placed(installed)
+    engine_carries(first, answered=True)
+    second = placed(installed)
+    said = installed("callbacks")
+    heads, live, ended = (line.split() for line in said.lines)
+    assert heads[0] == "id"
+    assert (live[0], live[-1]) == (second, "requested")
+    assert (ended[0], ended[-1], ended[-2], ended[-3]) == (first, "B:200", "A:200", "1:01")
+    assert [line.split()[0] for line in installed("callbacks", "--live").lines] == ["id", second]
+    bills = list(csv.DictReader(io.StringIO(installed("xdrs", "--account", "rich", "--csv").out)))
+    # A: 61 s at 0.01, 1/1 = 0.0101666..., rounded up to 0.01017. B: 120 s at 0.10 = 0.20.
+    assert [(bill["leg"], bill["used_s"], bill["charged_s"], bill["amount"]) for bill in bills] == [
+        ("B", "61", "120", "0.20"),
+        ("A", "61", "61", "0.01017"),
+    ]
+    assert installed("xdrs", "--since", "2100-01-01", "--csv").lines == [",".join(bills[0])]
+    assert len(installed("xdrs", "--since", "2020-01-01T00:00:00-03:00").lines) == 3
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_callback_is_followed_to_its_end(installed: Types, answered: bool) -> None:
+    def engine() -> None:
+        opened = db.database.obj
+        with opened.connection_context():
+            while (row := models.Callback.select().first()) is None:
+                threading.Event().wait(0.05)
+            engine_carries(row.id, answered=answered)
+
+    playing = threading.Thread(target=engine)
+    # The engine's thread needs the same database bound before the command opens it.
+    db.database.obj.close()
+    playing.start()
+    said = installed("callback", "--wait", "--account", "rich", A, B)
+    playing.join()
+    assert said.status == (0 if answered else 1)
+    assert said.lines[-3:] == (
+        ["ended: A hung up", "A: 1:01 used, 1:01 charged, 0.01017 USD", "B: 1:01 used, 2:00 charged, 0.20 USD"]
+        if answered
+        else ["ended: B busy", "A: 1:01 used, 1:01 charged, 0.01017 USD", "B: 0:00 used, 0:00 charged, 0.00 USD"]
+    )
+
+
+# Lists -------------------------------------------------------------------------------------------------------------------
+
+
+def test_accounts_are_listed_filtered_and_sorted(installed: Types) -> None:
+    def logins(*options: str) -> list[str]:
+        said = installed("accounts", "--csv", *options)
+        assert said.status == 0, said.err
+        return [line.split(",")[0] for line in said.lines[1:]]
+
+    assert logins() == ["poor", "rich", "shut", "staff"]
+    assert logins("--like", "s") == ["shut", "staff"]
+    assert logins("--customer", "Acme") == ["staff"]
+    assert logins("--state", "no funds") == ["poor"]
+    assert logins("--state", "blocked") == ["shut"]
+    assert logins("--sort", "available") == ["poor", "rich", "shut", "staff"]
+    assert logins("--limit", "1") == ["poor"]
+    staff = next(line for line in installed("accounts").lines if line.startswith("staff"))
+    assert staff.split() == ["staff", "Acme", "Calls", "active", "0.00", "50.00", "0.00", "50.00", "USD"]
+
+
+def test_a_credit_is_a_ledger_row_with_who_and_why(installed: Types) -> None:
+    said = installed("accounts", "credit", "poor", "12.5", "--kind", "refund", "--note", "a dropped call")
+    assert said.out == "account poor: balance 12.50 USD\n"
+    row = models.Ledger.select().order_by(models.Ledger.id.desc()).get()
+    assert (row.kind, row.amount_micros, row.note, row.account.login) == (
+        "refund",
+        12_500_000,
+        "a dropped call",
+        "poor",
+    )
+    assert row.made_by.startswith("cli:")
+    assert installed("accounts", "credit", "staff", "1").out == "customer Acme: balance 1.00 USD\n"
+
+
+def test_rates_are_listed(installed: Types) -> None:
+    def prefixes(*options: str) -> list[str]:
+        return [line.split(",")[1] for line in installed("rates", "--csv", *options).lines[1:]]
+
+    assert prefixes() == ["1", "55", "1", "1206", "55"]
+    assert prefixes("--tariff", "Retail", "--prefix", "1") == ["1", "1206"]
+    assert prefixes("--number", "+12065554123") == ["1", "1206"]
+    assert prefixes("--number", "442071234567") == []
+    changed = CONFIGURATION.read_text().replace(
+        "first_price: 0.10, next_price: 0.10", "first_price: 0.12, next_price: 0.12"
+    )
+    Path("changed.yaml").write_text(changed)
+    assert (
+        installed("apply", "changed.yaml").lines[0]
+        == "~ rate 55 of Retail: first_price: 0.10 -> 0.12, next_price: 0.10 -> 0.12"
+    )
+    assert prefixes("--tariff", "Retail") == ["1", "1206", "55"]
+    assert [
+        line.split(",")[-1]
+        for line in installed("rates", "--all", "--csv", "--prefix", "55", "--tariff", "Retail").lines
+    ] == [
+        "remark",
+        "superseded",
+        "",
+    ]
