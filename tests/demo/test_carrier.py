@@ -160,3 +160,16 @@ def test_a_softphone_is_its_number_its_uri_and_where_that_is() -> None:
 def test_softphones_on_loopback_are_reached_from_loopback() -> None:
     assert reachable_host([]) == HOST
     assert reachable_host([read_softphone("+12065550100=sip:me@127.0.0.1")]) == HOST
+
+
+def test_a_softphone_elsewhere_is_reached_from_an_address_it_can_answer_to() -> None:
+    """Where this machine has a way out, that way's address; where it has none, that is said."""
+    afar = read_softphone("+12065550100=sip:me@198.51.100.7")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("198.51.100.7", 5060))
+        except OSError:
+            with pytest.raises(SoftphoneProblem, match=r"198\.51\.100\.7"):
+                reachable_host([afar])
+            return
+        assert reachable_host([read_softphone("+12065550101=sip:me@127.0.0.1"), afar]) == probe.getsockname()[0]

@@ -118,6 +118,18 @@ def test_an_answer_never_acknowledged_ends_in_a_bye_after_32_seconds() -> None:
     assert "<- BYE" in wire.said
 
 
+def test_a_bye_never_answered_is_given_up_after_32_seconds() -> None:
+    wire = Ladder()
+    wire.call(phones.SHORT)
+    wire.pass_seconds(2)
+    wire.lose_share = 1.0
+    wire.pass_seconds(9)
+    assert len(wire.switch) == 1
+    wire.pass_seconds(33)
+    assert len(wire.switch) == 0
+    assert "<- BYE lost" in wire.said
+
+
 def test_a_lost_refusal_is_sent_again() -> None:
     wire = Ladder()
     wire.call(phones.REJECTS)

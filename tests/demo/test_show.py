@@ -14,7 +14,9 @@ import pytest
 from bench.visitor import Visitor
 from tests.demo.test_carrier import free_port, sipp
 from tests.waiting import alive, descendants, wait_until
+from webcb.demo import show
 from webcb.demo.phones import BUSY, CALLER, SHORT
+from webcb.settings import Bind
 
 HOST = "127.0.0.1"
 
@@ -116,6 +118,20 @@ def test_a_softphone_is_really_called_and_the_data_are_kept_where_asked(tmp_path
     assert (folder / "webcb.sqlite").exists()
 
 
+def test_ports_in_use_are_gone_around_and_that_is_said() -> None:
+    notes: list[str] = []
+    with socket.create_server((HOST, 0)) as pages, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sip:
+        sip.bind((HOST, 0))
+        taken = Bind(HOST, sip.getsockname()[1])
+        found = show.sip_bind(taken, "the engine", notes)
+        assert found.port != taken.port
+        assert notes == [f"port {taken.port} is in use, so the engine speaks SIP at {found}."]
+        with pytest.raises(show.DemoProblem, match="choose another --http-port"):
+            show.http_bind(pages.getsockname()[1], notes)
+    assert show.sip_bind(taken, "the engine", notes) == taken
+    assert len(notes) == 1
+
+
 def test_a_part_that_dies_is_said(tmp_path: Path) -> None:
     with demo(tmp_path, "--http-port", str(free_http_port())) as shown:
         shown.wait_until_told("To end all of it press Ctrl-C")
@@ -142,6 +158,7 @@ def test_an_http_port_in_use_is_said_where_it_was_asked_for(tmp_path: Path) -> N
     ("arguments", "said"),
     [
         (("--phone", "nonsense"), "write number=URI"),
+        (("--phone", "+4930123456=sip:me@127.0.0.1"), "prices for +1 and +55 only"),
         (("--data-dir", "/proc"), "name another"),
         (("--data-dir", "/proc/new"), "name a folder this user may write"),
     ],

@@ -110,12 +110,12 @@ def test_the_welcome_names_everybody_every_phone_and_every_place() -> None:
 def test_the_welcome_says_which_numbers_are_softphones_and_what_is_not_as_usual() -> None:
     softphones = [
         read_softphone(f"+{BUSY.number}=sip:me@127.0.0.1:5062"),
-        read_softphone("+4930123456=sip:you@127.0.0.1:5064"),
+        read_softphone("+12025550143=sip:you@127.0.0.1:5064"),
     ]
     scene = Scene("x:1", "x:2", "x:3", "c", "l", softphones, ["port 8901 is in use, so the pages are at x:1."])
     text = welcome(scene)
     assert "Note: port 8901 is in use" in text
     assert "+1 206-555-0103      USA      is sip:me@127.0.0.1:5062" in text
     assert BUSY.does not in text.split("Three things")[0]
-    assert "+49 30 123456" in text
+    assert "+1 202-555-0143" in text
     assert "is sip:you@127.0.0.1:5064" in text

@@ -87,7 +87,11 @@ def family(tmp_path: Path) -> Iterator[Supervised]:
     yield supervised
     supervised.process.kill()
     supervised.process.wait()
-    wait_until(lambda: not any(map(alive, supervised.all_pids())), "nothing is left")
+    try:
+        wait_until(lambda: not any(map(alive, supervised.all_pids())), "nothing is left")
+    finally:
+        for pid in filter(alive, supervised.all_pids()):
+            os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("name", ["web", "engine"])

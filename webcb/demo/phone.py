@@ -138,8 +138,8 @@ class PhoneCall:
         if response.status >= OK:
             self._step(DONE, now)
 
-    def on_timeout(self, _transaction: ClientTransaction, now: float) -> None:
-        """Our BYE was never answered."""
+    def on_silence(self, _transaction: ClientTransaction, _status: int, now: float) -> None:
+        """Our BYE was never answered, or could not be sent."""
         self._step(DONE, now)
 
     def _step(self, happening: str, now: float) -> None:

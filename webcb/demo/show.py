@@ -20,6 +20,7 @@ from pathlib import Path
 from webcb import clock, db
 from webcb import settings as settings_reader
 from webcb.billing import credentials
+from webcb.demo.proxy import Softphone
 from webcb.demo.reach import pages_answer, sip_answers
 from webcb.demo.softphone import SoftphoneProblem, reachable_host, read_softphone
 from webcb.demo.welcome import Scene, welcome
@@ -37,6 +38,7 @@ LOOK_SECONDS = 0.1
 LOG_LINES_SHOWN = 15
 FAILED = 1
 # As they stand in demo.yaml.
+PRICED = ("1", "55")
 WRITTEN_HOST = "host: 127.0.0.1"
 WRITTEN_PORT = f"port: {CARRIER_PORT}"
 
@@ -74,7 +76,7 @@ def main(
     watch_signals()
     with ExitStack() as ends:
         try:
-            softphones = [read_softphone(text) for text in phones]
+            softphones = _softphones(phones)
             folder = _folder(data_dir, keep, ends)
             stage = _set_up(folder, http_port, reachable_host(softphones))
             children = _start(stage, phones, ends)
@@ -104,6 +106,16 @@ def main(
 # Before the curtain -----------------------------------------------------------------------------------------------------
 
 
+def _softphones(phones: Sequence[str]) -> list[Softphone]:
+    softphones = [read_softphone(text) for text in phones]
+    for softphone in softphones:
+        if not softphone.number.startswith(PRICED):
+            raise DemoProblem(
+                f"+{softphone.number}: the demo has prices for +1 and +55 only; give the phone such a number"
+            )
+    return softphones
+
+
 def _folder(data_dir: Path | None, keep: bool, ends: ExitStack) -> Path:
     if data_dir is None:
         folder = Path(tempfile.mkdtemp(prefix="webcb-demo-"))
@@ -121,9 +133,9 @@ def _folder(data_dir: Path | None, keep: bool, ends: ExitStack) -> Path:
 
 def _set_up(folder: Path, http_port: int | None, host: str) -> _Stage:
     notes: list[str] = []
-    http = _http_bind(http_port, notes)
-    engine = _sip_bind(Bind(host, ENGINE_PORT), "the engine", notes)
-    carrier = _sip_bind(Bind(host, CARRIER_PORT), "the carrier", notes)
+    http = http_bind(http_port, notes)
+    engine = sip_bind(Bind(host, ENGINE_PORT), "the engine", notes)
+    carrier = sip_bind(Bind(host, CARRIER_PORT), "the carrier", notes)
     chosen = {
         "data_dir": str(folder),
         "node_name": "demo",
@@ -139,7 +151,8 @@ def _set_up(folder: Path, http_port: int | None, host: str) -> _Stage:
     return _Stage(folder, settings, carrier, tuple(notes))
 
 
-def _http_bind(port: int | None, notes: list[str]) -> Bind:
+def http_bind(port: int | None, notes: list[str]) -> Bind:
+    """Where the pages are served: at the port asked for, else the usual one, else any, which is noted. Raises DemoProblem."""
     wanted = Bind("127.0.0.1", port or HTTP_PORT)
     reason = why_not_bindable(wanted)
     if reason is None:
@@ -151,7 +164,8 @@ def _http_bind(port: int | None, notes: list[str]) -> Bind:
     return found
 
 
-def _sip_bind(wanted: Bind, whose: str, notes: list[str]) -> Bind:
+def sip_bind(wanted: Bind, whose: str, notes: list[str]) -> Bind:
+    """Where SIP is spoken: as wanted, else at any port of the host, which is noted. Raises DemoProblem."""
     if why_not_bindable(wanted, socket.SOCK_DGRAM) is None:
         return wanted
     found = _free(wanted, socket.SOCK_DGRAM)
