@@ -52,11 +52,12 @@ def test_the_page_at_every_state(hand: Hand, engine: scene.Engine) -> None:
     assert "Calling the other side" in shown(hand, engine)
     engine.ring_b()
     # A has run for 43 s: the first interval, 60 s at 0.05.
-    assert "Cost so far 0.05 USD" in shown(hand, engine)
+    # Its next steps are of 6 s, 0.005 each: the cost is written with their decimals from the beginning.
+    assert "Cost so far 0.050 USD" in shown(hand, engine)
     engine.answer_b(seconds_max=760, ago=42)
     talking = shown(hand, engine)
     assert re.search(r"0:4[23] of 12:40", talking)
-    assert "Cost so far 0.15 USD" in talking
+    assert "Cost so far 0.150 USD" in talking
     assert "Hang up" in talking
 
 

@@ -77,7 +77,9 @@ def test_what_is_still_going_on_can_be_hung_up_and_talking_ticks() -> None:
 @pytest.mark.parametrize(("after_seconds", "talked"), [(-3, 0), (0, 0), (0.999, 0), (42.5, 42), (760, 760), (900, 760)])
 def test_talked_seconds_never_pass_the_deadline_nor_fall_below_nought(after_seconds: float, talked: int) -> None:
     talking = sight("talking", "answered", "answered", talking_at=NOON, deadline_at=NOON + timedelta(seconds=760))
-    assert talking.talked_seconds(NOON + timedelta(seconds=after_seconds)) == talked
+    at = NOON + timedelta(seconds=after_seconds)
+    assert talking.talked_seconds(at) == talked
+    assert talking.talked_ms(at) == pytest.approx(1000 * min(760, max(0, after_seconds)))
 
 
 @pytest.mark.parametrize(("ran_seconds", "billed"), [(0, 1), (0.2, 1), (1, 1), (1.01, 2), (60, 60), (61.5, 61)])

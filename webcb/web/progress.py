@@ -114,6 +114,7 @@ def _look(callback_id: str) -> Sight:
         ending=callback.ending,
         currency=_pricing(leg_a.pricing).currency if leg_a.pricing else "",
         cost_micros=sum(costs) if costs else None,
+        cost_decimals=max((_step_decimals(leg.pricing) for leg in (leg_a, leg_b) if leg.pricing), default=2),
     )
 
 
@@ -124,6 +125,14 @@ def _leg_sight(leg: Leg) -> LegSight:
 @lru_cache(_PRICINGS_MAX)
 def _pricing(text: str) -> Pricing:
     return Pricing.from_json(text)
+
+
+@lru_cache(_PRICINGS_MAX)
+def _step_decimals(text: str) -> int:
+    """The decimals the first steps of a running cost need."""
+    pricing = _pricing(text)
+    first_seconds = pricing.free_seconds + pricing.intervals.first_seconds
+    return printing.decimals_of(rating.amount(pricing, first_seconds + more) for more in (0, 1))
 
 
 def _bill(callback_id: str) -> Bill:

@@ -10,6 +10,7 @@ from webcb.money import Micros
 from webcb.web import endings
 
 _SECOND = timedelta(seconds=1)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,10 @@ class LegSight:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What the rows of a callback say; `cost_micros` is None while nothing can have been charged."""
+    """What the rows of a callback say; `cost_micros` is None while nothing can have been charged.
+
+    `cost_decimals` are those every step of the cost can be written with, so that it does not jump in width as it runs.
+    """
 
     state: str
     leg_a: LegSight
@@ -37,6 +41,7 @@ class Sight:
     ended_at: datetime | None = None
     ending: str | None = None
     cost_micros: Micros | None = None
+    cost_decimals: int = 2
 
     @property
     def is_ended(self) -> bool:
@@ -77,12 +82,16 @@ class Sight:
         told = ending.leg_a if leg.name == "A" else ending.leg_b
         return told or ("Ended" if leg.answered_at else "No answer" if leg.is_placed else "Not called")
 
-    def talked_seconds(self, at: datetime) -> int:
-        """Whole seconds the two have been talking; never past the deadline."""
+    def talked_ms(self, at: datetime) -> int:
+        """How long the two have been talking; never past the deadline."""
         if self.talking_at is None:
             return 0
         until = min(instant for instant in (at, self.deadline_at, self.ended_at) if instant)
-        return max(0, (until - self.talking_at) // _SECOND)
+        return max(0, (until - self.talking_at) // _MILLISECOND)
+
+    def talked_seconds(self, at: datetime) -> int:
+        """The same in whole seconds."""
+        return self.talked_ms(at) // 1000
 
     @property
     def talk_seconds_max(self) -> int | None:

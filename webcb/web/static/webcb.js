@@ -75,11 +75,11 @@ function followCall(view) {
   // Between two events the clock runs on by itself.
   function tick() {
     clearInterval(ticking);
-    const talked = view.querySelector("[data-elapsed]");
+    const talked = view.querySelector("[data-elapsed-ms]");
     if (!talked) return;
     const bar = view.querySelector("progress");
-    const start = performance.now() - Number(talked.dataset.elapsed) * 1000;
-    const limit = Number(talked.dataset.limit) || Infinity;
+    const start = performance.now() - Number(talked.dataset.elapsedMs);
+    const limit = Number(talked.dataset.limitSeconds) || Infinity;
     ticking = setInterval(() => {
       const seconds = Math.min(limit, Math.floor((performance.now() - start) / 1000));
       talked.textContent = clockFace(seconds);
