@@ -221,18 +221,29 @@ class Port:
         self.id = port_id
         self.rtp_port = rtp_port
 
-    def connect(self, host: str, port: int, payloads: Mapping[str, int], rtcp_port: int | None = None) -> None:
+    def connect(
+        self,
+        host: str,
+        port: int,
+        payloads: Mapping[str, int],
+        rtcp_port: int | None = None,
+        *,
+        ours: Mapping[str, int] | None = None,
+    ) -> None:
         """Takes the far side's address and payload numbers from its SDP; again after each offer and answer.
 
         `payloads` gives its number by encoding name and clock ("PCMU/8000": 0), in its order of preference. What goes
-        to this far side carries its numbers; a codec it does not have is dropped. `rtcp_port` is a=rtcp (RFC 3605),
+        to this far side carries its numbers; a codec it does not have is dropped. `ours` are the numbers of our own SDP
+        where they differ: what comes from it carries those (RFC 3264, 5.1). `rtcp_port` is a=rtcp (RFC 3605),
         the RTP port itself when multiplexed (RFC 5761), by default the one above. The watch for silence begins anew.
         Raises ValueError for a host that is no literal or of another family, for payloads out of their limits, and for a
         port of this bridge itself: packets would go round for ever.
         """
         if not 0 < port <= PORT_MAX or not 0 <= (rtcp_port or 0) <= PORT_MAX:
             raise ValueError(f"far side {host}, ports {port} and {rtcp_port}: not ports")
-        codecs = ffi.new("struct codec[]", [_codec(name, number) for name, number in payloads.items()])
+        own = ours or {}
+        described = [_codec(name, number, own.get(name, number)) for name, number in payloads.items()]
+        codecs = ffi.new("struct codec[]", described)
         name = ffi.new("char[]", host.encode())
         far_side = ffi.new(
             "struct far_side *",
@@ -296,14 +307,15 @@ class Port:
         return f"<Port {self.rtp_port} id {self.id}>"
 
 
-def _codec(name: str, number: int) -> dict[str, object]:
-    """One entry of a=rtpmap; channels may follow the clock ("opus/48000/2")."""
-    if not 0 <= number <= PAYLOAD_TYPE_MAX:
-        raise ValueError(f"payload number {number} of {name}: not 0 to {PAYLOAD_TYPE_MAX}")
+def _codec(name: str, theirs: int, ours: int) -> dict[str, object]:
+    """One entry of a=rtpmap with its number in either SDP; channels may follow the clock ("opus/48000/2")."""
+    for number in (theirs, ours):
+        if not 0 <= number <= PAYLOAD_TYPE_MAX:
+            raise ValueError(f"payload number {number} of {name}: not 0 to {PAYLOAD_TYPE_MAX}")
     _encoding, *rest = name.split("/")
     if not rest or not rest[0].isdecimal() or not 0 < int(rest[0]) < 2**32:
         raise ValueError(f"codec {name!r}: an encoding name and a clock, as in 'PCMU/8000'")
     encoded = name.encode()
     if len(encoded) >= lib.CODEC_NAME_BYTES:
         raise ValueError(f"codec {name!r}: longer than {lib.CODEC_NAME_BYTES - 1} octets")
-    return {"name": encoded, "clock_hz": int(rest[0]), "payload_type": number}
+    return {"name": encoded, "clock_hz": int(rest[0]), "payload_type": theirs, "our_payload_type": ours}

@@ -28,7 +28,8 @@ struct bridge_plan {
 struct codec {
     char name[CODEC_NAME_BYTES]; /* "PCMU/8000"; compared without regard to case (RFC 8866, 6.6) */
     uint32_t clock_hz;
-    uint8_t payload_type;        /* 0 to 127: the far side's number for it */
+    uint8_t payload_type;        /* 0 to 127: the far side's number for it, which what we send carries */
+    uint8_t our_payload_type;    /* the number our own SDP gave it, which what we receive carries (RFC 3264, 5.1) */
 };
 
 struct far_side {

@@ -90,12 +90,23 @@ static const struct codec *codec_named(const struct port *port, const char *name
 static void map_payloads(struct port *port)
 {
     memset(port->relayed_as, NO_PAYLOAD, sizeof port->relayed_as);
-    for (size_t i = 0; port->peer != NULL && i < port->codecs_count; i++) {
-        const struct codec *same = codec_named(port->peer, port->codecs[i].name);
+    for (size_t number = 0; port->peer != NULL && number < PAYLOAD_TYPES; number++) {
+        const uint8_t place = port->codec_of[number];
+        const struct codec *same = place == NO_CODEC ? NULL : codec_named(port->peer, port->codecs[place].name);
 
         if (same != NULL)
-            port->relayed_as[port->codecs[i].payload_type] = same->payload_type;
+            port->relayed_as[number] = same->payload_type;
     }
+}
+
+/* Packets come with our numbers; some phones send their own, which are understood where ours leave them free. */
+static void read_payloads(struct port *port)
+{
+    memset(port->codec_of, NO_CODEC, sizeof port->codec_of);
+    for (size_t i = 0; i < port->codecs_count; i++)
+        port->codec_of[port->codecs[i].payload_type] = (uint8_t)i;
+    for (size_t i = 0; i < port->codecs_count; i++)
+        port->codec_of[port->codecs[i].our_payload_type] = (uint8_t)i;
 }
 
 static int codecs_check(const struct far_side *far_side)
@@ -105,7 +116,7 @@ static int codecs_check(const struct far_side *far_side)
     for (size_t i = 0; i < far_side->codecs_count; i++) {
         const struct codec *codec = &far_side->codecs[i];
 
-        if (codec->payload_type >= PAYLOAD_TYPES || codec->clock_hz == 0 ||
+        if (codec->payload_type >= PAYLOAD_TYPES || codec->our_payload_type >= PAYLOAD_TYPES || codec->clock_hz == 0 ||
             memchr(codec->name, 0, sizeof codec->name) == NULL)
             return EINVAL;
     }
@@ -152,9 +163,7 @@ int port_connect(struct port *port, sa_family_t family, const struct far_side *f
 
     port->codecs_count = far_side->codecs_count;
     memcpy(port->codecs, far_side->codecs, far_side->codecs_count * sizeof *port->codecs);
-    memset(port->codec_of, NO_CODEC, sizeof port->codec_of);
-    for (size_t i = 0; i < port->codecs_count; i++)
-        port->codec_of[port->codecs[i].payload_type] = (uint8_t)i;
+    read_payloads(port);
     map_payloads(port);
     if (port->peer != NULL)
         map_payloads(port->peer);

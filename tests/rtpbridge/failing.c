@@ -56,7 +56,7 @@ WRAP(int, pthread_create, EAGAIN, EAGAIN,
 static int use(uint16_t port_min)
 {
     const struct bridge_plan plan = {"::1", port_min, (uint16_t)(port_min + 99), 1000, 1000, 1000};
-    const struct codec codec = {"PCMU/8000", 8000, 0};
+    const struct codec codec = {"PCMU/8000", 8000, 0, 0};
     const struct far_side far_side = {"::1", 9, 0, &codec, 1};
     struct bridge *bridge = NULL;
     uint64_t a, b;

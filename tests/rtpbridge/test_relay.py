@@ -70,6 +70,27 @@ def test_payload_numbers_become_those_of_the_far_side(bridge: Bridge, a: Phone, 
     assert [packet.payload_type for packet in a.hear(2)] == [101, 8]
 
 
+def test_a_far_side_that_answers_its_own_numbers_sends_ours_and_gets_its(bridge: Bridge, a: Phone, b: Phone) -> None:
+    """Each side says by which numbers it wants to receive (RFC 3264, 5.1 and 6.1); some phones send their own all the same."""
+    offered = {"PCMU/8000": 0, "telephone-event/8000": 101}
+    port_a, port_b = bridge.open_port(), b.connected(bridge, offered)
+    port_a.connect(a.host, a.port, {"PCMU/8000": 0, "telephone-event/8000": 96}, ours=offered)
+    bridge.join(port_a, port_b)
+    digit = struct.pack("!BBH", 5, 0x8A, 800)
+    a.say(port_a, Rtp(digit, 1, 160, payload_type=101), Rtp(digit, 2, 320, payload_type=96))
+    assert [packet.payload_type for packet in b.hear(2)] == [101, 101]
+    b.say(port_b, Rtp(digit, 1, 160, payload_type=101))
+    assert a.hear()[0].payload_type == 96
+
+
+def test_a_number_of_ours_is_never_read_as_theirs(bridge: Bridge, a: Phone, b: Phone) -> None:
+    port_a, port_b = bridge.open_port(), b.connected(bridge, {"PCMU/8000": 0, "PCMA/8000": 8})
+    port_a.connect(a.host, a.port, {"PCMU/8000": 98, "PCMA/8000": 97}, ours={"PCMU/8000": 97, "PCMA/8000": 98})
+    bridge.join(port_a, port_b)
+    a.say(port_a, voice(0, payload_type=97))
+    assert b.hear()[0].payload_type == 0
+
+
 def test_a_reinvite_changes_numbers_and_address_in_the_middle_of_a_call(
     bridge: Bridge, a: Phone, b: Phone, new_phone: NewPhone
 ) -> None:

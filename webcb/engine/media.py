@@ -41,7 +41,7 @@ class Voice:
     def take_answer(self, sdp: bytes) -> tuple[str, ...]:
         """Connect the port to the peer that answered; the codecs it chose. ProtocolError: no voice comes of this answer."""
         stream = read_answer(self.offer, sdp)
-        self._connect(stream)
+        self._connect(stream, _payloads(read_offer(self.offer)))
         return tuple(codec.name for codec in stream.codecs)
 
     def answer_offer(self, sdp: bytes, names: Sequence[str]) -> tuple[bytes, bool]:
@@ -54,18 +54,22 @@ class Voice:
         stream = read_offer(sdp)
         codecs = tuple(_codec(name) for name in names)
         answer = make_answer(sdp, self.host, self.port.rtp_port, codecs, self.session_id, self.version + 1)
-        self._connect(stream)
+        self._connect(stream, _payloads(stream))  # an answer keeps the numbers of the offer
         self.version += 1
         return answer, stream.direction in ("recvonly", "inactive")
 
-    def _connect(self, stream: Stream) -> None:
-        payloads = {f"{codec.name}/{codec.clock_rate}": codec.payload_type for codec in stream.codecs}
+    def _connect(self, stream: Stream, ours: dict[str, int]) -> None:
         try:
             if not ip_address(stream.host).is_unspecified:  # the hold of RFC 2543: the address stays as it was
-                self.port.connect(stream.host, stream.port, payloads, stream.rtcp_port)
+                self.port.connect(stream.host, stream.port, _payloads(stream), stream.rtcp_port, ours=ours)
             self.port.hold(Direction[stream.direction.upper()])
         except ValueError as wrong:
             raise ProtocolError(f"voice cannot be sent to {stream.host}: {wrong}", 488) from wrong
+
+
+def _payloads(stream: Stream) -> dict[str, int]:
+    """The payload numbers of a description, by encoding name and clock."""
+    return {f"{codec.name}/{codec.clock_rate}": codec.payload_type for codec in stream.codecs}
 
 
 def _codec(name: str) -> Codec:
