@@ -24,6 +24,11 @@ def test_nobody_has_a_password():
         assert not credentials.verify_password("no hash at all", typed)
 
 
+def test_not_even_the_password_that_nobody_has_lets_nobody_in(monkeypatch):
+    monkeypatch.setattr(credentials, "_NOBODY", credentials.hash_password("of nobody"))
+    assert not credentials.verify_password("", "of nobody")
+
+
 @pytest.mark.parametrize("password", ["", "x" * 257])
 def test_a_password_has_a_length(password):
     with pytest.raises(ValueError, match="1 to 256"):

@@ -1,0 +1,113 @@
+"""The doors on PostgreSQL, where writers do not stand in line by themselves: the same promises, held by row locks."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.billing import rows
+from tests.billing.rows import NOON
+from tests.billing.test_ledger import (
+    WORKERS,
+    assert_every_minute_was_charged_once,
+    begun,
+    one_thread,
+    roomy_house,
+    used,
+    wallet,
+)
+from webcb import db, models
+from webcb.billing import ledger, reception
+
+
+@pytest.fixture
+def database(postgresql_url: str) -> Iterator[str]:
+    opened = db.connect(postgresql_url)
+    opened.connect()
+    opened.execute_sql("DROP SCHEMA public CASCADE")
+    opened.execute_sql("CREATE SCHEMA public")
+    db.migrate()
+    yield postgresql_url
+    differences = ledger.differences()
+    opened.close()
+    assert differences == []
+
+
+def at_once(work: Callable[..., object], each: list[tuple]) -> list:
+    """Do the work in a thread for each, over a connection of its own; what they returned or raised."""
+    results: list = []
+
+    def run(arguments: tuple) -> None:
+        with db.database.connection_context():
+            try:
+                results.append(work(*arguments))
+            except Exception as wrong:
+                results.append(wrong)
+
+    threads = [threading.Thread(target=run, args=(arguments,)) for arguments in each]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def test_identical_posts_at_once_are_one_callback(database):
+    house = rows.house()
+    models.VoiceApplication.update(concurrent_per_account=1).execute()
+    placed = at_once(reception.place, [(rows.order(house), NOON)] * 30)
+    assert {each.callback_id for each in placed} == {models.Callback.get().id}
+    assert sum(each.is_new for each in placed) == 1
+
+
+def test_one_account_at_once_has_no_more_callbacks_than_it_may(database):
+    house = rows.house()
+    placed = at_once(reception.place, [(rows.order(house, str(n)), NOON) for n in range(12)])
+    assert sum(isinstance(each, reception.Placed) for each in placed) == 3
+    assert models.Callback.select().count() == 3
+
+
+def test_threads_that_settle_at_once_lose_nothing(database):
+    house = roomy_house()
+    assert at_once(one_thread, [(database, n, house) for n in range(WORKERS)]) == [None] * WORKERS
+    assert_every_minute_was_charged_once(house)
+
+
+def test_one_callback_settled_by_many_at_once_is_charged_once(database):
+    house = rows.house()
+    callback_id = begun(house)
+    usages = [used("A", 60), used("B", 60)]
+    settled = at_once(ledger.settle, [(callback_id, usages, "A hung up", True, NOON)] * 8)
+    assert settled == [ledger.Settlement({"A": 100_000, "B": 100_000}, 200_000, "USD")] * 8
+    assert wallet(house).balance_micros == 4_800_000
+
+
+def test_funds_are_locked_for_no_more_than_there_are(database):
+    house = rows.house(balance="0.50")
+    models.VoiceApplication.update(concurrent_per_account=1000, talk_seconds_max=60, ring_seconds_b=60).execute()
+    ids = [rows.place(house, str(n)) for n in range(6)]
+    verdicts = at_once(reception.begin, [(each, NOON) for each in ids])
+    through = [verdict for verdict in verdicts if isinstance(verdict, reception.Begun)]
+    assert [verdict.locked_micros for verdict in through] == [400_000]
+    assert {verdict.reason for verdict in verdicts if isinstance(verdict, reception.Refusal)} == {"no funds"}
+
+
+def test_an_adjustment_posted_by_many_at_once_counts_once(database):
+    house = rows.house()
+    wallet_id = house.account.wallet_id
+    posted = at_once(ledger.post, [(wallet_id, None, "payment", 1_000_000, "p1", "admin", "", NOON)] * 8)
+    assert sorted(posted) == [False] * 7 + [True]
+    assert wallet(house).balance_micros == 6_000_000
+
+
+def test_a_refused_begin_takes_nothing_of_its_group_with_it(database):
+    """On PostgreSQL a failed statement spoils a transaction: each job of the engine's journal is a savepoint."""
+    house = rows.house()
+    callback_id = rows.place(house)
+    with db.writing():
+        reception.begin(callback_id, NOON)
+        for again in (callback_id, "unknown"):
+            with pytest.raises((ValueError, LookupError)):
+                reception.begin(again, NOON)
+        ledger.settle(callback_id, [used("A", 10)], "A hung up", False, NOON)
+    assert wallet(house).balance_micros == 4_900_000
