@@ -3,6 +3,8 @@
 import os
 import shutil
 import subprocess
+import tempfile
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,15 +28,14 @@ def _postgresql_bin() -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_url() -> Iterator[str]:
     """The URL of an empty PostgreSQL of our own, reached by a Unix socket; it refuses to run as root, so root steps down."""
-    folder = tmp_path_factory.mktemp("postgresql")
+    # Not below pytest's folder: that belongs to root, and another run of pytest closes it to others again.
+    folder = Path(tempfile.mkdtemp(prefix="webcb-postgresql-"))
     step_down: list[str] = []
     if os.geteuid() == 0:
         step_down = ["runuser", "-u", "postgres", "--"]
         shutil.chown(folder, "postgres")
-        for parent in folder.parents[:2]:
-            parent.chmod(0o755)
     programs = _postgresql_bin()
 
     def run(*arguments: str) -> None:
@@ -48,3 +49,4 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"postgresql:///postgres?host={folder}&user=webcb"
     finally:
         run(str(programs / "pg_ctl"), "--pgdata", cluster, "--mode=immediate", "stop")
+        shutil.rmtree(folder)
