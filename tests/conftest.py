@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
