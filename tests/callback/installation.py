@@ -42,10 +42,11 @@ class Installation:
     engine: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def make(cls, folder: Path, ports: range) -> "Installation":
-        """A configured installation, its engine not started."""
+    def make(cls, folder: Path, ports: range, database_url: str = "") -> "Installation":
+        """A configured installation on an empty database ("": SQLite in the folder), its engine not started."""
         environment = {
             "WEBCB_DATA_DIR": str(folder / "state"),
+            "WEBCB_DATABASE_URL": database_url,
             "WEBCB_SECRET_KEY": SECRET_KEY,
             "WEBCB_NODE_NAME": "test",
             "WEBCB_SIP_BINDS": f"127.0.0.1:{ports[0]}",
