@@ -49,7 +49,7 @@ def test_our_own_fault(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr("webcb.web.trigger.country_names", fail)
+    monkeypatch.setattr("webcb.web.visitor.new_mark", fail)
     answer = app.test_client().get("/")
     assert answer.status_code == 500
     assert "Something went wrong on our side" in answer.text

@@ -86,7 +86,3 @@ def test_talked_seconds_never_pass_the_deadline_nor_fall_below_nought(after_seco
 def test_running_seconds_are_those_that_would_be_billed(ran_seconds: float, billed: int) -> None:
     deadline_at = NOON + timedelta(seconds=61)
     assert running_seconds(NOON, deadline_at, NOON + timedelta(seconds=ran_seconds)) == billed
-
-
-def test_a_leg_that_was_not_answered_costs_nothing() -> None:
-    assert running_seconds(None, None, NOON) == 0

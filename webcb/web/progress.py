@@ -5,15 +5,17 @@ Reads the rows the engine writes; the words for them are `sight`'s. Only who pla
 
 import threading
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any
 
 from flask import Blueprint, Response, current_app, redirect, render_template, stream_with_context, url_for
 
 from webcb import clock, doorbell
-from webcb.billing import rating, reception
+from webcb.billing import query, rating, reception
 from webcb.billing.pricing import Pricing
-from webcb.models import Callback, Leg, Xdr
+from webcb.billing.query import Row, instant
+from webcb.models import Callback, Xdr
 from webcb.money import Micros
 from webcb.web import follow, printing
 from webcb.web.access import placed_here
@@ -90,36 +92,51 @@ def release(callback: Callback) -> Any:
 # Looking -------------------------------------------------------------------------------------------------------------
 
 
+# Everybody who follows a call asks this several times a second: plain SQL, fifty times as quick as two objects.
+_LOOK = """
+    SELECT callback.state, callback.ending, callback.release_asked_at, callback.talking_at, callback.deadline_at,
+           callback.ended_at, leg.name, leg.cld, leg.state AS leg_state, leg.placed_at, leg.answered_at,
+           leg.ended_at AS leg_ended_at, leg.pricing
+      FROM callback JOIN leg ON leg.callback_id = callback.id
+     WHERE callback.id = ?
+     ORDER BY leg.name
+"""
+
+
 def _look(callback_id: str) -> Sight:
     """One cheap query: the two legs with their callback."""
-    leg_a, leg_b = Leg.select(Leg, Callback).join(Callback).where(Callback.id == callback_id).order_by(Leg.name)
-    callback = leg_a.callback
+    row_a, row_b = query.rows(_LOOK, callback_id)
+    deadline_at = instant(row_a["deadline_at"])
     at = clock.utc_now()
-    costs = [
-        rating.amount(
-            _pricing(leg.pricing).answered(leg.answered_at),
-            running_seconds(leg.answered_at, callback.deadline_at, leg.ended_at or at),
-        )
-        for leg in (leg_a, leg_b)
-        if leg.pricing and leg.answered_at
-    ]
+    costs = [cost for row in (row_a, row_b) if (cost := _running_cost(row, deadline_at, at)) is not None]
     return Sight(
-        state=callback.state,
-        leg_a=_leg_sight(leg_a),
-        leg_b=_leg_sight(leg_b),
-        is_release_asked=callback.release_asked_at is not None,
-        talking_at=callback.talking_at,
-        deadline_at=callback.deadline_at,
-        ended_at=callback.ended_at,
-        ending=callback.ending,
-        currency=_pricing(leg_a.pricing).currency if leg_a.pricing else "",
+        state=row_a["state"],
+        leg_a=_leg_sight(row_a),
+        leg_b=_leg_sight(row_b),
+        is_release_asked=row_a["release_asked_at"] is not None,
+        talking_at=instant(row_a["talking_at"]),
+        deadline_at=deadline_at,
+        ended_at=instant(row_a["ended_at"]),
+        ending=row_a["ending"],
+        currency=_pricing(row_a["pricing"]).currency if row_a["pricing"] else "",
         cost_micros=sum(costs) if costs else None,
-        cost_decimals=max((_step_decimals(leg.pricing) for leg in (leg_a, leg_b) if leg.pricing), default=2),
+        cost_decimals=max((_step_decimals(row["pricing"]) for row in (row_a, row_b) if row["pricing"]), default=2),
     )
 
 
-def _leg_sight(leg: Leg) -> LegSight:
-    return LegSight(leg.name, leg.cld, leg.state, leg.placed_at is not None, leg.answered_at)
+def _leg_sight(row: Row) -> LegSight:
+    return LegSight(
+        row["name"], row["cld"], row["leg_state"], row["placed_at"] is not None, instant(row["answered_at"])
+    )
+
+
+def _running_cost(row: Row, deadline_at: datetime | None, at: datetime) -> Micros | None:
+    """What a leg would cost if it ended now; None for one that was not answered."""
+    answered_at = instant(row["answered_at"])
+    if answered_at is None or row["pricing"] is None:
+        return None
+    used_seconds = running_seconds(answered_at, deadline_at, instant(row["leg_ended_at"]) or at)
+    return rating.amount(_pricing(row["pricing"]).answered(answered_at), used_seconds)
 
 
 @lru_cache(_PRICINGS_MAX)

@@ -122,9 +122,7 @@ _LEG_WORDS = {
 }
 
 
-def running_seconds(answered_at: datetime | None, deadline_at: datetime | None, at: datetime) -> int:
+def running_seconds(answered_at: datetime, deadline_at: datetime | None, at: datetime) -> int:
     """Seconds a leg would be billed if it ended now: rounded up, one at least (domain 2), capped at the deadline."""
-    if answered_at is None:
-        return 0
     until = min(at, deadline_at) if deadline_at else at
     return max(1, -((answered_at - until) // _SECOND))

@@ -5,6 +5,7 @@ Whether they may call, how long and for how much is asked of billing; nothing of
 
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from flask import Blueprint, abort, current_app, jsonify, redirect, render_template, request, url_for
@@ -193,6 +194,11 @@ def _show(application: VoiceApplication, form: ExtendedForm, quote: Quotation | 
         quote=quote,
         notice=notice,
         is_proven=visitor.has_proof(form.login.data, form.nonce.data, clock.utc_now()),
-        country_code=country_names().get(application.default_country),
-        example=example_number(application.default_country),
+        dialling=_dialling(application.default_country),
     )
+
+
+@cache
+def _dialling(country: str) -> tuple[int | None, str]:
+    """The calling code of a country and a number of it, to show how numbers are written."""
+    return country_names().get(country), example_number(country)
