@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.web import scene
-from tests.web.hand import Hand, notice, value
+from tests.web.hand import Hand, hidden, notice, value
 from webcb.models import Callback
 from webcb.web import access, create_app
 
@@ -134,6 +134,19 @@ def test_behind_tls_the_cookie_is_secure_and_only_trusted_proxies_are_believed(
     answer = client.get("/", headers=headers)
     assert ("Secure" in answer.headers["Set-Cookie"]) is is_secure
     assert ("Strict-Transport-Security" in answer.headers) is is_secure
+
+
+@pytest.mark.parametrize(("referrer", "status"), [("https://call.example/", 303), ("https://evil.example/", 400)])
+def test_an_order_through_a_proxy_that_ends_tls(app: Flask, referrer: str, status: int) -> None:
+    data_dir = app.extensions["webcb_doorbell"].parent
+    client = create_app(scene.settings(data_dir, trusted_proxies=1)).test_client()
+    client.environ_base |= {"HTTP_X_FORWARDED_PROTO": "https", "HTTP_X_FORWARDED_HOST": "call.example"}
+    headers = {"Referer": "https://call.example/"}
+    opened = client.get("/").text
+    fields = Hand(client).fields | {"csrf_token": hidden(opened, "csrf_token"), "step": "connect"}
+    quoted = client.post("/", data=fields, headers=headers).text
+    answer = client.post("/", data=fields | {"quoted": hidden(quoted, "quoted")}, headers={"Referer": referrer})
+    assert answer.status_code == status
 
 
 @pytest.mark.parametrize(("proxies", "source"), [(0, "127.0.0.1"), (1, "192.0.2.7")])
