@@ -55,7 +55,7 @@ def test_apply_reads_standard_input(installed: Types, monkeypatch: pytest.Monkey
 def test_check_says_what_it_looked_at(installed: Types) -> None:
     said = installed("check")
     assert said.lines == [
-        "checked: 5 wallets, 2 ledger rows, 0 xDRs, 0 locks, 0 callbacks",
+        "checked: wallets 5, ledger rows 2, xDRs 0, locks 0, callbacks 0",
         "OK: balances, locks and bills agree",
     ]
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,6 +75,35 @@ def test_any_text_is_read_back_as_it_was(text: str) -> None:
     """In a block and inside braces: nothing turns into a number, a truth, nothing, or the end of a line."""
     written = emit.document({"nodes": [{"name": text}, {"a": text, "b": text, "c": text, "d": text}]})
     assert Source(written.encode()).tree == {"nodes": [{"name": text}, dict.fromkeys("abcd", text)]}
+
+
+WORDS = [
+    "null",
+    "Null",
+    "~",
+    "",
+    "true",
+    "No",
+    "ON",
+    "y",
+    "1e3",
+    "0x1F",
+    "017",
+    "1_000",
+    "2026-01-01",
+    "-",
+    "|",
+    "# a",
+    "a: b",
+    "a, b",
+]
+
+
+@pytest.mark.parametrize("text", WORDS)
+def test_a_word_that_yaml_would_take_for_something_else_is_quoted(text: str) -> None:
+    """An editor and other readers of YAML see the text that this program sees."""
+    written = emit.document({"nodes": [{"name": text}, {"a": text, "b": text, "c": text, "d": text}]})
+    assert yaml.safe_load(written) == {"nodes": [{"name": text}, dict.fromkeys("abcd", text)]}
 
 
 def test_every_value_with_a_default_is_written_where_it_differs(applied: Applies) -> None:

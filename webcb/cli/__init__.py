@@ -4,7 +4,6 @@ The commands stand in the files beside this one and import what they need when t
 Exit status: 0 done, 1 failed or refused, 2 wrong usage or settings, 130 interrupted.
 """
 
-import os
 import sys
 from typing import NoReturn
 
@@ -55,9 +54,6 @@ def run(arguments: list[str] | None = None) -> int:
         return wrong.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of a list has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as wrong:
         explained = explain(wrong)
         if explained is None:

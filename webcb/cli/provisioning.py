@@ -92,7 +92,7 @@ def check() -> int:
             "callbacks": Callback.select().count(),
         }
         differences = ledger.differences()
-    click.echo(f"checked: {', '.join(f'{count} {noun}' for noun, count in counts.items())}")
+    click.echo(f"checked: {', '.join(f'{noun} {count}' for noun, count in counts.items())}")
     for difference in differences:
         click.echo(difference)
     if differences:
