@@ -229,6 +229,7 @@ CREATE TABLE callback (
   CHECK ((state = 'ended') = (ended_at IS NOT NULL AND ending IS NOT NULL))
 );
 CREATE INDEX callback_open ON callback (state) WHERE state <> 'ended';
+CREATE INDEX callback_open_of_account ON callback (account_id) WHERE state <> 'ended';
 CREATE INDEX callback_requested ON callback (requested_at);
 
 -- Leg A or B of a callback. `pricing` is what it will be charged by, frozen when it was authorized, as JSON.
