@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.provisioning.conftest import BASE, EXAMPLE, Applies, counts
-from webcb import models
+from webcb import models, settings
 from webcb.provisioning.apply import ApplyRefused
+from webcb.provisioning.rules import RESERVED_PATHS
+from webcb.web import create_app
 
 FOLDER = Path(__file__).parent
 
@@ -151,3 +153,10 @@ def test_a_coming_rate_is_removed_and_the_one_in_force_stays(applied: Applies) -
     assert [each.said() for each in report.lines] == ["- rate 55119 of Retail"]
     mobile = models.Destination.get(models.Destination.prefix == "55119")
     assert models.Rate.select().where(models.Rate.destination == mobile).count() == 1
+
+
+def test_no_application_hides_behind_a_page_of_the_service(tmp_path: Path) -> None:
+    """Every first part of an address that the web serves itself is refused as the path of an application."""
+    app = create_app(settings.load({"WEBCB_DATA_DIR": str(tmp_path)}))
+    first_parts = {rule.rule.split("/")[1] for rule in app.url_map.iter_rules()}
+    assert {part for part in first_parts if part and not part.startswith("<")} <= RESERVED_PATHS

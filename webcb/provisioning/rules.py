@@ -7,7 +7,9 @@ Values = Mapping[str, Any]
 Contradictions = list[tuple[str, str]]  # field, what would be right
 
 # Pages of the service itself: an application there could not be reached.
-RESERVED_PATHS = frozenset({"admin", "api", "callbacks", "healthz", "login", "quote", "selfcare", "static"})
+RESERVED_PATHS = frozenset(
+    {"admin", "api", "bootstrap", "callbacks", "healthz", "login", "quote", "selfcare", "static"}
+)
 
 
 def _account(values: Values) -> Contradictions:
