@@ -193,6 +193,9 @@ class Exchange:
         self._post_writes(running)
         if running.callback.phase is callback.Phase.ENDED:
             self._running.pop(running.id, None)
+        self._flush()
+
+    def _flush(self) -> None:
         for line in self._lines.values():
             line.flush()
 
@@ -406,6 +409,7 @@ class Exchange:
 
     def _settle(self, running: Running, settle: Settle) -> None:
         running.is_settling = True
+        self._flush()  # the hang-ups go first: closing ports takes its time
         self._let_go(running)
         self._post_writes(running)
         self._post_settle(running, settle)

@@ -30,7 +30,7 @@ from webcb.number import NumberError, parse_number
 
 log = logging.getLogger(__name__)
 
-CLAIMS_PER_LOOK_MAX: Final = 32  # they share a transaction; the pages wait for it to end
+CLAIMS_PER_LOOK_MAX: Final = 8  # they share a transaction and a turn of the loop; pages and deadlines wait for these
 REQUEST_SECONDS_MAX: Final = 60  # a request nobody claimed is not called out of the blue later
 REASON_LENGTH_MAX: Final = 120
 

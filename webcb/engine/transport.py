@@ -19,7 +19,7 @@ from webcb.sip.events import Address
 
 log = logging.getLogger(__name__)
 
-DATAGRAMS_PER_TURN_MAX: Final = 64  # then others have their turn
+DATAGRAMS_PER_TURN_MAX: Final = 8  # then deadlines have their turn: a datagram may cost a millisecond
 DATAGRAM_BYTES_MAX: Final = 65_535
 SOCKET_BUFFER_BYTES: Final = 4 * 1024 * 1024
 RESOLVER_THREADS: Final = 4
