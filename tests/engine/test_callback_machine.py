@@ -303,6 +303,13 @@ def test_a_leg_on_hold_may_be_silent() -> None:
     assert play(script)[0].phase is Phase.TALKING
 
 
+def test_the_watch_begins_when_a_silent_leg_comes_back_from_hold() -> None:
+    state, commands = play([*THEY_TALK, (20, Held("A", held=True, dialog="{}")), (40, Silent("A"))])
+    assert not any(isinstance(each, SetTimer) and each.timer is Timer.VOICE_LOST_A for each in commands)
+    _, commands = callback.step(state, Held("A", held=False, dialog="{}"), 100 * SECOND)
+    assert SetTimer(Timer.VOICE_LOST_A, 150 * SECOND) in commands
+
+
 def test_silence_before_b_answers_begins_to_count_when_they_talk() -> None:
     script = [*A_IS_ON_THE_LINE, (4, Placed("B")), (5, Ringing("B")), (14, Silent("A")), (30, B_ANSWERS)]
     assert SetTimer(Timer.VOICE_LOST_A, 80 * SECOND) in play(script)[1]

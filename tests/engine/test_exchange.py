@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.billing.rows import NUMBER_A, NUMBER_B
+from tests.billing.rows import NOON, NUMBER_A, NUMBER_B
 from tests.engine.world import PCMA, PCMU, World
 from webcb import models
 from webcb.billing import reception
@@ -62,6 +62,30 @@ def test_a_callback_from_end_to_end(world: World, phones: tuple) -> None:
     ]
     a.up = b.up = False
     assert_over(world, callback_id, Ending.B_HUNG_UP, {"A": 6, "B": 2})
+
+
+def test_every_moment_is_on_its_row(world: World, phones: tuple) -> None:
+    callback_id = world.place()
+    world.pass_seconds(10)
+
+    def seconds(instant: object) -> float:
+        return (instant - NOON).total_seconds()  # type: ignore[operator]
+
+    row, legs = world.row(callback_id), world.legs(callback_id)
+    assert [seconds(at) for at in (row.claimed_at, row.talking_at, row.deadline_at)] == [0, 8, 256]
+    assert [seconds(at) for at in (legs["A"].placed_at, legs["A"].ringing_at, legs["A"].answered_at)] == [0, 1, 4]
+    assert [seconds(at) for at in (legs["B"].placed_at, legs["B"].ringing_at, legs["B"].answered_at)] == [4, 5, 8]
+    attempts = list(models.Attempt.select().order_by(models.Attempt.id))
+    assert [(seconds(each.placed_at), seconds(each.ended_at), each.setup_ms) for each in attempts] == [
+        (0, 4, 1000),
+        (4, 8, 1000),
+    ]
+    assert legs["A"].rtp_port == world.voices(callback_id)["A"].port.rtp_port
+    world.request(phones[1], "BYE")
+    xdrs = world.xdrs(callback_id)
+    assert [seconds(at) for at in (xdrs["A"].connect_time, xdrs["A"].disconnect_time)] == [4, 10]
+    assert [seconds(at) for at in (xdrs["B"].connect_time, xdrs["B"].disconnect_time)] == [8, 10]
+    assert seconds(world.row(callback_id).ended_at) == 10
 
 
 def test_numbers_on_the_wire(world: World, phones: tuple) -> None:
