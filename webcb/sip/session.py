@@ -102,7 +102,7 @@ class Session:
         user = parse_uri(call.from_uri).user
         self.call_id = self._stack.token(CALL_ID_BYTES)
         self.local_tag = self._stack.token(TAG_BYTES)
-        self._contact = self._stack.contact(user)
+        self._contact = self._stack.contact(user, call.next_hop.transport)
         self._next_hop = call.next_hop
         shown = f"{quote(call.from_name)} " if call.from_name else ""
         fields: Fields = {
@@ -253,7 +253,9 @@ class Session:
         self._stack.tell(Failed(self.id, Cause(408, 102, "no answer to the INVITE"), local=True))
 
     def _fail_unreachable(self, _now: float) -> None:
-        self._stack.tell(Failed(self.id, Cause(503, 41, "unreachable"), local=True))
+        self._stack.tell(
+            Failed(self.id, Cause(503, 41, printable(self._transaction.trouble or "unreachable")), local=True)
+        )
 
     def _fail_cancelled(self, now: float) -> None:
         """We hung up, and the peer said nothing about it, or too late."""
@@ -279,8 +281,9 @@ class Session:
             fields["Route"] = invite.fields["Route"]
         if self._cause:
             fields["Reason"] = print_reason(self._cause)
-        cancel = self._stack.seal(Request("CANCEL", invite.uri, fields), self._next_hop.transport, invite.via.branch)
-        self._cancel = self._stack.layer.request(cancel, self._next_hop, self, now)
+        there = self._transaction.address  # the INVITE may have been too long for the transport of its next hop
+        cancel = self._stack.seal(Request("CANCEL", invite.uri, fields), there.transport, invite.via.branch)
+        self._cancel = self._stack.layer.request(cancel, there, self, now)
         self._stack.layer.timers.start(self, CANCEL_GUARD, now + TIMEOUT)
 
     def _leave_cancel(self, now: float) -> None:

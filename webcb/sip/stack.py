@@ -56,10 +56,10 @@ class Stack:
         parameters = {"branch": branch or MAGIC_COOKIE + self.token(BRANCH_BYTES), "rport": ""}
         return Via(transport.upper(), contact.host, contact.port, parameters)
 
-    def contact(self, user: str) -> str:
-        """Our Contact value: where requests inside a dialog are to come."""
+    def contact(self, user: str, transport: str = "udp") -> str:
+        """Our Contact value: where and over what requests inside a dialog are to come."""
         address = self.identity.contact
-        transport = f";transport={address.transport}" if address.transport != "udp" else ""
+        transport = f";transport={transport}" if transport != "udp" else ""
         at = f"{user}@" if user else ""
         return f"<sip:{at}{print_host_port(address.host, address.port)}{transport}>"
 

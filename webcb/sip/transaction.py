@@ -11,6 +11,8 @@ from webcb.sip.events import Address
 from webcb.sip.message import MAGIC_COOKIE, Request, Response, Via
 from webcb.sip.timers import T1, T2, T4, TIMEOUT, Timers
 
+DATAGRAM_REQUEST_BYTES_MAX: Final = 1300  # a longer one would not fit the usual path in one piece (RFC 3261, 18.1.1)
+
 # States (RFC 3261, figures 5 to 8; ACCEPTED is RFC 6026's).
 CALLING: Final = "calling"
 TRYING: Final = "trying"
@@ -44,9 +46,15 @@ class ClientOwner(Protocol):
 
 
 class ClientTransaction:
-    """A request on its way (RFC 3261, 17.1): repeated until heard, its repeated answers absorbed."""
+    """A request on its way (RFC 3261, 17.1): repeated until heard, its repeated answers absorbed.
 
-    __slots__ = ("address", "deadlines", "interval", "key", "layer", "owner", "request", "state", "wire")
+    `trouble` says in words why it could not be sent. A request too long for a datagram goes over TCP, and where there is no TCP
+    after all, in a datagram (RFC 3261, 18.1.1): `address` is where it really went.
+    """
+
+    __slots__ = (
+        "_is_moved", "address", "deadlines", "interval", "key", "layer", "owner", "request", "state", "trouble", "wire",
+    )  # fmt: skip
 
     def __init__(self, layer: "TransactionLayer", request: Request, address: Address, owner: ClientOwner) -> None:
         self.layer = layer
@@ -58,6 +66,10 @@ class ClientTransaction:
         self.deadlines: dict[str, float] = {}
         self.interval = T1
         self.state = CALLING if request.method == "INVITE" else TRYING
+        self.trouble = ""
+        self._is_moved = address.transport == "udp" and len(self.wire) > DATAGRAM_REQUEST_BYTES_MAX
+        if self._is_moved:
+            self._move("tcp")
 
     @property
     def is_reliable(self) -> bool:
@@ -84,9 +96,23 @@ class ClientTransaction:
         """The owner waits no longer. An INVITE listens on for 2xx, which have to be acknowledged and ended (RFC 3261, 9.1)."""
         self._step(ABANDON, now, None)
 
-    def undeliverable(self, now: float) -> None:
+    def undeliverable(self, now: float, why: str = "") -> None:
         """The transport could not send it."""
+        if self._is_moved and self.state in (CALLING, TRYING):
+            self._is_moved = False
+            self._move("udp")
+            self.start(now)
+            return
+        self.trouble = why
         self._step(UNDELIVERABLE, now, None)
+
+    def _move(self, transport: str) -> None:
+        """Go over another transport, and say so in Via."""
+        request = self.request
+        request.via = request.via._replace(transport=transport.upper())
+        request.fields["Via"] = [str(request.via)]
+        self.wire = request.encode()
+        self.address = Address(self.address.host, self.address.port, transport)
 
     def _step(self, happening: str, now: float, response: Response | None) -> None:
         table = INVITE_CLIENT if self.request.method == "INVITE" else CLIENT
@@ -359,10 +385,10 @@ class TransactionLayer:
         client.start(now)
         return client
 
-    def undeliverable(self, address: Address, now: float) -> None:
-        """Nothing can be sent to an address."""
+    def undeliverable(self, address: Address, now: float, why: str = "") -> None:
+        """Nothing can be sent to an address; `why` in words."""
         for client in [client for client in self._clients.values() if client.address == address]:
-            client.undeliverable(now)
+            client.undeliverable(now, why)
 
     def find_client(self, response: Response) -> ClientTransaction | None:
         """Whose answer this is (RFC 3261, 17.1.3)."""

@@ -53,12 +53,14 @@ class UserAgent:
             note_source(message, address)
             self._on_request(message, address, now)
 
-    def undeliverable(self, address: Address, now: float) -> None:
+    def undeliverable(self, address: Address, now: float, why: str = "") -> None:
         """Nothing can be sent to an address that `to_send` gave: its name does not resolve, or the transport refused.
+
+        `why`, in words, becomes the text of the cause.
 
         Requests that nobody has answered there fail at once, an INVITE as 503 (RFC 3261, 8.1.3.1).
         """
-        self._layer.undeliverable(address, now)
+        self._layer.undeliverable(address, now, why)
 
     def to_send(self) -> list[tuple[bytes, Address]]:
         """What is to be sent since the last time, in order. A host is as the URI wrote it: names are for the owner to resolve."""
