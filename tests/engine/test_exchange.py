@@ -342,6 +342,20 @@ def test_an_offer_without_a_codec_of_the_call_is_refused_and_the_call_goes_on(wo
     assert_over(world, callback_id, Ending.A_HUNG_UP, {"A": 6, "B": 2})
 
 
+@pytest.mark.parametrize("ack", ["good", "unusable"])
+def test_a_peer_that_wants_our_offer_gets_it_and_answers_in_its_ack(world: World, phones: tuple, ack: str) -> None:
+    a, _ = phones
+    callback_id = world.place()
+    world.pass_seconds(10)
+    world.request(a, "INVITE")
+    assert world.ladder[-2:] == ["10.0 A -> 100", "10.0 A -> 200"]
+    sdp = world.sdp(a, 31_000) if ack == "good" else b"v=0\r\nnonsense"
+    world.request(a, "ACK", sdp)
+    assert world.row(callback_id).state == "talking"
+    world.request(a, "BYE")
+    assert_over(world, callback_id, Ending.A_HUNG_UP, {"A": 6, "B": 2})
+
+
 def test_early_media_is_joined_before_the_answer(world: World, phones: tuple) -> None:
     phones[1].script = [(1.0, 183), (4.0, 200)]
     phones[1].early_media = True

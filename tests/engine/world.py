@@ -126,6 +126,7 @@ class Phone:
     is_over: bool = False
     up: bool = False
     tag: int = 0
+    cseq: int = 0
 
 
 class World:
@@ -255,7 +256,8 @@ class World:
     def request(self, phone: Phone, method: str, sdp: bytes = b"") -> None:
         """The phone sends a request inside its dialog."""
         invite = phone.invites[-1]
-        number = next(self._cseq)
+        number = phone.cseq if method == "ACK" else next(self._cseq)
+        phone.cseq = number
         fields = {
             "Via": [f"SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK{phone.name}{number}"],
             "Max-Forwards": ["70"],

@@ -325,7 +325,7 @@ class Exchange:
             case sip_events.Offered():
                 self._offered(running, leg, event)
             case sip_events.OfferAnswered():
-                running.voices[leg].take_answer(event.sdp)
+                self._offer_answered(running, leg, event)
 
     def _has_early_media(self, running: Running, leg: LegName, sdp: bytes) -> bool:
         """Connect what B's network plays before the answer; what cannot be read is done without."""
@@ -362,6 +362,12 @@ class Exchange:
             return
         line.accept_offer(session, answer)
         self._feed(running, events.Held(leg, held, line.dialog(session)))
+
+    def _offer_answered(self, running: Running, leg: LegName, event: sip_events.OfferAnswered) -> None:
+        try:
+            running.voices[leg].take_answer(event.sdp)
+        except ProtocolError as wrong:  # the silence watch ends the call if it matters
+            log.warning("callback %s: leg %s answered our offer unusably: %s", running.id, leg, wrong)
 
     def _let_rest(self, running: Running, leg: LegName, seconds: int) -> None:
         """503 with Retry-After: leave the connection alone for so long (RFC 3261, 21.5.4)."""
