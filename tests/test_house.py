@@ -26,7 +26,20 @@ BILLING_DOORS = {
 }
 ENGINE_DOORS = {
     "webcb.engine." + name
-    for name in ("exchange", "journal", "line", "lookout", "media", "recovery", "rows", "runner", "transport")
+    for name in (
+        "calls",
+        "exchange",
+        "journal",
+        "line",
+        "lookout",
+        "media",
+        "recovery",
+        "rows",
+        "runner",
+        "running",
+        "stream",
+        "transport",
+    )
 }
 OTHER_DOORS = {
     "webcb.cli",

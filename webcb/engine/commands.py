@@ -137,18 +137,5 @@ class Settle:
     b_answered: bool
 
 
-Command = (
-    Place
-    | HangUp
-    | PlayRingback
-    | Join
-    | Split
-    | SetTimer
-    | ClearTimer
-    | WriteCallback
-    | WriteLeg
-    | WriteDialog
-    | WriteAttempt
-    | EndAttempt
-    | Settle
-)
+Write = WriteCallback | WriteLeg | WriteDialog | WriteAttempt | EndAttempt
+Command = Place | HangUp | PlayRingback | Join | Split | SetTimer | ClearTimer | Settle | Write

@@ -20,6 +20,7 @@ from webcb.engine.causes import REFUSED_PREFIX, Ending
 from webcb.engine.commands import (
     EndAttempt,
     Settle,
+    Write,
     WriteAttempt,
     WriteCallback,
     WriteDialog,
@@ -35,8 +36,6 @@ REQUEST_SECONDS_MAX: Final = 60  # a request nobody claimed is not called out of
 REASON_LENGTH_MAX: Final = 120
 
 RELEASED_BY: Final = {"user": Ending.USER_RELEASED, "operator": Ending.OPERATOR_RELEASED}
-
-Write = WriteCallback | WriteLeg | WriteDialog | WriteAttempt | EndAttempt
 
 
 # Claiming ------------------------------------------------------------------------------------------------------------

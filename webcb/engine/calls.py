@@ -1,0 +1,207 @@
+"""The SIP side of the exchange: legs placed and hung up, and what is heard of them turned into the machine's events.
+
+Which leg is called when is callback.py's; connections full or resting are passed over here, as only here is known what is up.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final, Protocol
+
+from webcb.engine import events
+from webcb.engine.causes import Q850, LegName
+from webcb.engine.commands import HangUp, Place
+from webcb.engine.line import Line, Timekeeper
+from webcb.engine.media import Media, offered_codecs
+from webcb.engine.running import Running
+from webcb.engine.transport import family_of
+from webcb.sip import events as sip_events
+from webcb.sip.events import Address, Cause
+from webcb.sip.grammar import ProtocolError, print_host_port
+from webcb.sip.useragent import Call, Credentials
+
+log = logging.getLogger(__name__)
+
+REST_SECONDS_MAX: Final = 120  # a connection that asks for longer (Retry-After) is tried again all the same
+
+
+class Resolver(Protocol):
+    """Names to literals: see transport.Resolver."""
+
+    def resolve(self, host: str, family: int, done: Callable[[str | None], None]) -> None: ...
+
+
+class Calls:
+    """The legs of all callbacks on the wire. `feed` takes an event for a callback's machine, `fail` a fault of ours."""
+
+    def __init__(
+        self,
+        timekeeper: Timekeeper,
+        lines: Mapping[int, Line],
+        media: Media,
+        resolver: Resolver,
+        feed: Callable[[Running, events.Event], None],
+        fail: Callable[[Running], None],
+    ) -> None:
+        self._timekeeper = timekeeper
+        self._lines = lines
+        self._media = media
+        self._resolver = resolver
+        self._feed = feed
+        self._fail = fail
+        self._legs_up: Counter[int] = Counter()  # by connection
+        self._resting: dict[int, float] = {}  # connections that asked to be left alone, until when
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no session is left on the wire."""
+        return not any(line.sessions for line in self._lines.values())
+
+    def flush(self) -> None:
+        """Send what is to be sent, and tell what has happened."""
+        for line in self._lines.values():
+            line.flush()
+
+    def place(self, running: Running, place: Place) -> None:
+        """Send an INVITE by a route, now or when its host's name is resolved; or say why not."""
+        route = running.callback.leg(place.leg).plan.routes[place.route]
+        full = route.capacity is not None and self._legs_up[route.connection_id] >= route.capacity
+        if not offered_codecs(route.codecs, place.codecs):
+            self._skip(running, place, Q850.INCOMPATIBLE_DESTINATION, f"{route.name} has no codec in common")
+        elif full:
+            self._skip(running, place, Q850.NO_CIRCUIT, f"{route.name} is at its capacity")
+        elif self._resting.get(route.connection_id, 0.0) > self._timekeeper.time():
+            self._skip(running, place, Q850.CONGESTION, f"{route.name} asked not to be tried yet")
+        else:
+            running.placing[place.leg] = place
+            family = next(iter(self._lines)) if len(self._lines) == 1 else 0
+            self._resolver.resolve(route.host, family, partial(self._resolved, running, place))
+
+    def _skip(self, running: Running, place: Place, q850: int, why: str) -> None:
+        log.warning("callback %s: leg %s not placed: %s", running.id, place.leg, why)
+        running.placing.pop(place.leg, None)
+        self._feed(running, events.Skipped(place.leg, q850))
+
+    def _resolved(self, running: Running, place: Place, literal: str | None) -> None:
+        if running.placing.get(place.leg) is not place:
+            return  # hung up meanwhile
+        route = running.callback.leg(place.leg).plan.routes[place.route]
+        line = self._lines.get(family_of(literal)) if literal else None
+        if literal is None or line is None:
+            self._skip(running, place, Q850.NETWORK_OUT_OF_ORDER, f"{route.name}: {route.host} has no address of ours")
+            return
+        del running.placing[place.leg]
+        try:
+            self._invite(running, place, line, literal)
+        except (OSError, ValueError) as wrong:  # no port or descriptor is left, or what is configured fits no URI
+            self._skip(running, place, Q850.NO_CIRCUIT, f"{route.name}: {wrong}")
+
+    def _invite(self, running: Running, place: Place, line: Line, literal: str) -> None:
+        leg = running.callback.leg(place.leg)
+        route = leg.plan.routes[place.route]
+        voice = running.voices.get(place.leg)
+        if voice is None:
+            voice = running.voices[place.leg] = self._media.open_voice(partial(self._tell_voice, running, place.leg))
+        call = Call(
+            uri=f"sip:{route.tech_prefix}{leg.plan.cld}@{print_host_port(route.host, route.port)}",
+            next_hop=Address(literal, route.port),
+            from_uri=f"sip:{leg.plan.cli or 'anonymous'}@{print_host_port(line.advertised.host, None)}",
+            offer=voice.make_offer(offered_codecs(route.codecs, place.codecs)),
+            credentials=Credentials(route.username, route.password) if route.username else None,
+        )
+        session = line.invite(
+            call, partial(self._told, running, place.leg), partial(self._leg_down, route.connection_id)
+        )
+        self._legs_up[route.connection_id] += 1
+        running.sessions[place.leg] = (line, session)
+        self._feed(running, events.Placed(place.leg))
+
+    def _leg_down(self, connection_id: int) -> None:
+        self._legs_up[connection_id] -= 1
+
+    def hang_up(self, running: Running, hang_up: HangUp) -> None:
+        """End a leg whatever its moment; nothing more is heard of it."""
+        running.placing.pop(hang_up.leg, None)
+        running.early.pop(hang_up.leg, None)
+        line, session = running.sessions.pop(hang_up.leg, (None, None))
+        if line is not None and session is not None:
+            line.hang_up(session, Cause(0, hang_up.q850))
+
+    def _told(self, running: Running, leg: LegName, event: sip_events.Event) -> None:
+        try:
+            self._understand(running, leg, event)
+        except Exception:
+            log.exception("callback %s: leg %s could not take %s", running.id, leg, type(event).__name__)
+            self._fail(running)
+
+    def _understand(self, running: Running, leg: LegName, event: sip_events.Event) -> None:
+        match event:
+            case sip_events.Progress():
+                self._feed(running, events.Ringing(leg, early_media=self._has_early_media(running, leg, event.sdp)))
+            case sip_events.Answered():
+                self._answered(running, leg, event)
+            case sip_events.Failed(_, cause, _, retry_after):
+                if retry_after:
+                    self._let_rest(running, leg, retry_after)
+                running.sessions.pop(leg, None)
+                running.early.pop(leg, None)
+                self._feed(running, events.Failed(leg, cause.status, cause.q850, cause.text))
+            case sip_events.HungUp():
+                running.sessions.pop(leg, None)
+                self._feed(running, events.HungUp(leg, event.cause.q850))
+            case sip_events.Offered():
+                self._offered(running, leg, event)
+            case sip_events.OfferAnswered():
+                self._offer_answered(running, leg, event)
+
+    def _has_early_media(self, running: Running, leg: LegName, sdp: bytes) -> bool:
+        """Connect what B's network plays before the answer; what cannot be read is done without."""
+        if not sdp or leg == "A":
+            return False
+        try:
+            running.voices[leg].take_answer(sdp)
+        except ProtocolError:
+            return False
+        running.early[leg] = sdp
+        return True
+
+    def _answered(self, running: Running, leg: LegName, event: sip_events.Answered) -> None:
+        voice = running.voices[leg]
+        try:
+            # A 200 may leave out the answer that a 183 has brought already (RFC 3261, 13.2.1).
+            codecs = voice.take_answer(event.sdp or running.early.pop(leg, b""))
+        except ProtocolError as wrong:
+            log.warning("callback %s: leg %s answered without a usable voice: %s", running.id, leg, wrong)
+            line, session = running.sessions.pop(leg)
+            line.hang_up(session, Cause(488, Q850.INCOMPATIBLE_DESTINATION))
+            self._feed(running, events.Failed(leg, 488, Q850.INCOMPATIBLE_DESTINATION, str(wrong), final=True))
+            return
+        self._feed(running, events.Answered(leg, codecs, event.dialog, voice.port.rtp_port))
+
+    def _offered(self, running: Running, leg: LegName, event: sip_events.Offered) -> None:
+        line, session = running.sessions[leg]
+        other = running.callback.leg("B" if leg == "A" else "A")
+        try:
+            answer, held = running.voices[leg].answer_offer(event.sdp, other.codecs or running.callback.leg(leg).codecs)
+        except ProtocolError as wrong:
+            log.warning("callback %s: leg %s made an offer we cannot take: %s", running.id, leg, wrong)
+            line.reject_offer(session, 488)
+            return
+        line.accept_offer(session, answer)
+        self._feed(running, events.Held(leg, held, line.dialog(session)))
+
+    def _offer_answered(self, running: Running, leg: LegName, event: sip_events.OfferAnswered) -> None:
+        try:
+            running.voices[leg].take_answer(event.sdp)
+        except ProtocolError as wrong:  # the silence watch ends the call if it matters
+            log.warning("callback %s: leg %s answered our offer unusably: %s", running.id, leg, wrong)
+
+    def _let_rest(self, running: Running, leg: LegName, seconds: int) -> None:
+        """503 with Retry-After: leave the connection alone for so long (RFC 3261, 21.5.4)."""
+        connection_id = running.callback.leg(leg).connection_id
+        if connection_id is not None:
+            self._resting[connection_id] = self._timekeeper.time() + min(seconds, REST_SECONDS_MAX)
+
+    def _tell_voice(self, running: Running, leg: LegName, heard: bool) -> None:
+        self._feed(running, events.Heard(leg) if heard else events.Silent(leg))

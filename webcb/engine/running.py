@@ -1,0 +1,34 @@
+"""One callback in progress: the state of its machine, and what stands behind it in the world. No behaviour."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from webcb.engine import events
+from webcb.engine.callback import Callback
+from webcb.engine.causes import LegName
+from webcb.engine.commands import Place, Timer, Write
+from webcb.engine.line import Alarm, Line
+from webcb.engine.media import Voice
+from webcb.sip.events import SessionId
+
+
+@dataclass(slots=True)
+class Running:
+    """`waiting` are events begotten by its own commands, each with its moment; `writes` what its rows still lack."""
+
+    callback: Callback
+    voices: dict[LegName, Voice] = field(default_factory=dict)
+    sessions: dict[LegName, tuple[Line, SessionId]] = field(default_factory=dict)
+    placing: dict[LegName, Place] = field(default_factory=dict)  # their host's name is being resolved
+    early: dict[LegName, bytes] = field(default_factory=dict)
+    alarms: dict[Timer, Alarm] = field(default_factory=dict)
+    waiting: deque[tuple[events.Event, int]] = field(default_factory=deque)
+    writes: list[Write] = field(default_factory=list)
+    is_stepping: bool = False
+    is_faulty: bool = False
+    is_settling: bool = False
+
+    @property
+    def id(self) -> str:
+        """The callback's id."""
+        return self.callback.plan.callback_id
