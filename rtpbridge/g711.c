@@ -32,3 +32,21 @@ uint8_t g711_encode_pcma(int16_t sample)
 
     return (uint8_t)(((sample < 0 ? 0 : SIGN) | segment << 4 | step) ^ 0x55);
 }
+
+uint8_t g711_pcmu_to_pcma(uint8_t octet)
+{
+    const unsigned int coded = (uint8_t)~octet;
+    const int magnitude = (int)((((coded & 0x0f) << 3) + PCMU_BIAS) << (coded >> 4 & 0x07)) - PCMU_BIAS;
+
+    return g711_encode_pcma((int16_t)((coded & SIGN) != 0 ? -magnitude : magnitude));
+}
+
+uint8_t g711_pcma_to_pcmu(uint8_t octet)
+{
+    const unsigned int coded = octet ^ 0x55;
+    const unsigned int segment = coded >> 4 & 0x07;
+    const unsigned int middle = (coded & 0x0f) << 4 | 0x08; /* of its step */
+    const int magnitude = (int)(segment == 0 ? middle : (middle | 0x100) << (segment - 1));
+
+    return g711_encode_pcmu((int16_t)((coded & SIGN) != 0 ? magnitude : -magnitude));
+}

@@ -86,17 +86,37 @@ static const struct codec *codec_named(const struct port *port, const char *name
     return NULL;
 }
 
+/* A far side may answer with one law of G.711 while the other side sends the other: that much is recoded. */
+static const struct {
+    const char *name;
+    const char *other;
+    uint8_t (*recode)(uint8_t octet);
+} LAWS[] = {
+    {"PCMU/8000", "PCMA/8000", g711_pcmu_to_pcma},
+    {"PCMA/8000", "PCMU/8000", g711_pcma_to_pcmu},
+};
+
+static void map_payload(struct port *port, size_t number, const char *name)
+{
+    const struct codec *as = codec_named(port->peer, name);
+
+    for (size_t i = 0; as == NULL && i < sizeof LAWS / sizeof *LAWS; i++)
+        if (strcasecmp(LAWS[i].name, name) == 0) {
+            as = codec_named(port->peer, LAWS[i].other);
+            port->recoded_by[number] = LAWS[i].recode;
+        }
+    if (as != NULL)
+        port->relayed_as[number] = as->payload_type;
+}
+
 /* Writes down once, for the packets to come, by which number the peer knows each of the port's codecs. */
 static void map_payloads(struct port *port)
 {
     memset(port->relayed_as, NO_PAYLOAD, sizeof port->relayed_as);
-    for (size_t number = 0; port->peer != NULL && number < PAYLOAD_TYPES; number++) {
-        const uint8_t place = port->codec_of[number];
-        const struct codec *same = place == NO_CODEC ? NULL : codec_named(port->peer, port->codecs[place].name);
-
-        if (same != NULL)
-            port->relayed_as[number] = same->payload_type;
-    }
+    memset(port->recoded_by, 0, sizeof port->recoded_by);
+    for (size_t number = 0; port->peer != NULL && number < PAYLOAD_TYPES; number++)
+        if (port->codec_of[number] != NO_CODEC)
+            map_payload(port, number, port->codecs[port->codec_of[number]].name);
 }
 
 /* Packets come with our numbers; some phones send their own, which are understood where ours leave them free. */

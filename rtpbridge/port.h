@@ -49,6 +49,7 @@ struct port {
     size_t codecs_count;
     uint8_t codec_of[PAYLOAD_TYPES];     /* place in codecs, or NO_CODEC */
     uint8_t relayed_as[PAYLOAD_TYPES];   /* the peer's number, or NO_PAYLOAD */
+    uint8_t (*recoded_by[PAYLOAD_TYPES])(uint8_t octet); /* NULL: the payload goes on as it is */
 
     struct rtp_receiver receiver;
     struct rtp_sender sender;

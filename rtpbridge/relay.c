@@ -103,6 +103,7 @@ static void take_multiplexed(struct port *port, const uint8_t *packet, size_t pa
 static bool pass_on(struct port *port, struct rtp_header header, uint8_t *packet, uint32_t clock_hz, int64_t now_ns)
 {
     struct port *const peer = port->peer;
+    uint8_t (*const recode)(uint8_t octet) = port->recoded_by[header.payload_type];
 
     if (peer == NULL || !peer->far_receives || latch_destination(&peer->latch) == NULL)
         return false;
@@ -116,6 +117,8 @@ static bool pass_on(struct port *port, struct rtp_header header, uint8_t *packet
         return false;
     }
     rtp_write(packet, &header);
+    for (size_t at = 0; recode != NULL && at < header.payload_bytes; at++)
+        packet[header.payload_begin + at] = recode(packet[header.payload_begin + at]);
     return true;
 }
 

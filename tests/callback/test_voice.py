@@ -3,7 +3,7 @@
 from tests.callback.configuration import charge_a, charge_b, media_port
 from tests.callback.installation import Installation
 from tests.callback.outcome import NORMAL, Billed, assert_ended
-from tests.callback.voice import PACKET_MS, PCMU, payloads, pressed
+from tests.callback.voice import PACKET_MS, PCMA, PCMU, SAMPLES, payloads, pressed
 from tests.callback.wire import Rtp
 
 PACKETS = 150
@@ -75,6 +75,18 @@ def test_a_hears_what_b_s_network_announces_before_the_answer(webcb: Installatio
     assert_ended(webcb, callback, "B hung up", billed)
     heard = webcb.wire.rtp_to(media_port(webcb.ports, "A"))
     assert [packet.payload for packet in heard] == announced
+
+
+def test_a_speaks_one_law_of_g711_where_b_knows_only_the_other(webcb: Installation) -> None:
+    """A has answered that it knows both and speaks the first; each packet reaches B in the law it knows."""
+    webcb.phone("A", "speaks", payloads("A", 50), quiet_ms=500)
+    webcb.phone("B", "knows_only_pcma", ring_ms=0, talk_ms=2500)
+    callback = webcb.place()
+    billed = {"A": Billed(charge_a, True, NORMAL), "B": Billed(charge_b, True, NORMAL)}
+    assert_ended(webcb, callback, "B hung up", billed)
+    heard = webcb.wire.rtp_to(media_port(webcb.ports, "B"))
+    assert [(packet.payload_type, len(packet.payload)) for packet in heard] == [(PCMA, SAMPLES)] * 50
+    assert is_one_stream(heard)
 
 
 def test_a_key_that_a_presses_reaches_b_under_its_own_number(webcb: Installation) -> None:

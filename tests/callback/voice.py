@@ -7,7 +7,7 @@ from pathlib import Path
 PACKET_MS = 20
 SAMPLES = 160  # of 8 kHz in a packet
 LINKTYPE_ETHERNET = 1
-PCMU = 0
+PCMU, PCMA = 0, 8
 
 
 def payloads(speaker: str, count: int) -> list[bytes]:
