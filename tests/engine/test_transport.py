@@ -31,7 +31,7 @@ class Ear:
     def receive(self, data: bytes, address: Address) -> None:
         self.heard.append((data, address))
 
-    def undeliverable(self, address: Address) -> None:
+    def undeliverable(self, address: Address, why: str) -> None:
         self.undelivered.append(address)
         self.flush()
 

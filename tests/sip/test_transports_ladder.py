@@ -3,7 +3,7 @@
 import pytest
 
 from tests.sip.wire import PEER, SDP, Wire
-from webcb.sip.events import Address, Closed, Failed, SessionId
+from webcb.sip.events import Address, Answered, Cause, Closed, Failed, Progress, SessionId
 from webcb.sip.transaction import DATAGRAM_REQUEST_BYTES_MAX
 
 TCP = Address(PEER.host, PEER.port, "tcp")
@@ -86,3 +86,27 @@ def test_why_nothing_could_be_sent_is_told() -> None:
     failed, closed = wire.events()
     assert (failed.cause.status, failed.cause.text) == (503, "the certificate is not for sbc.example")
     assert closed == Closed(session)
+
+
+def test_a_connection_that_breaks_carries_the_request_once_more_and_then_it_fails() -> None:
+    wire = Wire()
+    session = wire.invite(next_hop=TCP)
+    wire.us.disconnected(TCP, wire.now)
+    wire.pass_seconds(1)
+    wire.expect("INVITE ->", "INVITE ->")
+    assert len({invite.via.branch for invite in wire.all("INVITE")}) == 1
+    wire.us.disconnected(TCP, wire.now)
+    wire.pass_seconds(0)
+    failed, closed = wire.events()
+    assert (failed.cause, closed) == (Cause(503, 41, "the connection breaks"), Closed(session))
+
+
+def test_a_call_that_rings_outlives_its_connection() -> None:
+    wire = Wire()
+    wire.invite(next_hop=TCP)
+    wire.answer(180)
+    wire.us.disconnected(TCP, wire.now)
+    wire.pass_seconds(1)
+    wire.expect("INVITE ->", "<- 180")
+    wire.answer(200, to=wire.last("INVITE"), sdp=SDP)
+    assert [type(event) for event in wire.events()] == [Progress, Answered]

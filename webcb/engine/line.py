@@ -62,9 +62,14 @@ class Line:
         """Take in one datagram; `flush` afterwards, once for a batch."""
         self._agent.receive(data, address, self._timekeeper.time())
 
-    def undeliverable(self, address: Address) -> None:
-        """Nothing can be sent there: what waits for an answer from there fails at once."""
-        self._agent.undeliverable(address, self._timekeeper.time())
+    def undeliverable(self, address: Address, why: str) -> None:
+        """Nothing can be sent there, `why` in words: what waits for an answer from there fails at once."""
+        self._agent.undeliverable(address, self._timekeeper.time(), why)
+        self.flush()
+
+    def disconnected(self, address: Address) -> None:
+        """A connection that worked is gone: what waits for an answer from there is sent once more, over a new one."""
+        self._agent.disconnected(address, self._timekeeper.time())
         self.flush()
 
     def invite(self, call: Call, owner: Owner, at_close: Callable[[], None]) -> SessionId:

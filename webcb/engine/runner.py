@@ -26,7 +26,7 @@ from webcb.engine.journal import Journal
 from webcb.engine.line import Line
 from webcb.engine.lookout import Lookout
 from webcb.engine.media import SILENCE_MS, Media
-from webcb.engine.transport import BindProblem, Resolver, Wire, bind_udp, family_of, own_address
+from webcb.engine.transport import BindProblem, Resolver, Wire, bind_tcp, bind_udp, family_of, own_address
 from webcb.settings import Bind, Settings
 from webcb.sip.events import Address
 from webcb.sip.useragent import Identity
@@ -110,6 +110,7 @@ class Engine:
         self._opened.callback(bound.close)
         wire = Wire(self._loop, bound, resolver)
         self._opened.callback(wire.close)
+        wire.streams.listen(bind_tcp(bind))
         told = self._settings.sip_advertised
         if told is None or family_of(told.host) not in (0, bound.family):
             told = Bind(own_address(bind.host), bind.port)

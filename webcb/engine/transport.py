@@ -1,6 +1,6 @@
-"""UDP under the SIP lines: sockets read in batches by the asyncio loop, and names resolved beside it, never in it.
+"""What is under the SIP lines: UDP read in batches by the asyncio loop, names resolved beside it, never in it; TCP by stream.py.
 
-SRV and other transports are not spoken: a connection names host and port (RFC 3263 asks for no SRV then).
+SRV is not asked for: a connection names host and port (RFC 3263 asks for no SRV then).
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from webcb.engine.line import Line
+from webcb.engine.stream import Streams
 from webcb.settings import Bind
 from webcb.sip.events import Address
 
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 DATAGRAMS_PER_TURN_MAX: Final = 8  # then deadlines have their turn: a datagram may cost a millisecond
 DATAGRAM_BYTES_MAX: Final = 65_535
 SOCKET_BUFFER_BYTES: Final = 4 * 1024 * 1024
+BACKLOG_MAX: Final = 128  # connections that wait to be taken
 RESOLVER_THREADS: Final = 4
 RESOLVE_SECONDS_MAX: Final = 5
 NAMES_MAX: Final = 1000
@@ -43,18 +45,35 @@ def family_of(host: str) -> int:
 
 def bind_udp(bind: Bind) -> socket.socket:
     """A non-blocking UDP socket on an address. BindProblem: it is in use, or not of this host."""
-    opened = socket.socket(family_of(bind.host), socket.SOCK_DGRAM)
+    opened = _open(bind, socket.SOCK_DGRAM)
+    for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+        opened.setsockopt(socket.SOL_SOCKET, buffer, SOCKET_BUFFER_BYTES)
+    return opened
+
+
+def bind_tcp(bind: Bind) -> socket.socket:
+    """A non-blocking TCP socket that listens on an address. BindProblem: it is in use, or not of this host."""
+    opened = _open(bind, socket.SOCK_STREAM)
+    opened.listen(BACKLOG_MAX)
+    return opened
+
+
+def _open(bind: Bind, kind: socket.SocketKind) -> socket.socket:
+    opened = socket.socket(family_of(bind.host), kind)
     try:
         if opened.family == socket.AF_INET6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-            opened.setsockopt(socket.SOL_SOCKET, buffer, SOCKET_BUFFER_BYTES)
+        if (
+            kind == socket.SOCK_STREAM
+        ):  # an engine that starts again need not wait for its old connections to be forgotten
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.setblocking(False)
         opened.bind((bind.host, bind.port))
     except OSError as wrong:
         opened.close()
+        name = "UDP" if kind == socket.SOCK_DGRAM else "TCP"
         raise BindProblem(
-            f"SIP address {bind} (UDP): {wrong.strerror}. Choose another with WEBCB_SIP_BINDS or sip_binds in webcb.toml."
+            f"SIP address {bind} ({name}): {wrong.strerror}. Choose another with WEBCB_SIP_BINDS or sip_binds in webcb.toml."
         ) from wrong
     return opened
 
@@ -137,7 +156,7 @@ class Resolver:
 
 
 class Wire:
-    """One UDP socket: what arrives goes to its line, what the line sends goes out."""
+    """One SIP address: what arrives at its UDP socket or over its `streams` goes to its line, what the line sends goes out."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, bound: socket.socket, resolver: Resolver) -> None:
         self.line: Line | None = None
@@ -145,6 +164,7 @@ class Wire:
         self._loop = loop
         self._socket = bound
         self._resolver = resolver
+        self.streams = Streams(loop, bound.getsockname()[0], lambda: self.line)
         loop.add_reader(bound.fileno(), self._read)
 
     def _read(self) -> None:
@@ -163,25 +183,37 @@ class Wire:
         line.flush()
 
     def send(self, data: bytes, address: Address) -> None:
-        """Send one datagram, its host resolved first where it is a name (a peer's Contact or Record-Route)."""
+        """Send one message, its host resolved first where it is a name (a peer's Contact or Record-Route)."""
         if family_of(address.host):
             self._send(data, address, address.host)
         else:
             self._resolver.resolve(address.host, self.family, partial(self._send, data, address))
 
     def _send(self, data: bytes, address: Address, literal: str | None) -> None:
+        if literal is None:
+            self._give_up(address, f"{address.host} has no address")
+        elif address.transport == "tcp":
+            self.streams.send(data, address, literal)
+        elif address.transport == "udp":
+            self._send_datagram(data, address, literal)
+        else:
+            self._give_up(address, f"{address.transport} is not spoken here")
+
+    def _send_datagram(self, data: bytes, address: Address, literal: str) -> None:
         try:
-            if literal is None:
-                raise OSError(f"{address.host} has no address")
             self._socket.sendto(data, (literal, address.port))
         except BlockingIOError:
             log.warning("SIP to %s: the socket is full; lost like any datagram, it will be sent again", address.host)
         except OSError as wrong:
-            log.warning("SIP to %s port %d cannot be sent: %s", address.host, address.port, wrong)
-            if self.line is not None:
-                self.line.undeliverable(address)
+            self._give_up(address, wrong.strerror or str(wrong))
+
+    def _give_up(self, address: Address, why: str) -> None:
+        log.warning("SIP to %s port %d cannot be sent: %s", address.host, address.port, why)
+        if self.line is not None:
+            self.line.undeliverable(address, why)
 
     def close(self) -> None:
         """Stop listening and free the address."""
         self._loop.remove_reader(self._socket.fileno())
         self._socket.close()
+        self.streams.close()

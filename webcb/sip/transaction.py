@@ -53,7 +53,7 @@ class ClientTransaction:
     """
 
     __slots__ = (
-        "_is_moved", "address", "deadlines", "interval", "key", "layer", "owner", "request", "state", "trouble", "wire",
+        "_is_moved", "_is_resent", "address", "deadlines", "interval", "key", "layer", "owner", "request", "state", "trouble", "wire",
     )  # fmt: skip
 
     def __init__(self, layer: "TransactionLayer", request: Request, address: Address, owner: ClientOwner) -> None:
@@ -67,6 +67,7 @@ class ClientTransaction:
         self.interval = T1
         self.state = CALLING if request.method == "INVITE" else TRYING
         self.trouble = ""
+        self._is_resent = False
         self._is_moved = address.transport == "udp" and len(self.wire) > DATAGRAM_REQUEST_BYTES_MAX
         if self._is_moved:
             self._move("tcp")
@@ -105,6 +106,16 @@ class ClientTransaction:
             return
         self.trouble = why
         self._step(UNDELIVERABLE, now, None)
+
+    def disconnected(self, now: float) -> None:
+        """The connection broke that it was sent over. Its branch is the same the second time: who has it knows it (17.2.3)."""
+        if self.state not in (CALLING, TRYING):
+            return
+        if self._is_resent:
+            self.undeliverable(now, "the connection breaks")
+        else:
+            self._is_resent = True
+            self.layer.send(self.wire, self.address)
 
     def _move(self, transport: str) -> None:
         """Go over another transport, and say so in Via."""
@@ -389,6 +400,11 @@ class TransactionLayer:
         """Nothing can be sent to an address; `why` in words."""
         for client in [client for client in self._clients.values() if client.address == address]:
             client.undeliverable(now, why)
+
+    def disconnected(self, address: Address, now: float) -> None:
+        """A connection to an address broke that had worked."""
+        for client in [client for client in self._clients.values() if client.address == address]:
+            client.disconnected(now)
 
     def find_client(self, response: Response) -> ClientTransaction | None:
         """Whose answer this is (RFC 3261, 17.1.3)."""

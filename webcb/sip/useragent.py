@@ -62,6 +62,13 @@ class UserAgent:
         """
         self._layer.undeliverable(address, now, why)
 
+    def disconnected(self, address: Address, now: float) -> None:
+        """A connection to an address that `to_send` gave broke after it had worked.
+
+        Requests that nobody has answered there are sent once more, which a new connection may carry; the second time they fail.
+        """
+        self._layer.disconnected(address, now)
+
     def to_send(self) -> list[tuple[bytes, Address]]:
         """What is to be sent since the last time, in order. A host is as the URI wrote it: names are for the owner to resolve."""
         outbox, self._layer.outbox = self._layer.outbox, []

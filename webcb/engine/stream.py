@@ -1,0 +1,242 @@
+"""TCP under one SIP line: connections opened when first needed, shared by all that goes to one address, closed when idle.
+
+Connections that peers open are taken too. Where messages end is `sip.framing`'s; when to leave UDP is the transactions'.
+"""
+
+import asyncio
+import logging
+import socket
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, cast
+
+from webcb.engine.line import Line
+from webcb.sip.events import Address
+from webcb.sip.framing import PING, PONG, Framer
+from webcb.sip.grammar import ProtocolError
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS_MAX: Final = 4.0
+REST_SECONDS: Final = 5.0  # after a connection could not be opened, who wants one there is told at once
+STREAMS_FROM_PEERS_MAX: Final = 1000
+STREAMS_OF_PEER_MAX: Final = 20  # that one host may open
+UNSENT_BYTES_MAX: Final = 256 * 1024  # to a peer that does not read; then the connection is given up
+MESSAGES_PER_TURN_MAX: Final = 8  # then deadlines have their turn, as with datagrams
+KEEP_ALIVE_SECONDS: Final = (
+    30.0  # between two pings while calls are up: a firewall forgets what is silent (RFC 5626, 4.4.1)
+)
+IDLE_SECONDS_MAX: Final = 120.0
+LOOK_SECONDS: Final = 10.0  # between two looks for who is idle
+
+
+class Stream(asyncio.Protocol):
+    """One connection, `peer` at its other end. `is_ours`: we open it; what is sent before it is open waits."""
+
+    def __init__(self, streams: "Streams", peer: Address | None) -> None:
+        self.is_ours = peer is not None
+        self.peer = peer
+        self.is_up = False
+        self.sent_at = self.heard_at = streams.now()
+        self.names: set[Address] = set()  # what the line called this peer, by name or literal
+        self._streams = streams
+        self._transport: asyncio.Transport | None = None
+        self._framer = Framer()
+        self._unsent = bytearray()
+        self._heard: deque[bytes] = deque()
+        self._why = "the connection was closed"
+
+    # asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is open."""
+        self._transport = cast(asyncio.Transport, transport)
+        self.is_up = True
+        if self.peer is None:
+            host, port = transport.get_extra_info("peername")[:2]
+            self.peer = Address(host, port, "tcp")
+            if not self._streams.admit(self):
+                self._transport.abort()
+                return
+        self._transport.write(bytes(self._unsent))
+        self._unsent.clear()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came: the messages among them go to the line, a few a turn."""
+        self.heard_at = self._streams.now()
+        try:
+            self._heard += self._framer.feed(data)
+        except ProtocolError as wrong:
+            self.close(f"what it sends cannot be read: {wrong}")
+            return
+        if self._framer.pings:
+            self.send(PONG * self._framer.pings)
+            self._framer.pings = 0
+        self._take()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._heard.clear()
+        self._streams.forget(self, str(exc) if exc else self._why)
+
+    def _take(self) -> None:
+        if self._transport is None or self.peer is None or not self._heard:
+            return
+        self._streams.take(
+            [self._heard.popleft() for _ in range(min(len(self._heard), MESSAGES_PER_TURN_MAX))], self.peer
+        )
+        if self._heard:
+            self._transport.pause_reading()
+            self._streams.loop.call_soon(self._take)
+        elif not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    # Ours
+
+    def send(self, data: bytes) -> None:
+        """Send now, or as soon as the connection is open; a peer that does not read is given up."""
+        self.sent_at = self._streams.now()
+        if self._transport is not None:
+            self._transport.write(data)
+            if self._transport.get_write_buffer_size() > UNSENT_BYTES_MAX:
+                self.close("it does not read what it is sent")
+        elif len(self._unsent) + len(data) <= UNSENT_BYTES_MAX:
+            self._unsent += data
+
+    def close(self, why: str = "") -> None:
+        """Close; what the other end has not taken yet is lost."""
+        self._why = why or self._why
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class Streams:
+    """The connections of one line. `line` gives it, None before there is one; `source` is the literal we connect from."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, source: str, line: Callable[[], Line | None]) -> None:
+        self.loop = loop
+        self._source = source
+        self._line = line
+        self._ours: dict[Address, Stream] = {}
+        self._theirs: dict[Address, Stream] = {}
+        self._per_host: Counter[str] = Counter()
+        self._resting: dict[Address, tuple[float, str]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self._closed = False
+        self._alarm = loop.call_later(LOOK_SECONDS, self._look)
+
+    def now(self) -> float:
+        """The loop's time in seconds."""
+        return self.loop.time()
+
+    def listen(self, bound: socket.socket) -> None:
+        """Take the connections that peers open to a listening socket."""
+        self._do(self._serve(bound))
+
+    def send(self, data: bytes, address: Address, literal: str) -> None:
+        """Send one message to what the line calls `address`, over the connection there is or a new one."""
+        peer = Address(literal, address.port, address.transport)
+        stream = self._theirs.get(peer) or self._ours.get(peer)
+        if stream is None:
+            until, why = self._resting.get(peer, (0.0, ""))
+            if until > self.now():
+                self._tell_undeliverable(address, why)
+                return
+            stream = self._ours[peer] = Stream(self, peer)
+            self._do(self._connect(stream, peer))
+        stream.names.add(address)
+        stream.send(data)
+
+    def close(self) -> None:
+        """Close every connection; nobody is told."""
+        self._closed = True
+        self._alarm.cancel()
+        if self._server is not None:
+            self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        for stream in [*self._ours.values(), *self._theirs.values()]:
+            stream.close()
+
+    # From the connections
+
+    def admit(self, stream: Stream) -> bool:
+        """Whether a connection that a peer opened may stay."""
+        peer = stream.peer
+        if (
+            peer is None
+            or len(self._theirs) >= STREAMS_FROM_PEERS_MAX
+            or self._per_host[peer.host] >= STREAMS_OF_PEER_MAX
+        ):
+            return False
+        self._theirs[peer] = stream
+        self._per_host[peer.host] += 1
+        return True
+
+    def take(self, messages: list[bytes], peer: Address) -> None:
+        """Messages came."""
+        line = self._line()
+        if line is not None:
+            for message in messages:
+                line.receive(message, peer)
+            line.flush()
+
+    def forget(self, stream: Stream, why: str) -> None:
+        """A connection is gone, or never was: who waits for an answer over it is told."""
+        peer = stream.peer
+        if peer is None or self._closed:
+            return
+        if self._theirs.get(peer) is stream:
+            del self._theirs[peer]
+            self._per_host[peer.host] -= 1
+            if not self._per_host[peer.host]:
+                del self._per_host[peer.host]
+        elif self._ours.get(peer) is stream:
+            del self._ours[peer]
+            if not stream.is_up:
+                self._resting[peer] = (self.now() + REST_SECONDS, why)
+        line = self._line()
+        for address in stream.names:
+            if not stream.is_up:
+                log.warning("SIP over %s to %s port %d: %s", address.transport, address.host, address.port, why)
+                self._tell_undeliverable(address, why)
+            elif line is not None:
+                self.loop.call_soon(line.disconnected, address)
+
+    # Within
+
+    def _tell_undeliverable(self, address: Address, why: str) -> None:
+        line = self._line()
+        if line is not None:
+            self.loop.call_soon(line.undeliverable, address, why)  # the line may be sending just now
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, bound: socket.socket) -> None:
+        self._server = await self.loop.create_server(lambda: Stream(self, None), sock=bound)
+
+    async def _connect(self, stream: Stream, peer: Address) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS_MAX):
+                await self.loop.create_connection(lambda: stream, peer.host, peer.port, local_addr=(self._source, 0))
+        except TimeoutError:
+            self.forget(stream, f"no connection within {CONNECT_SECONDS_MAX:g} s")
+        except OSError as wrong:
+            self.forget(stream, wrong.strerror or str(wrong))
+
+    def _look(self) -> None:
+        """Ping what calls depend on, close what nobody uses; calls that are up keep what we opened, whoever they are with."""
+        self._alarm = self.loop.call_later(LOOK_SECONDS, self._look)
+        now, line = self.now(), self._line()
+        calls_are_up = line is not None and line.sessions > 0
+        self._resting = {peer: rest for peer, rest in self._resting.items() if rest[0] > now}
+        for stream in [*self._ours.values(), *self._theirs.values()]:
+            if stream.is_ours and calls_are_up:
+                if stream.is_up and now - stream.sent_at >= KEEP_ALIVE_SECONDS:
+                    stream.send(PING)
+            elif now - max(stream.sent_at, stream.heard_at) >= IDLE_SECONDS_MAX:
+                stream.close("idle")
