@@ -61,7 +61,7 @@ def test_bye_of_an_early_dialog_is_refused():
 
 @pytest.mark.parametrize(
     ("method", "status"),
-    [("INFO", 200), ("OPTIONS", 200), ("REFER", 603), ("MESSAGE", 405), ("NOTIFY", 405), ("PRACK", 405), ("JUMP", 501)],
+    [("INFO", 200), ("OPTIONS", 200), ("REFER", 603), ("MESSAGE", 405), ("NOTIFY", 405), ("PRACK", 481), ("JUMP", 501)],
 )
 def test_other_requests_leave_the_call_up(method, status):
     wire, _ = up()
@@ -69,7 +69,7 @@ def test_other_requests_leave_the_call_up(method, status):
     wire.expect(f"<- {method}", f"{status} ->")
     assert wire.events() == []
     if status in (405, 501):
-        assert wire.last(str(status)).first("Allow") == "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+        assert wire.last(str(status)).first("Allow") == "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
 
 
 def test_lower_cseq_is_refused_and_the_dialog_stays():
@@ -221,12 +221,13 @@ OUTSIDE = {"To": "<sip:us@192.0.2.1>", "Call_ID": "stranger@example.com"}
         ("INVITE", {}, 403),
         ("BYE", {}, 481),
         ("UPDATE", {}, 481),
+        ("PRACK", {}, 481),
         ("INFO", {}, 481),
         ("CANCEL", {}, 481),
         ("REGISTER", {}, 405),
         ("REFER", {}, 405),
         ("HOP", {}, 501),
-        ("OPTIONS", {"Require": "100rel"}, 420),
+        ("OPTIONS", {"Require": "foo, 100rel"}, 420),
         ("INVITE", {"Content_Type": "text/plain"}, 415),
         ("INVITE", {"Accept": "text/plain"}, 406),
         ("INVITE", {"To": "<sip:us@192.0.2.1>;tag=gone"}, 481),

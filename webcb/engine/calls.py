@@ -123,7 +123,6 @@ class Calls:
     def hang_up(self, running: Running, hang_up: HangUp) -> None:
         """End a leg whatever its moment; nothing more is heard of it."""
         running.placing.pop(hang_up.leg, None)
-        running.early.pop(hang_up.leg, None)
         line, session = running.sessions.pop(hang_up.leg, (None, None))
         if line is not None and session is not None:
             line.hang_up(session, Cause(0, hang_up.q850))
@@ -145,7 +144,6 @@ class Calls:
                 if retry_after:
                     self._let_rest(running, leg, retry_after)
                 running.sessions.pop(leg, None)
-                running.early.pop(leg, None)
                 self._feed(running, events.Failed(leg, cause.status, cause.q850, cause.text))
             case sip_events.HungUp():
                 running.sessions.pop(leg, None)
@@ -163,14 +161,12 @@ class Calls:
             running.voices[leg].take_answer(sdp)
         except ProtocolError:
             return False
-        running.early[leg] = sdp
         return True
 
     def _answered(self, running: Running, leg: LegName, event: sip_events.Answered) -> None:
         voice = running.voices[leg]
         try:
-            # A 200 may leave out the answer that a 183 has brought already (RFC 3261, 13.2.1).
-            codecs = voice.take_answer(event.sdp or running.early.pop(leg, b""))
+            codecs = voice.take_answer(event.sdp)
         except ProtocolError as wrong:
             log.warning("callback %s: leg %s answered without a usable voice: %s", running.id, leg, wrong)
             line, session = running.sessions.pop(leg)

@@ -20,7 +20,6 @@ class Running:
     voices: dict[LegName, Voice] = field(default_factory=dict)
     sessions: dict[LegName, tuple[Line, SessionId]] = field(default_factory=dict)
     placing: dict[LegName, Place] = field(default_factory=dict)  # their host's name is being resolved
-    early: dict[LegName, bytes] = field(default_factory=dict)
     alarms: dict[Timer, Alarm] = field(default_factory=dict)
     waiting: deque[tuple[events.Event, int]] = field(default_factory=deque)
     writes: list[Write] = field(default_factory=list)

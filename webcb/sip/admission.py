@@ -4,12 +4,13 @@ from typing import Final, NamedTuple
 
 from webcb.sip.grammar import ProtocolError
 from webcb.sip.message import Fields, Request
-from webcb.sip.stack import ALLOW
+from webcb.sip.stack import ALLOW, SUPPORTED
 from webcb.sip.uri import parse_uri
 
 ALLOWED: Final = frozenset(ALLOW.split(", "))
 # Methods that exist; any other is 501, and these, where we do not allow them, 405 (RFC 3261, 8.2.1).
-KNOWN: Final = ALLOWED | {"REGISTER", "PRACK", "SUBSCRIBE", "NOTIFY", "PUBLISH", "REFER", "MESSAGE"}
+KNOWN: Final = ALLOWED | {"REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "REFER", "MESSAGE"}
+EXTENSIONS: Final = frozenset(SUPPORTED.split(", "))
 SDP: Final = "application/sdp"
 
 
@@ -36,8 +37,9 @@ def judge(request: Request, in_dialog: bool) -> Verdict | None:
         required = request.values("Require")
     except ProtocolError as wrong:
         return Verdict(wrong.status)
-    if required and request.method != "CANCEL":
-        return Verdict(420, {"Unsupported": [", ".join(required)]})  # we have no extension that needs requiring
+    unsupported = [tag for tag in required if tag.lower() not in EXTENSIONS]
+    if unsupported and request.method != "CANCEL":
+        return Verdict(420, {"Unsupported": [", ".join(unsupported)]})
     return None
 
 
@@ -46,7 +48,7 @@ def judge_stranger(request: Request, strangers: str) -> Verdict:
     if request.to_tag or request.method not in ("OPTIONS", "INVITE"):
         return Verdict(481)
     if request.method == "OPTIONS":
-        return Verdict(200, {"Allow": [ALLOW], "Accept": [SDP], "Supported": [""]})
+        return Verdict(200, {"Allow": [ALLOW], "Accept": [SDP], "Supported": [SUPPORTED]})
     if strangers == "silent":
         return SILENCE
     if request.body and request.first("Content-Type").partition(";")[0].strip().lower() != SDP:

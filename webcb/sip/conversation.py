@@ -1,35 +1,26 @@
 """The dialogs of one call: early ones, the one that counts, the forks that were answered too and are ended (RFC 3261, 13 to 15).
 
-ACK and BYE are sent here, and what the peer asks inside a dialog is answered here, its offers by `negotiation`. Whether the call
-is being set up, cancelled or over is `session`'s matter, which is told by two callbacks.
+ACK, PRACK and BYE are sent here, and what the peer asks inside a dialog is answered here, its offers by `negotiation`. Whether
+the call is being set up, cancelled or over is `session`'s matter, which is told by two callbacks.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 from webcb.sip.causes import print_reason, read_reason
 from webcb.sip.dialog import Dialog, dialog_of_answer
 from webcb.sip.digest import CREDENTIAL_HEADERS, DigestClient
 from webcb.sip.events import Address, Cause, SessionId
-from webcb.sip.grammar import ProtocolError
+from webcb.sip.grammar import ProtocolError, parse_number
+from webcb.sip.indialog import DialogRequests
 from webcb.sip.message import Fields, Request, Response
-from webcb.sip.negotiation import Negotiation
-from webcb.sip.stack import Stack
-from webcb.sip.transaction import ClientTransaction, ServerTransaction
+from webcb.sip.negotiation import SDP, Negotiation
+from webcb.sip.stack import Stack, body_of_type, option_tags
+from webcb.sip.transaction import ServerTransaction
 
 FORKS_MAX: Final = 16  # dialogs of one INVITE that we keep apart
-TRIES_MAX: Final = 5  # of one request, challenges included
-
-
-@dataclass(slots=True, eq=False)
-class Exchange:
-    """A BYE of ours, as often as it has to be sent, and the realms it has answered."""
-
-    dialog: Dialog
-    fields: Fields
-    tries: int = 1
-    realms: set[tuple[bool, str]] = field(default_factory=set)
+IN_DIALOG: Final = {"REFER": 603, "PRACK": 481}  # no provisional answer of ours is reliable (RFC 3262, 3)
+RSEQ_MAX: Final = 2**32 - 1  # RFC 3262, 7.1
 
 
 class Conversation:
@@ -39,10 +30,10 @@ class Conversation:
     __slots__ = (
         "_acks",
         "_dialogs",
-        "_digest",
-        "_exchanges",
+        "_early_answers",
         "_on_end",
-        "_on_idle",
+        "_requests",
+        "_rseqs",
         "_session",
         "_stack",
         "negotiation",
@@ -58,12 +49,12 @@ class Conversation:
     ) -> None:
         self._stack = stack
         self._session = session
-        self._digest = digest
-        self._on_idle = on_idle
         self._on_end = on_end
         self._dialogs: dict[str, Dialog] = {}
         self._acks: dict[str, tuple[bytes, Address]] = {}
-        self._exchanges: dict[ClientTransaction, Exchange] = {}
+        self._requests = DialogRequests(stack, digest, on_idle)
+        self._rseqs: dict[str, int] = {}  # of the last reliable provisional answer
+        self._early_answers: dict[str, bytes] = {}
         self.negotiation: Negotiation | None = None  # of the dialog that counts
 
     @property
@@ -74,20 +65,53 @@ class Conversation:
     @property
     def is_idle(self) -> bool:
         """Whether every request of ours was answered or has timed out."""
-        return not self._exchanges
+        return self._requests.is_idle
+
+    @property
+    def cseq_max(self) -> int:
+        """The highest number of a request that went inside a dialog of this call, 0 where there is none."""
+        return max((dialog.local_cseq for dialog in self._dialogs.values()), default=0)
 
     def knows(self, remote_tag: str) -> bool:
         """Whether a dialog of this call has this tag of the peer's."""
         return remote_tag in self._dialogs
 
-    def note_early(self, dialog: Dialog) -> None:
-        """A provisional answer with a tag began this dialog."""
-        if len(self._dialogs) < FORKS_MAX:
-            self._dialogs.setdefault(dialog.remote_tag, dialog)
+    def take_provisional(
+        self, invite: Request, response: Response, contact: str, next_hop: Address, now: float
+    ) -> bool:
+        """A provisional answer, whose tag begins a dialog; whether it is news.
+
+        A reliable one is acknowledged by PRACK in the order of RSeq: what comes again or out of order is not (RFC 3262, 4).
+        """
+        tag = response.to_tag
+        if tag and tag not in self._dialogs and len(self._dialogs) < FORKS_MAX:
+            self._dialogs[tag] = dialog_of_answer(invite, response, contact, next_hop)
+        dialog = self._dialogs.get(tag)
+        if dialog is None:
+            return True
+        if "100rel" in option_tags(response, "Require") and "RSeq" in response.fields:
+            try:
+                rseq = parse_number(response.first("RSeq"), RSEQ_MAX, "RSeq")
+            except ProtocolError:
+                return False
+            if rseq != self._rseqs.get(tag, rseq - 1) + 1:
+                return False
+            self._rseqs[tag] = rseq
+            self._requests.send(dialog, "PRACK", {"RAck": [f"{rseq} {invite.cseq} INVITE"]}, now)
+        sdp = body_of_type(response, SDP)
+        if sdp:
+            self._early_answers[tag] = sdp
+        return True
+
+    def early_answer(self, remote_tag: str) -> bytes:
+        """The last SDP that provisional answers of this tag brought: a 2xx after it may have none (RFC 3261, 13.2.1)."""
+        return self._early_answers.get(remote_tag, b"")
 
     def forget_early(self) -> None:
         """The INVITE was challenged: what its provisional answers began is void."""
         self._dialogs.clear()
+        self._rseqs.clear()
+        self._early_answers.clear()
 
     def choose(self, dialog: Dialog) -> None:
         """This dialog is the call."""
@@ -106,9 +130,9 @@ class Conversation:
         if len(self._acks) >= FORKS_MAX:
             return None
         dialog = dialog_of_answer(invite, response, contact, next_hop)
-        if tag in self._dialogs:
-            dialog.remote_cseq = self._dialogs[tag].remote_cseq
-        self._dialogs[tag] = dialog
+        early = self._dialogs.setdefault(tag, dialog)
+        early.routes, early.target = dialog.routes, dialog.target
+        dialog = early
         # The ACK has the INVITE's CSeq and credentials, and a branch of its own (RFC 3261, 13.2.2.4 and 22.1).
         fields = {name: invite.fields[name] for name in CREDENTIAL_HEADERS if name in invite.fields}
         self._acknowledge(dialog, fields)
@@ -124,29 +148,16 @@ class Conversation:
         """End the dialog that counts."""
         if self.negotiation:
             self.negotiation.end(now)
+            self.drop(now)
             self.bye(self.negotiation.dialog, now, cause)
 
     def bye(self, dialog: Dialog, now: float, cause: Cause | None = None) -> None:
         """Send BYE, with its Reason where there is one (RFC 3261, 15.1.1; RFC 3326)."""
-        self._send(Exchange(dialog, {"Reason": print_reason(cause)} if cause else {}), now)
+        self._requests.send(dialog, "BYE", {"Reason": print_reason(cause)} if cause else {}, now)
 
-    # Answers to our BYEs
-
-    def on_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
-        """A BYE was answered: whatever the answer, the dialog is over (RFC 3261, 15.1.1), unless it asks who we are."""
-        exchange = self._exchanges.pop(transaction)
-        may_retry = response.status in (401, 407) and exchange.tries < TRIES_MAX
-        if may_retry and self._digest.learn(response, exchange.realms):
-            exchange.tries += 1
-            self._send(exchange, now)
-        elif self.is_idle:
-            self._on_idle()
-
-    def on_silence(self, transaction: ClientTransaction, _status: int, _now: float) -> None:
-        """A BYE was not answered: the dialog is over all the same (RFC 3261, 15.1.1)."""
-        del self._exchanges[transaction]
-        if self.is_idle:
-            self._on_idle()
+    def drop(self, now: float) -> None:
+        """The call is over: of our requests only BYEs are waited for."""
+        self._requests.drop(now)
 
     # What the peer asks
 
@@ -166,7 +177,7 @@ class Conversation:
         elif request.method in ("INVITE", "UPDATE"):
             self._on_offer(server, dialog, is_up, now)
         else:
-            self._reply(server, 603 if request.method == "REFER" else 200, now)
+            self._reply(server, IN_DIALOG.get(request.method, 200), now)
 
     def on_cancel(self, cancel: Request, now: float) -> None:
         """The peer cancels its re-INVITE."""
@@ -213,10 +224,3 @@ class Conversation:
         wire = self._stack.seal(ack, address.transport).encode()
         self._acks[dialog.remote_tag] = (wire, address)
         self._stack.layer.send(wire, address)
-
-    def _send(self, exchange: Exchange, now: float) -> None:
-        dialog = exchange.dialog
-        request, address = dialog.request("BYE", dialog.next_cseq(), exchange.fields)
-        self._digest.authorize(request)
-        self._stack.seal(request, address.transport)
-        self._exchanges[self._stack.layer.request(request, address, self, now)] = exchange

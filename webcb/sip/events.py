@@ -46,6 +46,7 @@ class Progress:
 class Answered:
     """The first 2xx of the INVITE; its ACK is already among what is to be sent. Comes once a session.
 
+    `sdp` is the answer to our offer: that of the 2xx, else the last that its early dialog brought (RFC 3261, 13.2.1).
     `dialog` is everything needed to go on with the dialog in another process (RFC 3261, 12), as JSON text: see
     `UserAgent.adopt`.
     """

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from webcb.sip.causes import cause_of_response, print_reason, printable, retry_after
-from webcb.sip.conversation import TRIES_MAX, Conversation
-from webcb.sip.dialog import Dialog, dialog_of_answer, read_dialog
+from webcb.sip.conversation import Conversation
+from webcb.sip.dialog import Dialog, read_dialog
 from webcb.sip.digest import CREDENTIAL_HEADERS, Credentials, DigestClient
 from webcb.sip.events import Address, Answered, Cause, Closed, Failed, HungUp, Progress, SessionId
 from webcb.sip.grammar import is_token, quote
+from webcb.sip.indialog import TRIES_MAX
 from webcb.sip.message import CANONICAL, Fields, Request, Response
 from webcb.sip.negotiation import SDP
-from webcb.sip.stack import ALLOW, CALL_ID_BYTES, TAG_BYTES, Stack, body_of_type
+from webcb.sip.stack import ALLOW, CALL_ID_BYTES, SUPPORTED, TAG_BYTES, Stack, body_of_type
 from webcb.sip.timers import TIMEOUT
 from webcb.sip.transaction import ClientTransaction
 from webcb.sip.uri import parse_uri
@@ -118,6 +119,8 @@ class Session:
         }
         if call.offer:
             fields["Content-Type"] = [SDP]
+            # Without an offer of ours a reliable 1xx would bring the peer's, to be answered in PRACK (RFC 3262, 5).
+            fields["Supported"] = [SUPPORTED]
         own = frozenset(fields)
         for name, value in call.headers:
             spelled = CANONICAL.get(name.lower(), name)
@@ -200,7 +203,7 @@ class Session:
         """The INVITE again with credentials: same Call-ID and From, next CSeq, new branch (RFC 3261, 22.2)."""
         refused = heard.transaction.request
         fields = {name: values for name, values in refused.fields.items() if name not in CREDENTIAL_HEADERS}
-        fields["CSeq"] = [f"{refused.cseq + 1} INVITE"]
+        fields["CSeq"] = [f"{max(refused.cseq, self.conversation.cseq_max) + 1} INVITE"]
         invite = Request("INVITE", refused.uri, fields, refused.body)
         self._digest.authorize(invite)
         self.conversation.forget_early()
@@ -210,17 +213,18 @@ class Session:
         response = heard.response
         if response.status == 100:
             return
-        if response.to_tag and not self.conversation.knows(response.to_tag):
-            invite = heard.transaction.request
-            self.conversation.note_early(dialog_of_answer(invite, response, self._contact, self._next_hop))
-        self._stack.tell(Progress(self.id, response.status, printable(response.reason), body_of_type(response, SDP)))
+        invite = heard.transaction.request
+        if self.conversation.take_provisional(invite, response, self._contact, self._next_hop, heard.now):
+            sdp = body_of_type(response, SDP)
+            self._stack.tell(Progress(self.id, response.status, printable(response.reason), sdp))
 
     def _answer(self, heard: Heard) -> None:
         """The first 2xx: this is the call."""
         dialog = self._take(heard)
         if dialog:
             self.conversation.choose(dialog)
-            self._stack.tell(Answered(self.id, body_of_type(heard.response, SDP), dialog.print()))
+            sdp = body_of_type(heard.response, SDP) or self.conversation.early_answer(dialog.remote_tag)
+            self._stack.tell(Answered(self.id, sdp, dialog.print()))
 
     def _answer_again(self, heard: Heard) -> None:
         """A repeated 200 gets its ACK again, that of another fork ACK and BYE at once (RFC 3261, 13.2.2.4)."""
@@ -239,6 +243,7 @@ class Session:
     def _fail(self, heard: Heard) -> None:
         """The peer refused."""
         self._leave_cancel(heard.now)
+        self.conversation.drop(heard.now)
         cause = cause_of_response(heard.response)
         self._stack.tell(Failed(self.id, cause, local=False, retry_after=retry_after(heard.response)))
 
@@ -260,6 +265,7 @@ class Session:
     def _fail_cancelled(self, now: float) -> None:
         """We hung up, and the peer said nothing about it, or too late."""
         self._leave_cancel(now)
+        self.conversation.drop(now)
         self._transaction.abandon(now)
         q850 = self._cause.q850 if self._cause else 16
         self._stack.tell(Failed(self.id, Cause(487, q850, "cancelled"), local=True))
@@ -297,6 +303,7 @@ class Session:
         self.conversation.hang_up(now, self._cause)
 
     def _say_hung_up(self, now: float) -> None:
+        self.conversation.drop(now)
         if self._cause:
             self._stack.tell(HungUp(self.id, self._cause))
         if self.conversation.negotiation:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from webcb.sip.events import Address, Event
-from webcb.sip.grammar import print_host_port, split_outside_quotes
+from webcb.sip.grammar import ProtocolError, print_host_port, split_outside_quotes
 from webcb.sip.message import MAGIC_COOKIE, Fields, Message, Request, Response, Via
 from webcb.sip.transaction import TransactionLayer
 
 TAG_BYTES: Final = 6
 BRANCH_BYTES: Final = 9
 CALL_ID_BYTES: Final = 12
-ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
+SUPPORTED: Final = "100rel"
 
 # The statuses we give ourselves (RFC 3261, 21).
 REASONS: Final = {
@@ -103,6 +104,14 @@ def note_source(request: Request, source: Address) -> None:
 def body_of_type(message: Message, kind: str) -> bytes:
     """The body if Content-Type is `kind`, else b""."""
     return message.body if message.first("Content-Type").partition(";")[0].strip().lower() == kind else b""
+
+
+def option_tags(message: Message, header: str) -> frozenset[str]:
+    """The option tags of Require or Supported in small letters; none where the header is malformed."""
+    try:
+        return frozenset(tag.lower() for tag in message.values(header))
+    except ProtocolError:
+        return frozenset()
 
 
 def _has_tag(to: str) -> bool:
