@@ -10,7 +10,7 @@ C_SOURCES := $(wildcard rtpbridge/*.c rtpbridge/*.h) rtpbridge/build.py
 setup: $(STAMP)-base
 
 $(STAMP)-base: pyproject.toml setup.py $(C_SOURCES)
-	@deploy/need-build-tools
+	@PYTHON=$(PYTHON) deploy/need-build-tools
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable .
@@ -24,7 +24,7 @@ demo: setup
 	$(BIN)/webcb demo $(DEMO_ARGS)
 
 test-system:
-	@deploy/need-test-tools
+	@PYTHON=$(PYTHON) deploy/need-test-tools
 
 test: $(STAMP)-develop test-system lint docs
 	$(BIN)/python -m pytest -m 'not soak' $(PYTEST_ARGS)
