@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
+# An editable installation is meant: its warning would only worry the newcomer.
+PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet
 C_SOURCES := $(wildcard rtpbridge/*.c rtpbridge/*.h) rtpbridge/build.py
 
 .PHONY: setup demo test bench soak lint docs clean test-system
@@ -12,12 +14,12 @@ setup: $(STAMP)-base
 $(STAMP)-base: pyproject.toml setup.py $(C_SOURCES)
 	@PYTHON=$(PYTHON) deploy/need-build-tools
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable .
+	$(PIP) --upgrade pip
+	$(PIP) --editable .
 	@touch $@
 
 $(STAMP)-develop: $(STAMP)-base
-	$(BIN)/python -m pip install --quiet --editable '.[test,lint,docs]'
+	$(PIP) --editable '.[test,lint,docs]'
 	@touch $@
 
 demo: setup
