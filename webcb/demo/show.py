@@ -90,6 +90,7 @@ def main(
                 log=str(stage.log),
                 softphones=softphones,
                 notes=stage.notes,
+                command="webcb" if shutil.which("webcb") else str(Path(sys.executable).parent / "webcb"),
             )
             print(welcome(scene), flush=True)
             while wait_for_signal(None) not in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -28,7 +28,10 @@ PEOPLE = (
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Where everything is, in words: addresses as host:port, files as paths; `notes` are what came out otherwise than usual."""
+    """Where everything is, in words: addresses as host:port, files as paths; `notes` are what came out otherwise than usual.
+
+    `command` is how `webcb` is called in a shell that knows nothing of this one.
+    """
 
     pages: str
     engine: str
@@ -37,6 +40,7 @@ class Scene:
     log: str
     softphones: Sequence[Softphone] = ()
     notes: Sequence[str] = ()
+    command: str = "webcb"
 
 
 def welcome(scene: Scene) -> str:
@@ -62,7 +66,7 @@ Three things to try
   2. The same as bruno: watch both legs end in the second his money does.
   3. As alice, dial {display_number(BUSY.number)} (busy), +49 30 123456 (no price) or +53 7 1234567 (barred),
      and see what is said and what it costs. Then look at the books, in another terminal:
-       WEBCB_CONFIG={scene.config} webcb xdrs
+       WEBCB_CONFIG={scene.config} {scene.command} xdrs
 
 The engine speaks SIP at {scene.engine}, the carrier at {scene.carrier}. Log: {scene.log}
 To end all of it press Ctrl-C. What happens at the phones follows here.
