@@ -164,6 +164,10 @@ CREATE TABLE connection (
   tariff_id BIGINT NOT NULL REFERENCES tariff (id),
   host TEXT NOT NULL CHECK (length(host) BETWEEN 1 AND 253),
   port INTEGER NOT NULL DEFAULT 5060 CHECK (port BETWEEN 1 AND 65535),
+  transport TEXT NOT NULL DEFAULT 'udp' CHECK (transport IN ('udp', 'tcp', 'tls')),
+  tls_ca_file TEXT NOT NULL DEFAULT '' CHECK (length(tls_ca_file) <= 1000), -- '': the system's certificate authorities
+  tls_certificate_file TEXT NOT NULL DEFAULT '' CHECK (length(tls_certificate_file) <= 1000), -- ours, for the switch that asks
+  tls_key_file TEXT NOT NULL DEFAULT '' CHECK (length(tls_key_file) <= 1000), -- '': the key is in the certificate's file
   username TEXT NOT NULL DEFAULT '' CHECK (length(username) <= 128),
   sealed_password TEXT NOT NULL DEFAULT '', -- sealed with the installation's secret key: a copy of the database opens no trunk
   codecs TEXT NOT NULL DEFAULT 'PCMU,PCMA' CHECK (length(codecs) BETWEEN 1 AND 120),

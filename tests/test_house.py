@@ -39,6 +39,7 @@ ENGINE_DOORS = {
         "running",
         "stream",
         "transport",
+        "trust",
     )
 }
 OTHER_DOORS = {

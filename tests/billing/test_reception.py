@@ -330,7 +330,15 @@ def test_begin_gives_the_engine_all_it_needs():
     house = rows.house()
     credentials.use_key("key of the test")
     models.Connection.update(
-        username="us", sealed_password=credentials.seal("trunk"), tech_prefix="99", codecs="PCMA, PCMU", capacity=3
+        username="us",
+        sealed_password=credentials.seal("trunk"),
+        tech_prefix="99",
+        codecs="PCMA, PCMU",
+        capacity=3,
+        transport="tls",
+        tls_ca_file="/ca.pem",
+        tls_certificate_file="/us.pem",
+        tls_key_file="/us.key",
     ).execute()
     callback_id = rows.place(house)
     begun = reception.begin(callback_id, NOON)
@@ -344,6 +352,10 @@ def test_begin_gives_the_engine_all_it_needs():
         tech_prefix="99",
         codecs=("PCMA", "PCMU"),
         capacity=3,
+        transport="tls",
+        tls_ca_file="/ca.pem",
+        tls_certificate_file="/us.pem",
+        tls_key_file="/us.key",
     )
     assert begun.routes_a == begun.routes_b == (route,)
     assert (begun.leg_a.cli, begun.leg_a.cld) == ("12065554123", "5511999887766")

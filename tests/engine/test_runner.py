@@ -16,7 +16,9 @@ import pytest
 
 import webcb
 from tests.billing import rows
-from tests.engine.udp_phone import UdpPhone
+from tests.engine.certificates import Authority
+from tests.engine.stream_phone import StreamPhone, server_context
+from tests.engine.udp_phone import Phone, UdpPhone
 from webcb import clock, doorbell, models
 from webcb.billing import credentials, ledger, reception
 
@@ -39,7 +41,7 @@ class Site:
 
     folder: Path
     house: rows.House
-    phone: UdpPhone
+    phone: Phone
     sip_port: int
     engines: list[subprocess.Popen[str]] = field(default_factory=list)
 
@@ -114,6 +116,54 @@ def test_a_callback_on_real_sockets_and_a_clean_end(site: Site) -> None:
     assert not site.bell.exists()
     assert not re.search("ERROR|Traceback", said), said
     assert rows.NUMBER_A.digits not in said, "numbers are masked in the log"
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_a_callback_over_streams_survives_a_broken_connection_and_a_kill(
+    site: Site, transport: str, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path, "authority")
+    context = server_context(*authority.sign("127.0.0.1")) if transport == "tls" else None
+    phone = site.phone = StreamPhone(context)
+    ca_file = str(authority.file) if context else ""
+    models.Connection.update(port=phone.port, transport=transport, tls_ca_file=ca_file).execute()
+    engine = site.start()
+    first = site.place("one")
+    wait_until(lambda: site.state(first) == "talking")
+    assert phone.methods == ["INVITE", "ACK", "INVITE", "ACK"]
+    assert phone.connections == 1
+    invite = phone.requests[0]
+    assert invite.via.transport == transport.upper()
+    assert invite.uri.endswith(f";transport={transport}")
+    phone.drop()
+    reception.ask_release(first, "operator", clock.utc_now())
+    doorbell.ring(site.bell)
+    phone.wait("BYE", 2)
+    wait_until(lambda: site.state(first) == "ended")
+    assert phone.connections == 2
+    second = site.place("two")
+    wait_until(lambda: site.state(second) == "talking")
+    wait_until(lambda: all(leg.dialog for leg in models.Leg.select().where(models.Leg.callback == second)))
+    engine.kill()
+    engine.wait()
+    site.bell.unlink()
+    site.start()
+    phone.wait("BYE", 4)
+    wait_until(lambda: site.state(second) == "ended")
+    phone.close()
+
+
+def test_what_is_wrong_with_a_certificate_is_on_the_attempt(site: Site, tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "authority")
+    phone = StreamPhone(server_context(*authority.sign("sbc.example")))
+    models.Connection.update(port=phone.port, transport="tls", tls_ca_file=str(authority.file)).execute()
+    site.start()
+    callback_id = site.place("one")
+    wait_until(lambda: site.state(callback_id) == "ended")
+    attempt = models.Attempt.get()
+    assert attempt.status == 503
+    assert attempt.reason == "its certificate: IP address mismatch, certificate is not valid for '127.0.0.1'."
+    phone.close()
 
 
 def test_sigterm_ends_what_talks_and_settles_it_within_five_seconds(site: Site) -> None:

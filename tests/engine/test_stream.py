@@ -2,13 +2,18 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
+from tests.engine.certificates import Authority
+from tests.engine.stream_phone import server_context
 from webcb.engine import stream
 from webcb.engine.stream import Streams
 from webcb.engine.transport import BindProblem, Resolver, Wire, bind_tcp, bind_udp
+from webcb.engine.trust import Trust
 from webcb.settings import Bind
 from webcb.sip.events import Address
 from webcb.sip.framing import PING, PONG
@@ -29,6 +34,7 @@ class Ear:
         self.undelivered: list[tuple[Address, str]] = []
         self.broken: list[Address] = []
         self.sessions = 0
+        self.trusts: dict[tuple[str, int], Trust] = {}
         self.turns = 0
 
     def receive(self, data: bytes, address: Address) -> None:
@@ -51,16 +57,19 @@ class Peer:
         self.brought: list[bytearray] = []
         self.writers: list[asyncio.StreamWriter] = []
 
-    async def open(self, port: int = 0) -> int:
-        self.server = await asyncio.start_server(self._take, HERE, port)
+    async def open(self, port: int = 0, context: ssl.SSLContext | None = None) -> int:
+        self.server = await asyncio.start_server(self._take, HERE, port, ssl=context)
         return int(self.server.sockets[0].getsockname()[1])
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         brought = bytearray()
         self.brought.append(brought)
         self.writers.append(writer)
-        while data := await reader.read(65_536):
-            brought += data
+        try:
+            while data := await reader.read(65_536):
+                brought += data
+        except OSError:
+            pass  # what we close, we close without ceremony
         writer.close()
 
     def close(self) -> None:
@@ -248,6 +257,67 @@ def test_one_host_cannot_take_all_connections() -> None:
         for _, writer in opened:
             writer.close()
         await until(lambda: not streams._theirs and not streams._per_host)
+
+    on_streams(body)
+
+
+@pytest.mark.parametrize(
+    ("shown", "trusted", "said"),
+    [
+        ("sbc.example", "sbc.example", None),
+        ("127.0.0.1", "127.0.0.1", None),
+        (
+            "other.example",
+            "sbc.example",
+            "its certificate: Hostname mismatch, certificate is not valid for 'sbc.example'.",
+        ),
+        ("sbc.example expired", "sbc.example", "its certificate: certificate has expired"),
+        ("sbc.example", "sbc.example of the system", "its certificate: unable to get local issuer certificate"),
+        ("sbc.example", "sbc.example of no file", "/no/such/file.pem: No such file or directory"),
+        ("no tls", "sbc.example", "TLS: wrong version number"),
+    ],
+)
+def test_a_certificate_is_checked_and_what_is_wrong_with_it_is_said(
+    shown: str, trusted: str, said: str | None, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path, "authority")
+    files = authority.sign(shown.split(" ")[0], *((-9, -8) if "expired" in shown else (-1, 1)))
+    ca_file = "" if "system" in trusted else "/no/such/file.pem" if "no file" in trusted else str(authority.file)
+
+    async def body(streams: Streams, ear: Ear, peer: Peer) -> None:
+        port = await peer.open(context=None if shown == "no tls" else server_context(*files))
+        there = Address(HERE, port, "tls")
+        ear.trusts[HERE, port] = Trust(trusted.split(" ")[0], ca_file)
+        if shown == "no tls":
+            asyncio.get_running_loop().call_later(0.1, lambda: [each.write(b"SIP/2.0 400") for each in peer.writers])
+        streams.send(message("one"), there, HERE)
+        if said is None:
+            await until(lambda: peer.brought and peer.brought[0] == message("one"))
+            other_port = Address(HERE, 9, "tls")  # a Contact of the same host
+            streams.send(message("two"), other_port, HERE)
+            await until(lambda: peer.brought[0] == message("one") + message("two"))
+            peer.writers[0].write(message("answer"))
+            await until(lambda: ear.heard)
+            assert ear.heard == [(message("answer"), there)]
+        else:
+            await until(lambda: ear.undelivered)
+            assert ear.undelivered == [(there, said)]
+
+    on_streams(body)
+
+
+@pytest.mark.parametrize("shows", [True, False])
+def test_a_switch_that_asks_for_our_certificate_gets_it(shows: bool, tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "authority")
+    switch, ours = authority.sign("127.0.0.1"), authority.sign("webcb.example")
+
+    async def body(streams: Streams, ear: Ear, peer: Peer) -> None:
+        port = await peer.open(context=server_context(*switch, authority.file))
+        files = (str(ours.certificate), str(ours.key)) if shows else ("", "")
+        ear.trusts[HERE, port] = Trust(HERE, str(authority.file), *files)
+        streams.send(message("one"), Address(HERE, port, "tls"), HERE)
+        await until(lambda: ear.broken or (peer.brought and peer.brought[0]))
+        assert (bool(ear.broken), bool(peer.brought and peer.brought[0])) == (not shows, shows)
 
     on_streams(body)
 

@@ -260,6 +260,10 @@ def _choices(connections: Iterable[Connection]) -> tuple[RouteChoice, ...]:
                 tech_prefix=each.tech_prefix,
                 codecs=each.codecs,
                 capacity=each.capacity,
+                transport=each.transport,
+                tls_ca_file=each.tls_ca_file,
+                tls_certificate_file=each.tls_certificate_file,
+                tls_key_file=each.tls_key_file,
             )
         )
     return tuple(choices)

@@ -27,11 +27,18 @@ class Connection:
     codecs: tuple[str, ...]
     capacity: int | None
     time_zone: str
+    transport: str = "udp"
+    tls_ca_file: str = ""
+    tls_certificate_file: str = ""
+    tls_key_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RouteChoice:
-    """A connection to try, with what is needed to reach it; `capacity` is its limit of legs at once, None: no limit."""
+    """A connection to try, with what is needed to reach it; `capacity` is its limit of legs at once, None: no limit.
+
+    `transport` is udp, tcp or tls; the tls files are paths, "" where the connection names none.
+    """
 
     connection_id: int
     name: str
@@ -42,6 +49,10 @@ class RouteChoice:
     tech_prefix: str
     codecs: tuple[str, ...]
     capacity: int | None
+    transport: str = "udp"
+    tls_ca_file: str = ""
+    tls_certificate_file: str = ""
+    tls_key_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from webcb.engine.line import Line, Timekeeper
 from webcb.engine.media import Media, offered_codecs
 from webcb.engine.running import Running
 from webcb.engine.transport import family_of
+from webcb.engine.trust import Trust
 from webcb.sip import events as sip_events
 from webcb.sip.events import Address, Cause
 from webcb.sip.grammar import ProtocolError, print_host_port
@@ -103,9 +104,13 @@ class Calls:
         voice = running.voices.get(place.leg)
         if voice is None:
             voice = running.voices[place.leg] = self._media.open_voice(partial(self._tell_voice, running, place.leg))
+        if route.transport == "tls":
+            files = (route.tls_ca_file, route.tls_certificate_file, route.tls_key_file)
+            line.trust(literal, route.port, Trust(route.host, *files))
+        over = f";transport={route.transport}" if route.transport != "udp" else ""
         call = Call(
-            uri=f"sip:{route.tech_prefix}{leg.plan.cld}@{print_host_port(route.host, route.port)}",
-            next_hop=Address(literal, route.port),
+            uri=f"sip:{route.tech_prefix}{leg.plan.cld}@{print_host_port(route.host, route.port)}{over}",
+            next_hop=Address(literal, route.port, route.transport),
             from_uri=f"sip:{leg.plan.cli or 'anonymous'}@{print_host_port(line.advertised.host, None)}",
             offer=voice.make_offer(offered_codecs(route.codecs, place.codecs)),
             credentials=Credentials(route.username, route.password) if route.username else None,

@@ -8,12 +8,14 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from webcb.engine.trust import Trust
 from webcb.sip import events as sip_events
 from webcb.sip.events import Address, Cause, SessionId
 from webcb.sip.useragent import Call, Credentials, Identity, UserAgent
 
 log = logging.getLogger(__name__)
 
+TRUSTS_MAX: Final = 10_000  # beyond, all are forgotten: who is called next is known again
 ROUNDS_MAX: Final = 1000  # of events begetting events in one turn; more is a fault of ours, not of a peer
 
 Owner = Callable[[sip_events.Event], None]
@@ -49,6 +51,7 @@ class Line:
         self._send = send
         self._owners: dict[SessionId, Owner] = {}
         self._at_close: dict[SessionId, Callable[[], None]] = {}
+        self.trusts: dict[tuple[str, int], Trust] = {}  # by literal and port, for TLS
         self._alarm: Alarm | None = None
         self._alarm_at = float("inf")
         self._flushing = False
@@ -71,6 +74,12 @@ class Line:
         """A connection that worked is gone: what waits for an answer from there is sent once more, over a new one."""
         self._agent.disconnected(address, self._timekeeper.time())
         self.flush()
+
+    def trust(self, literal: str, port: int, trust: Trust) -> None:
+        """What a TLS connection to this address is checked by from now on."""
+        if len(self.trusts) >= TRUSTS_MAX:
+            self.trusts.clear()
+        self.trusts[literal, port] = trust
 
     def invite(self, call: Call, owner: Owner, at_close: Callable[[], None]) -> SessionId:
         """Place a call; `owner` hears its events, `at_close` is called when nothing of it is left on the wire."""

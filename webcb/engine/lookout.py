@@ -95,8 +95,10 @@ class Lookout:
 
     def _hang_up(self, leg: OpenLeg) -> None:
         try:
-            family = family_of(read_dialog(leg.dialog).next_hop.host)
-            line = self._lines.get(family) or next(iter(self._lines.values()))
+            hop = read_dialog(leg.dialog).next_hop
+            line = self._lines.get(family_of(hop.host)) or next(iter(self._lines.values()))
+            if leg.trust is not None:
+                line.trust(hop.host, hop.port, leg.trust)
             line.adopt(leg.dialog, leg.credentials, Cause(0, Q850.TEMPORARY_FAILURE))
             line.flush()
         except ValueError as wrong:

@@ -14,6 +14,7 @@ from webcb.billing.ledger import LegUsage
 from webcb.billing.query import instant, micros
 from webcb.engine.causes import Q850, Ending
 from webcb.engine.rows import RELEASED_BY
+from webcb.engine.trust import Trust
 from webcb.sip.digest import Credentials
 
 log = logging.getLogger(__name__)
@@ -31,11 +32,12 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class OpenLeg:
-    """An answered leg nobody owns: its dialog as JSON, and what a challenged BYE is answered with."""
+    """An answered leg nobody owns: its dialog as JSON, what a challenged BYE is answered with, and the trust of its TLS."""
 
     callback_id: str
     dialog: str
     credentials: Credentials | None
+    trust: Trust | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,8 @@ def watch(node_id: int, known: frozenset[str], lived_until: datetime, at: dateti
 _LEGS: Final = """
     SELECT leg.name, leg.placed_at, leg.ringing_at, leg.answered_at, leg.ended_at, leg.dialog,
            COALESCE(leg.connection_id, attempt.connection_id) AS connection_id, attempt.setup_ms,
-           connection.username, connection.sealed_password
+           connection.username, connection.sealed_password, connection.host, connection.transport,
+           connection.tls_ca_file, connection.tls_certificate_file, connection.tls_key_file
       FROM leg
       LEFT JOIN attempt ON attempt.leg_id = leg.id
        AND attempt.position = (SELECT MAX(position) FROM attempt AS later WHERE later.leg_id = leg.id)
@@ -102,7 +105,7 @@ def _settle(callback: dict[str, Any], lived_until: datetime, at: datetime) -> li
     ledger.settle(callback["id"], usages, Ending.ENGINE_STOPPED, b_answered, at)
     log.warning("callback %s: found without an engine, settled", callback["id"])
     return [
-        OpenLeg(callback["id"], leg["dialog"], _credentials(leg))
+        OpenLeg(callback["id"], leg["dialog"], _credentials(leg), _trust(leg))
         for leg in legs
         if leg["dialog"] is not None and leg["ended_at"] is None
     ]
@@ -114,6 +117,12 @@ def _usage(leg: dict[str, Any], ended_at: datetime) -> LegUsage:
     return LegUsage(
         leg["name"], answered_at, ended_at, used_us, leg["setup_ms"], Q850.TEMPORARY_FAILURE, leg["connection_id"]
     )
+
+
+def _trust(leg: dict[str, Any]) -> Trust | None:
+    if leg["transport"] != "tls":
+        return None
+    return Trust(leg["host"], leg["tls_ca_file"], leg["tls_certificate_file"], leg["tls_key_file"])
 
 
 def _credentials(leg: dict[str, Any]) -> Credentials | None:

@@ -1,4 +1,4 @@
-"""TCP under one SIP line: connections opened when first needed, shared by all that goes to one address, closed when idle.
+"""TCP and TLS under one SIP line: connections opened when first needed, shared by all that goes to one address, closed when idle.
 
 Connections that peers open are taken too. Where messages end is `sip.framing`'s; when to leave UDP is the transactions'.
 """
@@ -6,18 +6,22 @@ Connections that peers open are taken too. Where messages end is `sip.framing`'s
 import asyncio
 import logging
 import socket
+import ssl
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, cast
 
+from webcb.engine import trust
 from webcb.engine.line import Line
+from webcb.engine.trust import Trust, TrustProblem
 from webcb.sip.events import Address
 from webcb.sip.framing import PING, PONG, Framer
 from webcb.sip.grammar import ProtocolError
 
 log = logging.getLogger(__name__)
 
-CONNECT_SECONDS_MAX: Final = 4.0
+CONNECT_SECONDS_MAX: Final = 4.0  # the handshake of TLS included
+CONTEXT_SECONDS: Final = 300.0  # then certificate files are read again: they are renewed while we run
 REST_SECONDS: Final = 5.0  # after a connection could not be opened, who wants one there is told at once
 STREAMS_FROM_PEERS_MAX: Final = 1000
 STREAMS_OF_PEER_MAX: Final = 20  # that one host may open
@@ -121,6 +125,7 @@ class Streams:
         self._theirs: dict[Address, Stream] = {}
         self._per_host: Counter[str] = Counter()
         self._resting: dict[Address, tuple[float, str]] = {}
+        self._contexts: dict[Trust, tuple[float, ssl.SSLContext]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._closed = False
@@ -137,14 +142,14 @@ class Streams:
     def send(self, data: bytes, address: Address, literal: str) -> None:
         """Send one message to what the line calls `address`, over the connection there is or a new one."""
         peer = Address(literal, address.port, address.transport)
-        stream = self._theirs.get(peer) or self._ours.get(peer)
+        stream = self._find(peer)
         if stream is None:
             until, why = self._resting.get(peer, (0.0, ""))
             if until > self.now():
                 self._tell_undeliverable(address, why)
                 return
             stream = self._ours[peer] = Stream(self, peer)
-            self._do(self._connect(stream, peer))
+            self._do(self._connect(stream, peer, self._trust(address, literal)))
         stream.names.add(address)
         stream.send(data)
 
@@ -219,14 +224,55 @@ class Streams:
     async def _serve(self, bound: socket.socket) -> None:
         self._server = await self.loop.create_server(lambda: Stream(self, None), sock=bound)
 
-    async def _connect(self, stream: Stream, peer: Address) -> None:
+    def _find(self, peer: Address) -> Stream | None:
+        """The connection to an address. TLS ends where it was checked: a Contact with a port of its own needs no other one."""
+        found = self._theirs.get(peer) or self._ours.get(peer)
+        if found is None and peer.transport == "tls" and not self._has_trust(peer):
+            same_host = (
+                each for known, each in self._ours.items() if (known.host, known.transport) == (peer.host, "tls")
+            )
+            found = next((each for each in same_host if each.is_up), None)
+        return found
+
+    def _has_trust(self, peer: Address) -> bool:
+        line = self._line()
+        return line is not None and (peer.host, peer.port) in line.trusts
+
+    def _trust(self, address: Address, literal: str) -> Trust | None:
+        """Whom a new connection trusts; None: no TLS."""
+        if address.transport != "tls":
+            return None
+        line = self._line()
+        by_name = Trust(address.host)
+        return line.trusts.get((literal, address.port), by_name) if line is not None else by_name
+
+    async def _connect(self, stream: Stream, peer: Address, trusted: Trust | None) -> None:
         try:
             async with asyncio.timeout(CONNECT_SECONDS_MAX):
-                await self.loop.create_connection(lambda: stream, peer.host, peer.port, local_addr=(self._source, 0))
+                context = None if trusted is None else await self._context(trusted)
+                await self.loop.create_connection(
+                    lambda: stream,
+                    peer.host,
+                    peer.port,
+                    ssl=context,
+                    server_hostname=trusted.server_name if trusted else None,
+                    local_addr=(self._source, 0),
+                )
         except TimeoutError:
             self.forget(stream, f"no connection within {CONNECT_SECONDS_MAX:g} s")
+        except TrustProblem as wrong:
+            self.forget(stream, str(wrong))
         except OSError as wrong:
-            self.forget(stream, wrong.strerror or str(wrong))
+            self.forget(stream, trust.reason(wrong))
+
+    async def _context(self, trusted: Trust) -> ssl.SSLContext:
+        """Made beside the loop: reading the system's authorities takes a while."""
+        until, context = self._contexts.get(trusted, (0.0, None))
+        if context is None or until <= self.now():
+            context = await self.loop.run_in_executor(None, trust.context, trusted)
+            self._contexts = {known: kept for known, kept in self._contexts.items() if kept[0] > self.now()}
+            self._contexts[trusted] = (self.now() + CONTEXT_SECONDS, context)
+        return context
 
     def _look(self) -> None:
         """Ping what calls depend on, close what nobody uses; calls that are up keep what we opened, whoever they are with."""

@@ -1,4 +1,4 @@
-"""What is under the SIP lines: UDP read in batches by the asyncio loop, names resolved beside it, never in it; TCP by stream.py.
+"""What is under the SIP lines: UDP read in batches by the asyncio loop; names resolved beside it; TCP and TLS by stream.py.
 
 SRV is not asked for: a connection names host and port (RFC 3263 asks for no SRV then).
 """
@@ -192,7 +192,7 @@ class Wire:
     def _send(self, data: bytes, address: Address, literal: str | None) -> None:
         if literal is None:
             self._give_up(address, f"{address.host} has no address")
-        elif address.transport == "tcp":
+        elif address.transport in ("tcp", "tls"):
             self.streams.send(data, address, literal)
         elif address.transport == "udp":
             self._send_datagram(data, address, literal)

@@ -35,6 +35,7 @@ INTERVAL_SECONDS_MAX = 86_400
 PRICE_MAX = 1_000_000  # units a minute
 FUNDS_MAX = 1_000_000_000  # units
 DAYS_MAX = 36_500
+FILE, FILE_RIGHT = "(/.{1,999})?", "the full path of a file"
 
 
 class Entry(BaseModel):
@@ -275,7 +276,7 @@ class Vendor(Entry):
 
 
 class Connection(Entry):
-    """Where and how a vendor's switch is reached, over SIP on UDP."""
+    """Where and how a vendor's switch is reached, over SIP."""
 
     NOUN = "connection"
     COLUMNS = {"password": "sealed_password"}
@@ -285,7 +286,26 @@ class Connection(Entry):
     host: Annotated[
         str, pattern(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?", "a host name or address", "of the switch")
     ]
-    port: Annotated[int, whole(1, 65_535, "SIP port of the switch")] = 5060
+    port: Annotated[int, whole(1, 65_535, "SIP port of the switch; 5061 is usual for tls")] = 5060
+    transport: Annotated[
+        str,
+        choice(
+            ("udp", "tcp", "tls"),
+            "`tls`: the switch must show a certificate for `host`; long requests leave `udp` for TCP",
+        ),
+    ] = "udp"
+    tls_ca_file: Annotated[
+        str,
+        pattern(
+            FILE, FILE_RIGHT, "PEM file of the authorities that may have signed its certificate; empty: the system's"
+        ),
+    ] = ""
+    tls_certificate_file: Annotated[
+        str, pattern(FILE, FILE_RIGHT, "PEM file of our certificate, for the switch that asks for one")
+    ] = ""
+    tls_key_file: Annotated[
+        str, pattern(FILE, FILE_RIGHT, "PEM file of its private key; empty: the key is in the certificate's file")
+    ] = ""
     username: Annotated[str, text("for the switch that asks for a digest", 128)] = ""
     password: Annotated[str | None, text("kept sealed; not written: stays as it is", 128, least=1, secret=True)] = None
     codecs: Annotated[str, several(("PCMU", "PCMA"), "offered, in order of preference")] = "PCMU,PCMA"

@@ -53,9 +53,18 @@ def _rate(values: Values) -> Contradictions:
 
 
 def _connection(values: Values) -> Contradictions:
+    found: Contradictions = []
     if values["password"] and not values["username"]:
-        return [("username", "missing; a password is of use only with a user name")]
-    return []
+        found.append(("username", "missing; a password is of use only with a user name"))
+    if values["transport"] != "tls":
+        found += [
+            (field, "of use only over TLS; write transport: tls, or leave the line out")
+            for field in ("tls_ca_file", "tls_certificate_file", "tls_key_file")
+            if values[field]
+        ]
+    elif values["tls_key_file"] and not values["tls_certificate_file"]:
+        found.append(("tls_certificate_file", "missing; a key is of use only with its certificate"))
+    return found
 
 
 def _voice_application(values: Values) -> Contradictions:
