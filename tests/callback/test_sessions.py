@@ -4,7 +4,16 @@ import pytest
 
 from tests.callback.configuration import charge_a, charge_b
 from tests.callback.installation import Installation
-from tests.callback.outcome import HUNG_UP, NORMAL, Billed, assert_ended, said
+from tests.callback.outcome import (
+    HUNG_UP,
+    NORMAL,
+    TIMER_EXPIRED,
+    Billed,
+    assert_ended,
+    refused,
+    said,
+    used_on_wire,
+)
 
 BOTH_TALKED = {"A": Billed(charge_a, True, NORMAL), "B": Billed(charge_b, True, NORMAL)}
 
@@ -16,3 +25,46 @@ def test_the_answer_comes_in_a_reliable_183(webcb: Installation, early: str, oth
     callback = webcb.place()
     assert_ended(webcb, callback, f"{other} hung up", BOTH_TALKED)
     assert said(webcb, early) == ["INVITE", "PRACK", "200 PRACK", *HUNG_UP[1:]]
+
+
+@pytest.mark.parametrize(
+    ("phone", "between"),
+    [
+        ("wants_refreshing", ["UPDATE", "200 UPDATE"]),
+        ("collides", ["INVITE", "INVITE", "491 INVITE", "ACK", "200 INVITE", "ACK"]),
+    ],
+)
+def test_we_refresh_the_session(webcb: Installation, phone: str, between: list[str]) -> None:
+    webcb.phone("A", "answers")
+    webcb.phone("B", phone)
+    callback = webcb.place()
+    assert_ended(webcb, callback, "B hung up", BOTH_TALKED)
+    assert said(webcb, "B") == [*HUNG_UP[:3], *between, *HUNG_UP[3:]]
+
+
+def test_a_session_that_nobody_refreshes_is_ended_before_it_expires(webcb: Installation) -> None:
+    """Ten seconds less a third of them: six whole ones, and a part that counts as one."""
+    webcb.phone("A", "answers")
+    webcb.phone("B", "forgets_to_refresh")
+    callback = webcb.place()
+    billed = {"A": Billed(charge_a, True, NORMAL), "B": Billed(charge_b, True, TIMER_EXPIRED)}
+    assert_ended(webcb, callback, "B hung up", billed)
+    assert said(webcb, "B") == HUNG_UP
+    assert 6.6 <= used_on_wire(webcb, "B") <= 6.8
+
+
+def test_a_longer_session_is_asked_for(webcb: Installation) -> None:
+    webcb.phone("A", "answers")
+    webcb.phone("B", "wants_longer_sessions")
+    callback = webcb.place()
+    assert_ended(webcb, callback, "B hung up", BOTH_TALKED)
+    assert said(webcb, "B") == [*refused(422), *HUNG_UP]
+
+
+def test_offers_in_mid_call(webcb: Installation) -> None:
+    webcb.phone("A", "answers")
+    webcb.phone("B", "changes_its_mind")
+    callback = webcb.place()
+    assert_ended(webcb, callback, "B hung up", BOTH_TALKED)
+    reinvite = ["INVITE", "200 INVITE", "ACK"]
+    assert said(webcb, "B") == [*reinvite, *reinvite, *reinvite, *reinvite, "UPDATE", "200 UPDATE", "BYE", "200 BYE"]

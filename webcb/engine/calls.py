@@ -194,7 +194,7 @@ class Calls:
 
     def _offer_answered(self, running: Running, leg: LegName, event: sip_events.OfferAnswered) -> None:
         try:
-            running.voices[leg].take_answer(event.sdp)
+            running.voices[leg].take_answer(event.sdp, event.offer)
         except ProtocolError as wrong:  # the silence watch ends the call if it matters
             log.warning("callback %s: leg %s answered our offer unusably: %s", running.id, leg, wrong)
 

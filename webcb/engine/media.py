@@ -38,10 +38,13 @@ class Voice:
         self.offer = make_offer(self.host, self.port.rtp_port, codecs, self.session_id, self.version)
         return self.offer
 
-    def take_answer(self, sdp: bytes) -> tuple[str, ...]:
-        """Connect the port to the peer that answered; the codecs it chose. ProtocolError: no voice comes of this answer."""
-        stream = read_answer(self.offer, sdp)
-        self._connect(stream, _payloads(read_offer(self.offer)))
+    def take_answer(self, sdp: bytes, offer: bytes = b"") -> tuple[str, ...]:
+        """Connect the port to the peer that answered; the codecs it chose. ProtocolError: no voice comes of this answer.
+
+        `offer` is what it answers where that is not the offer of the INVITE.
+        """
+        stream = read_answer(offer or self.offer, sdp)
+        self._connect(stream, _payloads(read_offer(offer or self.offer)))
         return tuple(codec.name for codec in stream.codecs)
 
     def answer_offer(self, sdp: bytes, names: Sequence[str]) -> tuple[bytes, bool]:

@@ -4,14 +4,13 @@ from typing import Final, NamedTuple
 
 from webcb.sip.grammar import ProtocolError
 from webcb.sip.message import Fields, Request
-from webcb.sip.stack import ALLOW, SUPPORTED
+from webcb.sip.stack import ALLOW, SDP, SUPPORTED
 from webcb.sip.uri import parse_uri
 
 ALLOWED: Final = frozenset(ALLOW.split(", "))
 # Methods that exist; any other is 501, and these, where we do not allow them, 405 (RFC 3261, 8.2.1).
 KNOWN: Final = ALLOWED | {"REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "REFER", "MESSAGE"}
 EXTENSIONS: Final = frozenset(SUPPORTED.split(", "))
-SDP: Final = "application/sdp"
 
 
 class Verdict(NamedTuple):

@@ -14,8 +14,9 @@ from webcb.sip.events import Address, Cause, SessionId
 from webcb.sip.grammar import ProtocolError, parse_number
 from webcb.sip.indialog import DialogRequests
 from webcb.sip.message import Fields, Request, Response
-from webcb.sip.negotiation import SDP, Negotiation
-from webcb.sip.stack import Stack, body_of_type, option_tags
+from webcb.sip.negotiation import Negotiation
+from webcb.sip.refresh import Refresh
+from webcb.sip.stack import SDP, Stack, body_of_type, option_tags
 from webcb.sip.transaction import ServerTransaction
 
 FORKS_MAX: Final = 16  # dialogs of one INVITE that we keep apart
@@ -37,6 +38,7 @@ class Conversation:
         "_session",
         "_stack",
         "negotiation",
+        "refresh",
     )
 
     def __init__(
@@ -56,6 +58,7 @@ class Conversation:
         self._rseqs: dict[str, int] = {}  # of the last reliable provisional answer
         self._early_answers: dict[str, bytes] = {}
         self.negotiation: Negotiation | None = None  # of the dialog that counts
+        self.refresh: Refresh | None = None
 
     @property
     def dialog(self) -> Dialog | None:
@@ -116,7 +119,9 @@ class Conversation:
     def choose(self, dialog: Dialog) -> None:
         """This dialog is the call."""
         self._dialogs[dialog.remote_tag] = dialog
-        self.negotiation = Negotiation(self._stack, self._session, dialog, self._on_unacknowledged)
+        refresh = Refresh(self._stack, self._session, dialog, self._requests, self._is_negotiating, self._lose)
+        self.negotiation = Negotiation(self._stack, self._session, dialog, refresh, self._lose)
+        self.refresh = refresh
 
     def answered(self, invite: Request, response: Response, contact: str, next_hop: Address) -> Dialog | None:
         """A 2xx: acknowledged, each time it comes; its dialog when it came for the first time (RFC 3261, 13.2.2.4).
@@ -158,6 +163,8 @@ class Conversation:
     def drop(self, now: float) -> None:
         """The call is over: of our requests only BYEs are waited for."""
         self._requests.drop(now)
+        if self.refresh:
+            self.refresh.stop()
 
     # What the peer asks
 
@@ -202,14 +209,20 @@ class Conversation:
                 values = []
             self._on_end(read_reason(values, 0, ""), now)
 
-    def _on_unacknowledged(self, now: float) -> None:
-        """No ACK came for our 200: the peer is gone, and is told BYE in case it listens (RFC 3261, 13.3.1.4)."""
-        cause = Cause(408, 102, "no ACK")
+    def _is_negotiating(self) -> bool:
+        return self.negotiation is not None and self.negotiation.is_busy
+
+    def _lose(self, why: str, now: float) -> None:
+        """The peer is gone: no ACK for our 200, no refresh. It is told BYE in case it listens (RFC 3261, 13.3.1.4; RFC 4028, 10)."""
+        cause = Cause(408, 102, why)
         self.hang_up(now, cause)
         self._on_end(cause, now)
 
     def _on_offer(self, server: ServerTransaction, dialog: Dialog, is_up: bool, now: float) -> None:
-        if self.negotiation is None:
+        if self.negotiation is None and server.request.method == "UPDATE" and not server.request.body:
+            dialog.take_target(server.request.first("Contact"))
+            self._reply(server, 200, now)
+        elif self.negotiation is None:
             self._reply(server, 491, now)  # our own offer is not answered for good yet (RFC 3261, 14.2; RFC 3311, 5.2)
         elif is_up and dialog is self.negotiation.dialog:
             self.negotiation.receive(server, now)

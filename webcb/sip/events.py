@@ -90,9 +90,11 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class OfferAnswered:
-    """The peer's answer to the offer that `accept_offer` made where the peer had asked for ours (`Offered` with b"")."""
+    """The peer's answer `sdp` to an offer of ours in mid-call: to the one that `accept_offer` made where the peer had asked for
+    ours (`Offered` with b""), or to a re-INVITE that refreshes the session, where it is another answer than before."""
 
     session: SessionId
+    offer: bytes
     sdp: bytes
 
 

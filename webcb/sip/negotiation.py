@@ -10,23 +10,24 @@ from typing import Final
 from webcb.sip.dialog import Dialog
 from webcb.sip.events import OfferAnswered, Offered, SessionId
 from webcb.sip.message import Request, Response
-from webcb.sip.stack import ALLOW, Stack, body_of_type
+from webcb.sip.refresh import Refresh
+from webcb.sip.stack import ALLOW, SDP, SUPPORTED, Stack, body_of_type
 from webcb.sip.timers import T1, T2, TIMEOUT
 from webcb.sip.transaction import ServerTransaction
 
-SDP: Final = "application/sdp"
 RETRY_AFTER_SECONDS: Final = 11  # of a second offer while one waits: 0 to 10 s, by chance (RFC 3261, 14.2)
 REPEAT_ANSWER: Final = "repeat the 200"
 UNACKNOWLEDGED: Final = "no ACK came"
 
 
 class Negotiation:
-    """The offer that waits, and the 200 that waits for its ACK. `on_unacknowledged` is called when none came for TIMEOUT."""
+    """The offer that waits, and the 200 that waits for its ACK. `on_unacknowledged` is called with the reason if none comes."""
 
     __slots__ = (
         "_accepted",
         "_interval",
         "_on_unacknowledged",
+        "_refresh",
         "_session",
         "_stack",
         "_waiting",
@@ -35,16 +36,27 @@ class Negotiation:
     )
 
     def __init__(
-        self, stack: Stack, session: SessionId, dialog: Dialog, on_unacknowledged: Callable[[float], None]
+        self,
+        stack: Stack,
+        session: SessionId,
+        dialog: Dialog,
+        refresh: Refresh,
+        on_unacknowledged: Callable[[str, float], None],
     ) -> None:
         self._stack = stack
         self._session = session
         self.dialog = dialog
+        self._refresh = refresh
         self._on_unacknowledged = on_unacknowledged
         self._waiting: ServerTransaction | None = None
         self._accepted: tuple[ServerTransaction, Response] | None = None
         self._interval = T1
         self.deadlines: dict[str, float] = {}
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an offer of the peer, or our 200 to it, still waits."""
+        return self._waiting is not None or self._accepted is not None
 
     def receive(self, server: ServerTransaction, now: float) -> None:
         """A re-INVITE or UPDATE of the peer."""
@@ -53,9 +65,16 @@ class Negotiation:
         if request.body and not sdp:
             server.reply(self._stack.answer(request, 415, {"Accept": [SDP]}), now)
             return
+        too_short = self._refresh.too_short(request)
+        if too_short:
+            server.reply(self._stack.answer(request, 422, too_short), now)
+            return
         if request.method == "UPDATE" and not sdp:  # it only refreshes the target (RFC 3311, 5.2) or a session timer
             self.dialog.take_target(request.first("Contact"))
-            server.reply(self._answer(request, b""), now)
+            server.reply(self._answer(request, b"", now), now)
+            return
+        if self._refresh.is_offering:
+            server.reply(self._stack.answer(request, 491), now)  # ours came first (RFC 3261, 14.2; RFC 3311, 5.2)
             return
         if self._waiting:
             seconds = self._stack.entropy(1)[0] % RETRY_AFTER_SECONDS
@@ -73,7 +92,8 @@ class Negotiation:
         if server is None:
             return
         self.dialog.take_target(server.request.first("Contact"))
-        response = self._answer(server.request, sdp)
+        self._refresh.describe(sdp, body_of_type(server.request, SDP))
+        response = self._answer(server.request, sdp, now)
         server.reply(response, now)
         if server.request.method == "INVITE":
             self._accepted = (server, response)
@@ -97,11 +117,12 @@ class Negotiation:
         """The ACK of a 200; where the 200 carried our offer, this carries the answer (RFC 3261, 13.2.2.4)."""
         if self._accepted is None or self._accepted[0].request.cseq != ack.cseq:
             return
-        asked_for_ours = not self._accepted[0].request.body
+        offer = b"" if self._accepted[0].request.body else self._accepted[1].body
         self._stop_repeating()
         sdp = body_of_type(ack, SDP)
-        if asked_for_ours and sdp:
-            self._stack.tell(OfferAnswered(self._session, sdp))
+        if offer and sdp:
+            self._refresh.describe(offer, sdp)
+            self._stack.tell(OfferAnswered(self._session, offer, sdp))
 
     def end(self, now: float) -> None:
         """The session is over: what waits is told so (RFC 3261, 15.1.2)."""
@@ -112,7 +133,7 @@ class Negotiation:
         """A deadline of the 200 has come."""
         if timer == UNACKNOWLEDGED:
             self._stop_repeating()
-            self._on_unacknowledged(now)
+            self._on_unacknowledged("no ACK", now)
         elif self._accepted:
             server, response = self._accepted
             server.reply(response, now)
@@ -123,8 +144,9 @@ class Negotiation:
         self._accepted = None
         self.deadlines.clear()
 
-    def _answer(self, request: Request, sdp: bytes) -> Response:
-        fields = {"Contact": [self.dialog.contact], "Allow": [ALLOW]}
+    def _answer(self, request: Request, sdp: bytes, now: float) -> Response:
+        fields = {"Contact": [self.dialog.contact], "Allow": [ALLOW], "Supported": [SUPPORTED]}
+        fields |= self._refresh.accept(request, now)
         if sdp:
             fields["Content-Type"] = [SDP]
         return self._stack.answer(request, 200, fields, sdp)

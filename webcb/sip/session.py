@@ -15,8 +15,8 @@ from webcb.sip.events import Address, Answered, Cause, Closed, Failed, HungUp, P
 from webcb.sip.grammar import is_token, quote
 from webcb.sip.indialog import TRIES_MAX
 from webcb.sip.message import CANONICAL, Fields, Request, Response
-from webcb.sip.negotiation import SDP
-from webcb.sip.stack import ALLOW, CALL_ID_BYTES, SUPPORTED, TAG_BYTES, Stack, body_of_type
+from webcb.sip.refresh import SESSION_SECONDS, ask_for_session, read_min_se
+from webcb.sip.stack import ALLOW, CALL_ID_BYTES, SDP, SUPPORTED, TAG_BYTES, Stack, body_of_type
 from webcb.sip.timers import TIMEOUT
 from webcb.sip.transaction import ClientTransaction
 from webcb.sip.uri import parse_uri
@@ -34,7 +34,7 @@ OVER: Final = "over"
 # What is heard: the class of an answer to the INVITE
 PROVISIONAL: Final = "1xx"
 SUCCESS: Final = "2xx"
-CHALLENGE: Final = "401, 407 that we can answer"
+ANEW: Final = "401, 407, 422 that we can answer"
 FAILURE: Final = "300-699"
 
 # What is told by the owner, a timer, the conversation
@@ -72,7 +72,7 @@ class Session:
     """One call leg. Its life is the tables HEARD and TOLD below; `on_closed` is called at its end."""
 
     __slots__ = (
-        "_cancel", "_cause", "_closed", "_contact", "_digest", "_next_hop", "_on_closed", "_realms", "_stack",
+        "_cancel", "_cause", "_closed", "_contact", "_digest", "_min_se", "_next_hop", "_on_closed", "_realms", "_stack",
         "_transaction", "_tries", "call_id", "conversation", "deadlines", "id", "local_tag", "state",
     )  # fmt: skip
 
@@ -93,6 +93,7 @@ class Session:
         self._next_hop = stack.identity.contact
         self._realms: set[tuple[bool, str]] = set()
         self._tries = 0
+        self._min_se = 0  # the longest that a 422 asked for
         self._cancel: ClientTransaction | None = None
         self._cause: Cause | None = None  # why we hang up, for the Reason header
         self._closed = False
@@ -116,11 +117,13 @@ class Session:
             "Contact": [self._contact],
             "Allow": [ALLOW],
             "Accept": [SDP],
+            "Supported": [SUPPORTED],
+            **ask_for_session(SESSION_SECONDS, 0),
         }
         if call.offer:
             fields["Content-Type"] = [SDP]
-            # Without an offer of ours a reliable 1xx would bring the peer's, to be answered in PRACK (RFC 3262, 5).
-            fields["Supported"] = [SUPPORTED]
+        else:  # a reliable 1xx would bring the peer's offer, to be answered in PRACK (RFC 3262, 5)
+            fields["Supported"] = ["timer"]
         own = frozenset(fields)
         for name, value in call.headers:
             spelled = CANONICAL.get(name.lower(), name)
@@ -151,7 +154,7 @@ class Session:
         elif response.status < 300:
             happening = SUCCESS
         else:
-            happening = CHALLENGE if self._may_retry(response) else FAILURE
+            happening = ANEW if self._may_retry(response) else FAILURE
         row = HEARD.get((self.state, happening))
         # Of an INVITE that was challenged and sent anew, only a 2xx still counts.
         if row and (transaction is self._transaction or happening == SUCCESS):
@@ -195,16 +198,22 @@ class Session:
         self._transaction = self._stack.layer.request(invite, self._next_hop, self, now)
 
     def _may_retry(self, response: Response) -> bool:
-        if response.status not in (401, 407) or self.state not in (CALLING, PROCEEDING) or self._tries >= TRIES_MAX:
+        if self.state not in (CALLING, PROCEEDING) or self._tries >= TRIES_MAX:
             return False
-        return self._digest.learn(response, self._realms)
+        if response.status == 422:  # a proxy or the peer wants longer sessions (RFC 4028, 7.3)
+            is_longer = read_min_se(response) > max(self._min_se, SESSION_SECONDS)
+            self._min_se = max(self._min_se, read_min_se(response))
+            return is_longer
+        return response.status in (401, 407) and self._digest.learn(response, self._realms)
 
     def _retry(self, heard: Heard) -> None:
-        """The INVITE again with credentials: same Call-ID and From, next CSeq, new branch (RFC 3261, 22.2)."""
+        """The INVITE again, with credentials or for a longer session: same Call-ID and From, next CSeq, new branch (RFC 3261, 22.2)."""
         refused = heard.transaction.request
         fields = {name: values for name, values in refused.fields.items() if name not in CREDENTIAL_HEADERS}
         fields["CSeq"] = [f"{max(refused.cseq, self.conversation.cseq_max) + 1} INVITE"]
         invite = Request("INVITE", refused.uri, fields, refused.body)
+        if self._min_se:
+            fields |= ask_for_session(max(self._min_se, SESSION_SECONDS), self._min_se)
         self._digest.authorize(invite)
         self.conversation.forget_early()
         self._send_invite(invite, heard.now)
@@ -222,8 +231,10 @@ class Session:
         """The first 2xx: this is the call."""
         dialog = self._take(heard)
         if dialog:
-            self.conversation.choose(dialog)
             sdp = body_of_type(heard.response, SDP) or self.conversation.early_answer(dialog.remote_tag)
+            self.conversation.choose(dialog)
+            if self.conversation.refresh:
+                self.conversation.refresh.begin(heard.response, heard.transaction.request.body, sdp, heard.now)
             self._stack.tell(Answered(self.id, sdp, dialog.print()))
 
     def _answer_again(self, heard: Heard) -> None:
@@ -314,11 +325,11 @@ class Session:
 HEARD: Final[dict[tuple[str, str], tuple[str, Callable[[Session, Heard], None]]]] = {
     (CALLING, PROVISIONAL): (PROCEEDING, Session._progress),
     (CALLING, SUCCESS): (ANSWERED, Session._answer),
-    (CALLING, CHALLENGE): (CALLING, Session._retry),
+    (CALLING, ANEW): (CALLING, Session._retry),
     (CALLING, FAILURE): (OVER, Session._fail),
     (PROCEEDING, PROVISIONAL): (PROCEEDING, Session._progress),
     (PROCEEDING, SUCCESS): (ANSWERED, Session._answer),
-    (PROCEEDING, CHALLENGE): (CALLING, Session._retry),
+    (PROCEEDING, ANEW): (CALLING, Session._retry),
     (PROCEEDING, FAILURE): (OVER, Session._fail),
     (QUITTING, PROVISIONAL): (CANCELLING, Session._cancel_at_last),
     (QUITTING, SUCCESS): (OVER, Session._answer_too_late),

@@ -16,12 +16,14 @@ TAG_BYTES: Final = 6
 BRANCH_BYTES: Final = 9
 CALL_ID_BYTES: Final = 12
 ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
-SUPPORTED: Final = "100rel"
+SUPPORTED: Final = "100rel, timer"
+SDP: Final = "application/sdp"
 
 # The statuses we give ourselves (RFC 3261, 21).
 REASONS: Final = {
     100: "Trying", 200: "OK", 400: "Bad Request", 403: "Forbidden", 405: "Method Not Allowed", 406: "Not Acceptable",
     415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 420: "Bad Extension",
+    422: "Session Interval Too Small",
     481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 487: "Request Terminated", 488: "Not Acceptable Here",
     491: "Request Pending", 500: "Server Internal Error", 501: "Not Implemented", 505: "Version Not Supported",
     513: "Message Too Large", 603: "Decline",
@@ -107,7 +109,7 @@ def body_of_type(message: Message, kind: str) -> bytes:
 
 
 def option_tags(message: Message, header: str) -> frozenset[str]:
-    """The option tags of Require or Supported in small letters; none where the header is malformed."""
+    """The words of Require, Supported or Allow in small letters; none where the header is malformed."""
     try:
         return frozenset(tag.lower() for tag in message.values(header))
     except ProtocolError:

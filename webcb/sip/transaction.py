@@ -210,11 +210,13 @@ INVITE_CLIENT: Final[_ClientTable] = {
     (CALLING, PROVISIONAL): (PROCEEDING, (_silence, _tell)),
     (CALLING, SUCCESS): (ACCEPTED, (_linger, _tell)),
     (CALLING, FAILURE): (COMPLETED, (_acknowledge, _linger, _tell)),
+    (CALLING, ABANDON): (ACCEPTED, (_linger,)),
     (PROCEEDING, PROVISIONAL): (PROCEEDING, (_tell,)),
     (PROCEEDING, SUCCESS): (ACCEPTED, (_linger, _tell)),
     (PROCEEDING, FAILURE): (COMPLETED, (_acknowledge, _linger, _tell)),
     (PROCEEDING, ABANDON): (ACCEPTED, (_linger,)),
     (ACCEPTED, SUCCESS): (ACCEPTED, (_tell,)),
+    (ACCEPTED, FAILURE): (COMPLETED, (_acknowledge, _linger)),  # its owner had given it up
     (ACCEPTED, LINGER): (TERMINATED, (_end,)),
     (COMPLETED, FAILURE): (COMPLETED, (_acknowledge,)),
     (COMPLETED, LINGER): (TERMINATED, (_end,)),
