@@ -52,7 +52,7 @@ def test_b_rings_out(webcb: Installation) -> None:
     webcb.phone("A", "answers")
     webcb.phone("B", "rings")
     callback = webcb.place()
-    billed = {"A": Billed(charge_a_if_b_fails, True, NO_ANSWER), "B": Billed(charge_b, False, NO_ANSWER)}
+    billed = {"A": Billed(charge_a_if_b_fails, True, NORMAL), "B": Billed(charge_b, False, NO_ANSWER)}
     assert_ended(webcb, callback, "B did not answer", billed)
     assert said(webcb, "A") == HUNG_UP
     assert said(webcb, "B") == CANCELLED

@@ -217,9 +217,8 @@ def _end(callback: Callback, ending: Ending, now_us: int) -> Step:
 
     The hang-ups stand first among the commands: nothing may come between the deadline and the two BYEs.
     """
-    q850 = release_cause(ending)
-    a, hanging_a = leg.release(callback.a, q850, now_us)
-    b, hanging_b = leg.release(callback.b, q850, now_us)
+    a, hanging_a = leg.release(callback.a, release_cause(ending, callback.a.answered_us is not None), now_us)
+    b, hanging_b = leg.release(callback.b, release_cause(ending, callback.b.answered_us is not None), now_us)
     usages = tuple(use for each in (a, b) if (use := leg.usage(each, callback.deadline_us)) is not None)
     settling = Settle(usages, ending, b_answered=b.answered_us is not None)
     callback = replace(callback, a=a, b=b, phase=Phase.SETTLING)

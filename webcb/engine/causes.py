@@ -53,13 +53,13 @@ _RELEASE_CAUSES: Final = {
     Ending.MEDIA_LOST: Q850.NORMAL_UNSPECIFIED,
     Ending.ENGINE_STOPPED: Q850.TEMPORARY_FAILURE,
     Ending.ENGINE_FAULT: Q850.TEMPORARY_FAILURE,
-    Ending.A_NO_ANSWER: Q850.NO_ANSWER,
-    Ending.B_NO_ANSWER: Q850.NO_ANSWER,
 }
 
 
-def release_cause(ending: Ending) -> int:
-    """The Q.850 cause with which the legs still up are released when the callback ends so."""
+def release_cause(ending: Ending, is_answered: bool) -> int:
+    """The Q.850 cause with which a leg still up is released when the callback ends so."""
+    if not is_answered and ending in (Ending.A_NO_ANSWER, Ending.B_NO_ANSWER):
+        return Q850.NO_ANSWER
     return _RELEASE_CAUSES.get(ending, Q850.NORMAL_CLEARING)
 
 
