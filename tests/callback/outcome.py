@@ -38,17 +38,20 @@ class Billed:
     cause: int
 
 
-def assert_ended(webcb: Installation, callback_id: str, ending: str, xdrs: dict[str, Billed], a_by: str = "A") -> None:
+def assert_ended(
+    webcb: Installation, callback_id: str, ending: str, xdrs: dict[str, Billed], a_by: str = "A", b_at: str = "B"
+) -> None:
     """The callback ends so, with exactly these xDRs; then no leg is up, no lock is left and the books balance.
 
-    `a_by` is the carrier that carried leg A.
+    `a_by` is the carrier that carried leg A, `b_at` that at whose phone leg B was, in the end.
     """
     row = webcb.wait_for_state(callback_id, "ended", END_SECONDS_MAX)
     assert row.ending == ending, webcb.ladder()
     found = {xdr.leg: xdr for xdr in Xdr.select().where(Xdr.callback == callback_id)}
     assert found.keys() == xdrs.keys()
     for name, billed in xdrs.items():
-        _assert_billed(webcb, found[name], billed, a_by if name == "A" else name)
+        carrier, phone = (a_by, a_by) if name == "A" else (name, b_at)
+        _assert_billed(webcb, found[name], billed, carrier, phone)
     assert_no_leg_is_up(webcb, row)
     assert_books_balance(webcb)
 
@@ -70,12 +73,12 @@ def said(webcb: Installation, carrier: str) -> list[str]:
     ]
 
 
-def _assert_billed(webcb: Installation, xdr: Xdr, billed: Billed, carrier: str) -> None:
+def _assert_billed(webcb: Installation, xdr: Xdr, billed: Billed, carrier: str, phone: str) -> None:
     assert (xdr.connect_time is not None) == billed.answered, xdr.leg
     assert xdr.disconnect_cause == billed.cause, xdr.leg
     assert xdr.connection.name == f"Carrier {carrier}"
     if billed.answered:
-        on_wire = used_on_wire(webcb, carrier)
+        on_wire = used_on_wire(webcb, phone)
         least, most = (max(1, ceil(on_wire + by)) for by in (-WIRE_TOLERANCE_SECONDS, WIRE_TOLERANCE_SECONDS))
         assert least <= xdr.used_quantity <= most, f"leg {xdr.leg}: {on_wire:.3f} s on the wire"
     else:

@@ -1,4 +1,7 @@
-"""Carriers whose dialogs live: reliable progress, session timers, offers in mid-call; the bill is as it would be without."""
+"""Carriers that use more of SIP than they must: reliable progress, session timers, offers in mid-call, redirection.
+
+The bill is as it would be without.
+"""
 
 import pytest
 
@@ -68,3 +71,13 @@ def test_offers_in_mid_call(webcb: Installation) -> None:
     assert_ended(webcb, callback, "B hung up", BOTH_TALKED)
     reinvite = ["INVITE", "200 INVITE", "ACK"]
     assert said(webcb, "B") == [*reinvite, *reinvite, *reinvite, *reinvite, "UPDATE", "200 UPDATE", "BYE", "200 BYE"]
+
+
+def test_a_redirection_is_followed(webcb: Installation) -> None:
+    webcb.phone("A", "answers")
+    webcb.phone("spare", "hangs_up", ring_ms=0, talk_ms=500)
+    webcb.phone("B", "redirects", target_port=webcb.phones["spare"].sip_port)
+    callback = webcb.place()
+    assert_ended(webcb, callback, "B hung up", BOTH_TALKED, b_at="spare")
+    assert said(webcb, "B") == refused(302)
+    assert said(webcb, "spare") == HUNG_UP

@@ -226,6 +226,32 @@ def test_the_next_route_is_tried_after(status: int) -> None:
     assert usage.connection_id == 3
 
 
+def test_a_redirection_is_followed_and_then_the_next_route_tried() -> None:
+    there = ("sip:1@192.0.2.50", "sip:1@192.0.2.51")
+    moved = Failed("A", 302, 23, targets=there)
+    script = [(0, Placed("A")), (1, moved), (1, Placed("A")), (2, moved), (2, Placed("A")), (3, moved)]
+    _, commands = play(script, plan(routes_a=TWO))
+    placed = [(each.route, each.target) for each in commands if isinstance(each, Place)]
+    assert placed == [(0, ""), (0, there[0]), (0, there[1]), (1, "")]
+
+
+def test_redirections_have_an_end() -> None:
+    script = []
+    for turn in range(9):
+        script += [(turn, Placed("A")), (turn, Failed("A", 302, 23, targets=(f"sip:1@192.0.2.{turn}",)))]
+    _, commands = play(script, plan())
+    assert len([each for each in commands if isinstance(each, Place)]) == 1 + 3
+    assert settle_of(commands).ending == Ending.A_UNREACHABLE
+
+
+def test_a_route_is_redirected_anew() -> None:
+    moved = Failed("A", 302, 23, targets=("sip:1@192.0.2.50",))
+    script = [(0, Placed("A")), (1, moved), (1, Placed("A")), (2, Failed("A", 503, 41)), (2, Placed("A")), (3, moved)]
+    _, commands = play(script, plan(routes_a=TWO))
+    placed = [(each.route, each.target) for each in commands if isinstance(each, Place)]
+    assert placed == [(0, ""), (0, "sip:1@192.0.2.50"), (1, ""), (1, "sip:1@192.0.2.50")]
+
+
 @pytest.mark.parametrize("status", [403, 404, 410, 480, 484, 486, 487, 600, 603, 604, 607])
 def test_no_other_route_is_tried_after(status: int) -> None:
     _, commands = play([(0, Placed("A")), (1, Failed("A", status, 21))], plan(routes_a=TWO))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, Protocol
 
+from webcb.billing.routing import RouteChoice
 from webcb.engine import events
 from webcb.engine.causes import Q850, LegName
 from webcb.engine.commands import HangUp, Place
@@ -20,11 +21,19 @@ from webcb.engine.trust import Trust
 from webcb.sip import events as sip_events
 from webcb.sip.events import Address, Cause
 from webcb.sip.grammar import ProtocolError, print_host_port
+from webcb.sip.redirection import is_same_number_elsewhere
+from webcb.sip.uri import parse_uri
 from webcb.sip.useragent import Call, Credentials
 
 log = logging.getLogger(__name__)
 
-REST_SECONDS_MAX: Final = 120  # a connection that asks for longer (Retry-After) is tried again all the same
+OVERLOADED: Final = 503  # with Retry-After it speaks of the switch; with others, of whom we call
+
+
+def request_uri(route: RouteChoice, cld: str) -> str:
+    """The Request-URI of a number at a route's own host."""
+    over = f";transport={route.transport}" if route.transport != "udp" else ""
+    return f"sip:{route.tech_prefix}{cld}@{print_host_port(route.host, route.port)}{over}"
 
 
 class Resolver(Protocol):
@@ -67,7 +76,8 @@ class Calls:
     def place(self, running: Running, place: Place) -> None:
         """Send an INVITE by a route, now or when its host's name is resolved; or say why not."""
         route = running.callback.leg(place.leg).plan.routes[place.route]
-        full = route.capacity is not None and self._legs_up[route.connection_id] >= route.capacity
+        # Who was redirected has left the place that he took; he does not stand in line again.
+        full = not place.target and route.capacity is not None and self._legs_up[route.connection_id] >= route.capacity
         if not offered_codecs(route.codecs, place.codecs):
             self._skip(running, place, Q850.INCOMPATIBLE_DESTINATION, f"{route.name} has no codec in common")
         elif full:
@@ -77,7 +87,8 @@ class Calls:
         else:
             running.placing[place.leg] = place
             family = next(iter(self._lines)) if len(self._lines) == 1 else 0
-            self._resolver.resolve(route.host, family, partial(self._resolved, running, place))
+            host = parse_uri(place.target).address.host if place.target else route.host
+            self._resolver.resolve(host, family, partial(self._resolved, running, place))
 
     def _skip(self, running: Running, place: Place, q850: int, why: str) -> None:
         log.warning("callback %s: leg %s not placed: %s", running.id, place.leg, why)
@@ -90,7 +101,7 @@ class Calls:
         route = running.callback.leg(place.leg).plan.routes[place.route]
         line = self._lines.get(family_of(literal)) if literal else None
         if literal is None or line is None:
-            self._skip(running, place, Q850.NETWORK_OUT_OF_ORDER, f"{route.name}: {route.host} has no address of ours")
+            self._skip(running, place, Q850.NETWORK_OUT_OF_ORDER, f"{route.name}: its host has no address of ours")
             return
         del running.placing[place.leg]
         try:
@@ -104,13 +115,14 @@ class Calls:
         voice = running.voices.get(place.leg)
         if voice is None:
             voice = running.voices[place.leg] = self._media.open_voice(partial(self._tell_voice, running, place.leg))
-        if route.transport == "tls":
+        uri = place.target or request_uri(route, leg.plan.cld)
+        there = parse_uri(uri).address
+        if there.transport == "tls":
             files = (route.tls_ca_file, route.tls_certificate_file, route.tls_key_file)
-            line.trust(literal, route.port, Trust(route.host, *files))
-        over = f";transport={route.transport}" if route.transport != "udp" else ""
+            line.trust(literal, there.port, Trust(there.host, *files))
         call = Call(
-            uri=f"sip:{route.tech_prefix}{leg.plan.cld}@{print_host_port(route.host, route.port)}{over}",
-            next_hop=Address(literal, route.port, route.transport),
+            uri=uri,
+            next_hop=Address(literal, there.port, there.transport),
             from_uri=f"sip:{leg.plan.cli or 'anonymous'}@{print_host_port(line.advertised.host, None)}",
             offer=voice.make_offer(offered_codecs(route.codecs, place.codecs)),
             credentials=Credentials(route.username, route.password) if route.username else None,
@@ -146,10 +158,11 @@ class Calls:
             case sip_events.Answered():
                 self._answered(running, leg, event)
             case sip_events.Failed(_, cause, _, retry_after):
-                if retry_after:
+                if retry_after and cause.status == OVERLOADED:
                     self._let_rest(running, leg, retry_after)
                 running.sessions.pop(leg, None)
-                self._feed(running, events.Failed(leg, cause.status, cause.q850, cause.text))
+                targets = self._followed(running, leg, event.targets)
+                self._feed(running, events.Failed(leg, cause.status, cause.q850, cause.text, targets=targets))
             case sip_events.HungUp():
                 running.sessions.pop(leg, None)
                 self._feed(running, events.HungUp(leg, event.cause.q850))
@@ -202,7 +215,13 @@ class Calls:
         """503 with Retry-After: leave the connection alone for so long (RFC 3261, 21.5.4)."""
         connection_id = running.callback.leg(leg).connection_id
         if connection_id is not None:
-            self._resting[connection_id] = self._timekeeper.time() + min(seconds, REST_SECONDS_MAX)
+            self._resting[connection_id] = self._timekeeper.time() + seconds
+
+    def _followed(self, running: Running, leg: LegName, targets: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of a redirection's targets that are the very number that was rated: any other might cost more."""
+        plan = running.callback.leg(leg).plan
+        uri = request_uri(plan.routes[running.callback.leg(leg).route], plan.cld)
+        return tuple(target for target in targets if is_same_number_elsewhere(target, uri))
 
     def _tell_voice(self, running: Running, leg: LegName, heard: bool) -> None:
         self._feed(running, events.Heard(leg) if heard else events.Silent(leg))

@@ -95,7 +95,7 @@ def no_answer(leg: LegName) -> Ending:
     return _ENDINGS[leg][1]
 
 
-# The domain's list (section 8), completed: a redirection is not followed and 401 and 407 that end an attempt mean that the
+# The domain's list (section 8), completed: a redirection that is not followed, and 401 and 407 that end an attempt mean that the
 # vendor does not accept our credentials; another vendor may carry the call all the same.
 _FAIL_OVER: Final = frozenset({0, 401, 407, 408, 415, 488, 606})
 

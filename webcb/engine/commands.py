@@ -21,11 +21,15 @@ class Timer(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Send an INVITE by the leg's route at `route`; answered by Placed or Skipped. `codecs`: what may be offered."""
+    """Send an INVITE by the leg's route at `route`; answered by Placed or Skipped. `codecs`: what may be offered.
+
+    `target` is the URI to which the vendor redirected the call, "" for the route's own host.
+    """
 
     leg: LegName
     route: int
     codecs: tuple[str, ...]
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)

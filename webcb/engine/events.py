@@ -43,13 +43,17 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The attempt ended without a leg. `status` is SIP's, 0 for a transport failure; `final` forbids the next route."""
+    """The attempt ended without a leg. `status` is SIP's, 0 for a transport failure; `final` forbids the next route.
+
+    `targets` are the URIs at which a redirecting vendor has the same number, best first.
+    """
 
     leg: LegName
     status: int
     q850: int
     text: str = ""
     final: bool = False
+    targets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

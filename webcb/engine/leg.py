@@ -26,6 +26,7 @@ from webcb.engine.commands import (
 )
 
 ROUTES_MAX: Final = 8  # more vendors in a row than this only keep the caller waiting
+REDIRECTIONS_MAX: Final = 3  # of one route, so that two switches do not send us to and fro
 SETUP_SECONDS_MAX: Final = 20  # without ringing, progress or answer the vendor is taken for dead and the next one tried
 SILENT_SECONDS_MAX: Final = 50  # on top of the bridge's silence time (media.SILENCE_MS): a minute in all
 
@@ -66,7 +67,10 @@ class LegPlan:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """The state of one leg. `attempts` counts the INVITEs sent; `*_us` are monotonic; the last attempt's times are kept."""
+    """The state of one leg. `attempts` counts the INVITEs sent; `*_us` are monotonic; the last attempt's times are kept.
+
+    `redirected` are the URIs to which the route in hand has sent us on.
+    """
 
     name: LegName
     plan: LegPlan
@@ -84,6 +88,7 @@ class Leg:
     status: int = 0
     q850: int = Q850.NO_ROUTE
     connection_id: int | None = None
+    redirected: tuple[str, ...] = ()
     held: bool = False
     silent: bool = False
 
@@ -139,7 +144,7 @@ def step(leg: Leg, event: events.LegEvent, now_us: int) -> Step:
 
 def _try_route(leg: Leg, route: int, now_us: int) -> Step:
     if route < min(len(leg.plan.routes), ROUTES_MAX):
-        leg = replace(leg, route=route, state=LegState.CALLING, on_wire=False)
+        leg = replace(leg, route=route, state=LegState.CALLING, on_wire=False, redirected=())
         return leg, [Place(leg.name, route, leg.codecs)], None
     leg = replace(leg, state=LegState.ENDED, on_wire=False, ended_us=now_us)
     return replace(leg, ending=causes.leg_ending(leg.name, leg.status, leg.rang)), [], Turn.ENDED
@@ -173,6 +178,11 @@ def _failed(leg: Leg, event: events.Failed, now_us: int) -> Step:
     commands = _end_attempt(leg, event.status, event.text, now_us)
     was_heard = leg.state is LegState.RINGING
     leg = replace(leg, status=event.status, q850=event.q850)
+    target = next((each for each in event.targets if each not in leg.redirected), "")
+    if target and len(leg.redirected) < REDIRECTIONS_MAX:
+        leg = replace(leg, state=LegState.CALLING, on_wire=False, redirected=(*leg.redirected, target))
+        placing: list[Command] = [Place(leg.name, leg.route, leg.codecs, target)]
+        return leg, commands + placing, Turn.QUIET if was_heard else None
     if event.final or not causes.may_fail_over(event.status):
         ending = causes.leg_ending(leg.name, event.status, leg.rang)
         return replace(leg, state=LegState.ENDED, on_wire=False, ended_us=now_us, ending=ending), commands, Turn.ENDED

@@ -61,12 +61,14 @@ class Failed:
     """The INVITE ended without an answer: refused by the peer, timed out (408), unreachable (503), or cancelled (487).
 
     `local` is true where no final response came from the peer. `retry_after` in seconds, None where not said.
+    `targets` are the URIs that a 3xx named, best first (RFC 3261, 21.3).
     """
 
     session: SessionId
     cause: Cause
     local: bool
     retry_after: int | None = None
+    targets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

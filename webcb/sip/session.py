@@ -15,6 +15,7 @@ from webcb.sip.events import Address, Answered, Cause, Closed, Failed, HungUp, P
 from webcb.sip.grammar import is_token, quote
 from webcb.sip.indialog import TRIES_MAX
 from webcb.sip.message import CANONICAL, Fields, Request, Response
+from webcb.sip.redirection import read_targets
 from webcb.sip.refresh import SESSION_SECONDS, ask_for_session, read_min_se
 from webcb.sip.stack import ALLOW, CALL_ID_BYTES, SDP, SUPPORTED, TAG_BYTES, Stack, body_of_type
 from webcb.sip.timers import TIMEOUT
@@ -256,7 +257,8 @@ class Session:
         self._leave_cancel(heard.now)
         self.conversation.drop(heard.now)
         cause = cause_of_response(heard.response)
-        self._stack.tell(Failed(self.id, cause, local=False, retry_after=retry_after(heard.response)))
+        seconds, targets = retry_after(heard.response), read_targets(heard.response)
+        self._stack.tell(Failed(self.id, cause, local=False, retry_after=seconds, targets=targets))
 
     def _fail_after_cancel(self, heard: Heard) -> None:
         """Who asks for a password for what he was told to forget has not refused: the call ended because we wanted it."""
