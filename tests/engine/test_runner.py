@@ -153,6 +153,27 @@ def test_a_callback_over_streams_survives_a_broken_connection_and_a_kill(
     phone.close()
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+def test_a_callback_over_ipv6(site: Site, transport: str, tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "authority")
+    context = server_context(*authority.sign("::1")) if transport == "tls" else None
+    phone = UdpPhone("::1") if transport == "udp" else StreamPhone(context, "::1")
+    ca_file = str(authority.file) if context else ""
+    models.Connection.update(host="::1", port=phone.port, transport=transport, tls_ca_file=ca_file).execute()
+    binds = f"127.0.0.1:{site.sip_port},[::1]:{site.sip_port}"
+    engine = site.start(WEBCB_SIP_BINDS=binds, WEBCB_RTP_HOST="::1")
+    callback_id = site.place("one")
+    wait_until(lambda: site.state(callback_id) == "talking")
+    invite = phone.requests[0]
+    assert invite.via.host == "::1"
+    assert b"c=IN IP6 ::1\r\n" in invite.body
+    assert f"@[::1]:{site.sip_port}" in invite.first("Contact")
+    engine.send_signal(signal.SIGTERM)
+    phone.wait("BYE", 2)
+    assert engine.wait(PATIENCE_SECONDS) == 0
+    phone.close()
+
+
 def test_what_is_wrong_with_a_certificate_is_on_the_attempt(site: Site, tmp_path: Path) -> None:
     authority = Authority(tmp_path, "authority")
     phone = StreamPhone(server_context(*authority.sign("sbc.example")))
