@@ -22,6 +22,10 @@ $(STAMP)-develop: $(STAMP)-base
 	$(PIP) --editable '.[test,lint,docs]'
 	@touch $@
 
+$(STAMP)-bench: $(STAMP)-develop
+	$(PIP) --editable '.[bench]'
+	@touch $@
+
 demo: setup
 	$(BIN)/webcb demo $(DEMO_ARGS)
 
@@ -34,7 +38,7 @@ test: $(STAMP)-develop test-system lint docs
 soak: $(STAMP)-develop test-system
 	$(BIN)/python -m pytest -m soak --timeout 7200 $(PYTEST_ARGS)
 
-bench: $(STAMP)-develop
+bench: $(STAMP)-bench
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
 lint: $(STAMP)-develop

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-BENCHMARKS = ("billing", "media", "cycle")
+BENCHMARKS = ("billing", "media", "sip", "cycle")
 
 
 def machine() -> dict[str, object]:
