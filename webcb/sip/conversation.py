@@ -75,9 +75,10 @@ class Conversation:
         """The highest number of a request that went inside a dialog of this call, 0 where there is none."""
         return max((dialog.local_cseq for dialog in self._dialogs.values()), default=0)
 
-    def knows(self, remote_tag: str) -> bool:
-        """Whether a dialog of this call has this tag of the peer's."""
-        return remote_tag in self._dialogs
+    def knows(self, request: Request) -> bool:
+        """Whether a request is in a dialog of this call: it has the peer's tag, and comes from where the peer can be."""
+        dialog = self._dialogs.get(request.from_tag)
+        return dialog is not None and dialog.may_come_from(request.source)
 
     def take_provisional(
         self, invite: Request, response: Response, contact: str, next_hop: Address, now: float
@@ -92,6 +93,7 @@ class Conversation:
         dialog = self._dialogs.get(tag)
         if dialog is None:
             return True
+        dialog.note_source(response.source)
         if "100rel" in option_tags(response, "Require") and "RSeq" in response.fields:
             try:
                 rseq = parse_number(response.first("RSeq"), RSEQ_MAX, "RSeq")
@@ -137,6 +139,7 @@ class Conversation:
         dialog = dialog_of_answer(invite, response, contact, next_hop)
         early = self._dialogs.setdefault(tag, dialog)
         early.routes, early.target = dialog.routes, dialog.target
+        early.note_source(response.source)
         dialog = early
         # The ACK has the INVITE's CSeq and credentials, and a branch of its own (RFC 3261, 13.2.2.4 and 22.1).
         fields = {name: invite.fields[name] for name in CREDENTIAL_HEADERS if name in invite.fields}

@@ -4,7 +4,8 @@ A dialog can be written down as JSON text and taken up by another process. It kn
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any, Final
 
 from webcb.sip.events import Address
@@ -13,6 +14,7 @@ from webcb.sip.message import Fields, Request, Response
 from webcb.sip.uri import Uri, parse_name_address, parse_uri
 
 ROUTES_MAX: Final = 32
+SOURCES_MAX: Final = 8
 DIALOG_FORMAT: Final = 1
 # What a process that died may have sent after it last wrote the dialog down; a gap in CSeq is allowed (RFC 3261, 12.2.1.1).
 ADOPTION_CSEQ_GAP: Final = 16
@@ -24,6 +26,7 @@ class Dialog:
 
     `local` and `remote` are From and To as our requests carry them, tags included. `routes` are URIs in the order a request of
     ours passes them. `invite_cseq` is the number of the INVITE that was answered: its ACK has the same.
+    `sources` are the hosts that its answers came from.
     """
 
     call_id: str
@@ -38,12 +41,28 @@ class Dialog:
     invite_cseq: int
     next_hop: Address  # where a request goes whose target is no SIP URI we can read
     remote_cseq: int | None = None
+    sources: list[str] = field(default_factory=list)
 
     def take_target(self, contact: str) -> None:
         """The peer's Contact, from a request or response that refreshes the target (RFC 3261, 12.2); unreadable, it is left."""
         target = read_target(contact)
         if target:
             self.target = target
+
+    def note_source(self, host: str) -> None:
+        """An answer to the INVITE came from this host."""
+        if host and host not in self.sources and len(self.sources) < SOURCES_MAX:
+            self.sources.append(host)
+
+    def may_come_from(self, host: str) -> bool:
+        """Whether the peer's requests can come from this host: one that answered the INVITE, or a hop of ours on the way back.
+
+        Where the hop next to us is a name, any host may be behind it, and the tags alone have to tell.
+        """
+        hops = [uri.address.host for uri in map(_read_uri, [*self.routes, self.target]) if uri]
+        if not hops or _literal(hops[0]) is None:
+            return True
+        return _literal(host) in {_literal(known) for known in (*hops, *self.sources, self.next_hop.host)}
 
     def next_cseq(self) -> int:
         """The number of our next request; never one used before."""
@@ -131,6 +150,15 @@ def read_target(contact: str) -> str:
     except ProtocolError:
         return ""
     return uri
+
+
+def _literal(host: str) -> str | None:
+    """An address in its one spelling, None for a name."""
+    try:
+        address = ip_address(host.strip("[]"))
+    except ValueError:
+        return None
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def _read_uri(text: str) -> Uri | None:

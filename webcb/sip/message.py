@@ -68,10 +68,23 @@ class Via(NamedTuple):
 class Message:
     """What requests and responses share: header fields by canonical name, in order, and the body.
 
+    `source` is the host a message came from, "" for one of ours.
     The attributes from `via` on are there after `read_message` or `check` only.
     """
 
-    __slots__ = ("body", "call_id", "cseq", "cseq_method", "fields", "from_", "from_tag", "to", "to_tag", "via")
+    __slots__ = (
+        "body",
+        "call_id",
+        "cseq",
+        "cseq_method",
+        "fields",
+        "from_",
+        "from_tag",
+        "source",
+        "to",
+        "to_tag",
+        "via",
+    )
 
     via: Via
     call_id: str
@@ -85,6 +98,7 @@ class Message:
     def __init__(self, fields: Fields, body: bytes = b"") -> None:
         self.fields = fields
         self.body = body
+        self.source = ""
 
     @property
     def start_line(self) -> str:

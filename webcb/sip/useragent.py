@@ -47,6 +47,7 @@ class UserAgent:
             return
         except ProtocolError:
             return  # not even a header to answer to; the keep-alives of RFC 5626 end here too
+        message.source = address.host
         if isinstance(message, Response):
             self._on_response(message, now)
         else:
@@ -188,9 +189,9 @@ class UserAgent:
             session.conversation.on_request(server, session.state == ANSWERED, now)
 
     def _find_session(self, request: Request) -> Session | None:
-        """Whose dialog a request is in: a Call-ID may be overheard, so both tags must fit as well (RFC 3261, 12.2.2)."""
+        """Whose dialog a request is in: a Call-ID may be overheard, so both tags and where it came from must fit as well."""
         session = self._by_dialog.get((request.call_id, request.to_tag)) if request.to_tag else None
-        return session if session and session.conversation.knows(request.from_tag) else None
+        return session if session and session.conversation.knows(request) else None
 
     def _on_ack(self, ack: Request, now: float) -> None:
         server = self._layer.find_server(ack, "INVITE")
