@@ -173,7 +173,11 @@ CREATE TABLE connection (
   codecs TEXT NOT NULL DEFAULT 'PCMU,PCMA' CHECK (length(codecs) BETWEEN 1 AND 120),
   tech_prefix TEXT NOT NULL DEFAULT '' CHECK (length(tech_prefix) <= 16),
   capacity INTEGER CHECK (capacity BETWEEN 1 AND 100000),
-  active BOOLEAN NOT NULL DEFAULT TRUE
+  active BOOLEAN NOT NULL DEFAULT TRUE,
+  probe_seconds INTEGER CHECK (probe_seconds BETWEEN 5 AND 3600), -- NULL: not probed
+  state TEXT NOT NULL DEFAULT 'unknown' CHECK (state IN ('unknown', 'up', 'down')), -- as an engine last saw it
+  state_at BIGINT,
+  state_reason TEXT NOT NULL DEFAULT '' CHECK (length(state_reason) <= 120)
 );
 CREATE INDEX connection_vendor ON connection (vendor_id);
 CREATE INDEX connection_tariff ON connection (tariff_id);

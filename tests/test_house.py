@@ -33,6 +33,7 @@ ENGINE_DOORS = {
         "line",
         "lookout",
         "media",
+        "prober",
         "recovery",
         "rows",
         "runner",

@@ -164,6 +164,10 @@ class Connection(Table):
     tech_prefix = TextField(default="")
     capacity = IntegerField(null=True)
     active = BooleanField(default=True)
+    probe_seconds = IntegerField(null=True)
+    state = TextField(default="unknown")
+    state_at = InstantField(null=True)
+    state_reason = TextField(default="")
 
 
 class Route(Table):

@@ -226,3 +226,12 @@ def test_rates_are_listed(installed: Types) -> None:
         "superseded",
         "",
     ]
+
+
+def test_connections_are_listed_with_their_state(installed: Types) -> None:
+    with db.database.connection_context():
+        models.Connection.update(state="down", state_at=clock.utc_now(), state_reason="408 no answer").execute()
+    (row,) = csv.DictReader(io.StringIO(installed("connections", "--csv").out))
+    assert row.pop("since").startswith("20")
+    assert (row["state"], row["reason"], row["transport"], row["active"]) == ("down", "408 no answer", "udp", "yes")
+    assert row["address"].rpartition(":")[2].isdigit()

@@ -187,6 +187,23 @@ def test_what_is_wrong_with_a_certificate_is_on_the_attempt(site: Site, tmp_path
     phone.close()
 
 
+def test_connections_are_probed_and_their_state_is_on_the_row(site: Site, tmp_path: Path) -> None:
+    other = models.Connection.get()
+    other.id, other.name = None, "wrong certificate"
+    phone = StreamPhone(server_context(*Authority(tmp_path, "authority").sign("127.0.0.1")))
+    other.port, other.transport = phone.port, "tls"
+    other.save(force_insert=True)
+    models.Connection.update(probe_seconds=3600).execute()
+    site.start()
+    wait_until(lambda: models.Connection.select().where(models.Connection.state == "unknown").count() == 0)
+    states = {row.name: (row.state, row.state_reason) for row in models.Connection.select()}
+    assert states == {
+        "carrier": ("up", "200 As it is"),
+        "wrong certificate": ("down", "503 its certificate: unable to get local issuer certificate"),
+    }
+    phone.close()
+
+
 def test_sigterm_ends_what_talks_and_settles_it_within_five_seconds(site: Site) -> None:
     engine = site.start()
     callback_id = site.place("one")

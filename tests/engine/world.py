@@ -20,6 +20,7 @@ from webcb.engine.exchange import Exchange
 from webcb.engine.line import Line
 from webcb.engine.lookout import Lookout
 from webcb.engine.media import Media, Voice
+from webcb.engine.prober import Prober
 from webcb.sip.events import Address
 from webcb.sip.message import Request, Response, read_message
 from webcb.sip.offer_answer import Codec, make_offer
@@ -150,7 +151,10 @@ class World:
         self.media = Media(self.bridge, "127.0.0.1", entropy)
         self.journal = StraightJournal(self.time)
         lines = {2: self.line}
-        self.exchange = Exchange(self.time, lines, self.media, self.journal, self.names, CALLBACKS_MAX)
+        self.prober = Prober(self.time, self.utc_now, lines, self.journal.post, self.names)
+        self.exchange = Exchange(
+            self.time, lines, self.media, self.journal, self.names, CALLBACKS_MAX, self.prober.is_down
+        )
         node = recovery.take_node("one", self.utc_now())
         self.lookout = Lookout(self.time, self.utc_now, lines, self.journal, self.exchange, node)
         self.lookout.look()

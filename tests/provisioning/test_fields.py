@@ -55,6 +55,7 @@ def test_every_column_an_operator_configures_has_its_field(kind: type[Entry], ta
         models.Rate: {"tariff"},
         models.Route: {"tariff"},
         models.UsageCharge: {"product"},
+        models.Connection: {"state", "state_at", "state_reason"},
     }
     columns = set(table._meta.fields) - {"id"} - not_configured.get(table, set())
     assert columns <= {kind.column(field) for field in kind.model_fields}

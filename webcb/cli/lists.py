@@ -312,4 +312,37 @@ def xdrs(login: str | None, since: datetime | None, limit: int, as_csv: bool) ->
     _print(XDR_HEADS, lines, as_csv)
 
 
-COMMANDS = (accounts, rates, xdrs)
+# Connections -------------------------------------------------------------------------------------------------------------
+
+CONNECTION_HEADS = ("connection", "vendor", "address", "transport", "active", "state", "since", "reason")
+
+
+@click.command()
+@_csv
+def connections(as_csv: bool) -> None:
+    """List the connections with their state.
+
+    `unknown` is one that is not probed; `down` one that did not answer, and gets no calls until it does. Times are UTC.
+    """
+    from webcb.cli import desk
+    from webcb.models import Connection, Vendor
+    from webcb.settings import Bind
+
+    with desk.opened():
+        lines: list[tuple[Any, ...]] = [
+            (
+                row.name,
+                row.vendor.name,
+                str(Bind(row.host, row.port)),
+                row.transport,
+                row.active,
+                row.state,
+                row.state_at,
+                row.state_reason,
+            )
+            for row in Connection.select(Connection, Vendor).join(Vendor).order_by(Connection.name)
+        ]
+    _print(CONNECTION_HEADS, lines, as_csv)
+
+
+COMMANDS = (accounts, rates, connections, xdrs)

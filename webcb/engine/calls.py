@@ -43,7 +43,10 @@ class Resolver(Protocol):
 
 
 class Calls:
-    """The legs of all callbacks on the wire. `feed` takes an event for a callback's machine, `fail` a fault of ours."""
+    """The legs of all callbacks on the wire. `feed` takes an event for a callback's machine, `fail` a fault of ours.
+
+    `is_down` tells whether a connection did not answer its probe.
+    """
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class Calls:
         resolver: Resolver,
         feed: Callable[[Running, events.Event], None],
         fail: Callable[[Running], None],
+        is_down: Callable[[int], bool],
     ) -> None:
         self._timekeeper = timekeeper
         self._lines = lines
@@ -60,6 +64,7 @@ class Calls:
         self._resolver = resolver
         self._feed = feed
         self._fail = fail
+        self._is_down = is_down
         self._legs_up: Counter[int] = Counter()  # by connection
         self._resting: dict[int, float] = {}  # connections that asked to be left alone, until when
 
@@ -84,6 +89,8 @@ class Calls:
             self._skip(running, place, Q850.NO_CIRCUIT, f"{route.name} is at its capacity")
         elif self._resting.get(route.connection_id, 0.0) > self._timekeeper.time():
             self._skip(running, place, Q850.CONGESTION, f"{route.name} asked not to be tried yet")
+        elif self._is_down(route.connection_id):
+            self._skip(running, place, Q850.NETWORK_OUT_OF_ORDER, f"{route.name} does not answer its probes")
         else:
             running.placing[place.leg] = place
             family = next(iter(self._lines)) if len(self._lines) == 1 else 0

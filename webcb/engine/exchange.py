@@ -64,11 +64,12 @@ class Exchange:
         journal: Journal,
         resolver: Resolver,
         callbacks_max: int,
+        is_down: Callable[[int], bool],
     ) -> None:
         self._timekeeper = timekeeper
         self._media = media
         self._journal = journal
-        self._calls = Calls(timekeeper, lines, media, resolver, self._feed, self._end_faulty)
+        self._calls = Calls(timekeeper, lines, media, resolver, self._feed, self._end_faulty, is_down)
         self._callbacks_max = callbacks_max
         self._running: dict[str, Running] = {}
         self._carry_out: dict[type, Callable[[Running, Any], None]] = {

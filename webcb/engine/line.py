@@ -88,6 +88,11 @@ class Line:
         self._at_close[session] = at_close
         return session
 
+    def probe(self, uri: str, next_hop: Address, owner: Owner) -> None:
+        """Ask with OPTIONS whether somebody is there; `owner` hears what came of it. ValueError: `uri` is no SIP URI."""
+        self._owners[self._agent.probe(uri, next_hop, self._timekeeper.time())] = owner
+        self.flush()
+
     def hang_up(self, session: SessionId, cause: Cause) -> None:
         """End the session whatever its moment; its owner hears nothing more of it."""
         self._owners.pop(session, None)

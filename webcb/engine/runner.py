@@ -26,6 +26,7 @@ from webcb.engine.journal import Journal
 from webcb.engine.line import Line
 from webcb.engine.lookout import Lookout
 from webcb.engine.media import SILENCE_MS, Media
+from webcb.engine.prober import Prober
 from webcb.engine.transport import BindProblem, Resolver, Wire, bind_tcp, bind_udp, family_of, own_address
 from webcb.settings import Bind, Settings
 from webcb.sip.events import Address
@@ -101,7 +102,11 @@ class Engine:
         self._journal.start()
         opened.callback(self._journal.close, JOURNAL_SECONDS_MAX)
         self._callbacks_max = _callbacks_max(settings)
-        self._exchange = Exchange(loop, self._lines, media, self._journal, resolver, self._callbacks_max)
+        self._prober = Prober(loop, clock.utc_now, self._lines, self._journal.post, resolver)
+        opened.callback(self._prober.close)
+        self._exchange = Exchange(
+            loop, self._lines, media, self._journal, resolver, self._callbacks_max, self._prober.is_down
+        )
 
     # Start
 
@@ -143,6 +148,7 @@ class Engine:
         self.lookout = Lookout(self._loop, clock.utc_now, self._lines, self._journal, self._exchange, node)
         self._opened.callback(self.lookout.close)
         self.lookout.look()
+        self._prober.look()
         bell = doorbell.listen(settings.doorbell)
         self._opened.callback(self._close_bell, bell)
         self._loop.add_reader(bell.fileno(), self._rung, bell)

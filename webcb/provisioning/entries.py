@@ -317,6 +317,10 @@ class Connection(Entry):
     ] = ""
     capacity: Annotated[int | None, whole(1, 100_000, "calls at a time; nothing: no limit", or_nothing=True)] = None
     active: Annotated[bool, yes_no("false: no calls go there")] = True
+    probe_seconds: Annotated[
+        int | None,
+        whole(5, 3600, "OPTIONS is sent this often; who does not answer gets no calls; nothing: none", or_nothing=True),
+    ] = None
 
 
 class VoiceApplication(Entry):

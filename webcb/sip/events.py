@@ -107,4 +107,13 @@ class Closed:
     session: SessionId
 
 
-Event = Progress | Answered | Failed | HungUp | Offered | OfferAnswered | Closed
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What an OPTIONS of ours was answered; `Closed` follows. `cause.status` is 408 where nothing came, 503 where nothing could
+    be sent."""
+
+    session: SessionId
+    cause: Cause
+
+
+Event = Progress | Answered | Failed | HungUp | Offered | OfferAnswered | Probed | Closed

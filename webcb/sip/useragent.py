@@ -12,6 +12,7 @@ from webcb.sip.digest import Credentials
 from webcb.sip.events import Address, Cause, Event, SessionId
 from webcb.sip.grammar import ProtocolError
 from webcb.sip.message import BadMessage, Request, Response, read_message, top_via
+from webcb.sip.probe import Probe
 from webcb.sip.session import ANSWERED, Call, Session
 from webcb.sip.stack import Identity, Stack, note_source
 from webcb.sip.transaction import COMPLETED, CONFIRMED, TransactionLayer, reply_address
@@ -95,6 +96,12 @@ class UserAgent:
         session = self._new_session(call.credentials)
         session.place(call, now)
         return self._keep(session)
+
+    def probe(self, uri: str, next_hop: Address, now: float) -> SessionId:
+        """Ask with OPTIONS whether somebody is there; `Probed` tells. ValueError: `uri` is no SIP URI."""
+        number = SessionId(next(self._numbers))
+        Probe(self._stack, number).send(uri, next_hop, now)
+        return number
 
     def hang_up(self, session: SessionId, now: float, cause: Cause | None = None) -> None:
         """End a call at whatever moment: CANCEL, BYE, or CANCEL as soon as it may be sent (RFC 3261, 9.1 and 15). Idempotent.

@@ -1,0 +1,140 @@
+"""Which connections are there: each that is to be probed is asked by OPTIONS every so often; its state is kept here and on its row.
+
+What is done with a connection that is down is calls.py's. A down one is asked on, and is up again with its first answer.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+from webcb.billing import query
+from webcb.billing.query import micros
+from webcb.engine.calls import Resolver
+from webcb.engine.line import Alarm, Line, Timekeeper
+from webcb.engine.transport import family_of
+from webcb.engine.trust import Trust
+from webcb.sip import events as sip_events
+from webcb.sip.events import Address, Cause
+from webcb.sip.grammar import print_host_port
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 5.0  # between two looks at the rows: what changed there is noticed so soon
+DOWN: Final = frozenset(
+    (408, 503)
+)  # nothing came, or it says that it cannot; every other answer is that of somebody alive
+
+Found = dict[str, Any]
+
+_TO_PROBE: Final = """
+    SELECT id, name, host, port, transport, tls_ca_file, tls_certificate_file, tls_key_file, probe_seconds
+      FROM connection
+     WHERE active AND probe_seconds IS NOT NULL
+"""
+_NO_MORE: Final = """
+    UPDATE connection SET state = 'unknown', state_at = NULL, state_reason = ''
+     WHERE state <> 'unknown' AND (probe_seconds IS NULL OR NOT active)
+"""
+
+
+def find() -> list[Found]:
+    """The connections to probe. Those probed no longer get no state."""
+    query.change(_NO_MORE)
+    return query.rows(_TO_PROBE)
+
+
+def write(connection_id: int, state: str, reason: str, at: datetime) -> None:
+    """Put a connection's state on its row."""
+    query.change(
+        "UPDATE connection SET state = ?, state_at = ?, state_reason = ? WHERE id = ?",
+        state,
+        micros(at),
+        reason,
+        connection_id,
+    )
+
+
+class Prober:
+    """The probes of one engine. `post` is the journal's; all calls come from one thread."""
+
+    def __init__(
+        self,
+        timekeeper: Timekeeper,
+        utc_now: Callable[[], datetime],
+        lines: Mapping[int, Line],
+        post: Callable[..., None],
+        resolver: Resolver,
+    ) -> None:
+        self._timekeeper = timekeeper
+        self._utc_now = utc_now
+        self._lines = lines
+        self._post = post
+        self._resolver = resolver
+        self._is_up: dict[int, bool] = {}
+        self._due: dict[int, float] = {}
+        self._asked: set[int] = set()
+        self._alarm: Alarm | None = None
+
+    def is_down(self, connection_id: int) -> bool:
+        """Whether a connection did not answer when it was asked last."""
+        return not self._is_up.get(connection_id, True)
+
+    def look(self) -> None:
+        """Look at the rows, and probe whoever is due; again after LOOK_SECONDS."""
+        self._alarm = self._timekeeper.call_at(self._timekeeper.time() + LOOK_SECONDS, self.look)
+        self._post(find, self._found)
+
+    def close(self) -> None:
+        """Look no more."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _found(self, result: list[Found] | Exception) -> None:
+        if isinstance(result, Exception):
+            log.error("connections to probe could not be looked for", exc_info=result)
+            return
+        wanted = {each["id"] for each in result}
+        self._is_up = {known: is_up for known, is_up in self._is_up.items() if known in wanted}
+        self._due = {known: due for known, due in self._due.items() if known in wanted}
+        now = self._timekeeper.time()
+        for each in result:
+            if each["id"] not in self._asked and self._due.get(each["id"], now) <= now:
+                self._due[each["id"]] = now + each["probe_seconds"]
+                self._asked.add(each["id"])
+                family = next(iter(self._lines)) if len(self._lines) == 1 else 0
+                self._resolver.resolve(each["host"], family, partial(self._ask, each))
+
+    def _ask(self, found: Found, literal: str | None) -> None:
+        line = self._lines.get(family_of(literal)) if literal else None
+        if literal is None or line is None:
+            self._hear(found, Cause(503, 3, f"{found['host']} has no address of ours"))
+            return
+        transport = found["transport"]
+        if transport == "tls":
+            files = (found["tls_ca_file"], found["tls_certificate_file"], found["tls_key_file"])
+            line.trust(literal, found["port"], Trust(found["host"], *files))
+        over = f";transport={transport}" if transport != "udp" else ""
+        uri = f"sip:{print_host_port(found['host'], found['port'])}{over}"
+        try:
+            line.probe(uri, Address(literal, found["port"], transport), partial(self._told, found))
+        except ValueError as wrong:
+            self._hear(found, Cause(503, 3, str(wrong)))
+
+    def _told(self, found: Found, event: sip_events.Event) -> None:
+        if isinstance(event, sip_events.Probed):
+            self._hear(found, event.cause)
+
+    def _hear(self, found: Found, cause: Cause) -> None:
+        self._asked.discard(found["id"])
+        if found["id"] not in self._due:
+            return  # probed no longer
+        is_up = cause.status not in DOWN
+        if self._is_up.get(found["id"]) is is_up:
+            return
+        self._is_up[found["id"]] = is_up
+        state, reason = ("up" if is_up else "down"), f"{cause.status} {cause.text}"
+        log.log(logging.INFO if is_up else logging.WARNING, "connection %s is %s: %s", found["name"], state, reason)
+        self._post(partial(write, found["id"], state, reason, self._utc_now()))
