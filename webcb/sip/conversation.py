@@ -186,6 +186,8 @@ class Conversation:
             self._on_bye(server, dialog, now)
         elif request.method in ("INVITE", "UPDATE"):
             self._on_offer(server, dialog, is_up, now)
+        elif self.negotiation and not is_up:
+            self._reply(server, 481, now)  # our BYE is under way (RFC 5407, 3.2)
         else:
             self._reply(server, IN_DIALOG.get(request.method, 200), now)
 
