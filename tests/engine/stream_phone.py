@@ -31,6 +31,22 @@ class StreamPhone(Phone):
         self._thread.join()
         self._server.close()
 
+    def hang_up(self) -> None:
+        """The last call is ended by its phone: a BYE over the connection that the call came by."""
+        invite = self._invite
+        assert invite is not None
+        via = f"SIP/2.0/{self.transport.upper()} {self.host}:{self.port};branch=z9hG4bKbye{len(self.requests)}"
+        fields = {
+            "Via": [via],
+            "Max-Forwards": ["70"],
+            "From": [f"{invite.first('To')};tag=phone"],
+            "To": [invite.first("From")],
+            "Call-ID": [invite.call_id],
+            "CSeq": ["1 BYE"],
+        }
+        contact = invite.first("Contact").strip("<>")
+        self._sockets[-1].sendall(Request("BYE", contact, fields).encode())
+
     def drop(self) -> None:
         """Close every connection."""
         for each in self._sockets:

@@ -153,6 +153,51 @@ def test_a_callback_over_streams_survives_a_broken_connection_and_a_kill(
     phone.close()
 
 
+def test_a_far_side_hangs_up_over_the_connection_we_opened(site: Site) -> None:
+    phone = StreamPhone()
+    models.Connection.update(port=phone.port, transport="tcp").execute()
+    site.start()
+    callback_id = site.place("one")
+    wait_until(lambda: site.state(callback_id) == "talking")
+    phone.hang_up()
+    wait_until(lambda: site.state(callback_id) == "ended")
+    assert models.Callback.get_by_id(callback_id).ending == "B hung up"
+    phone.wait("BYE", 1)  # ours, to A
+    assert phone.connections == 1
+    phone.close()
+
+
+def test_a_callback_to_sipp_over_tcp(site: Site) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    models.Connection.update(port=port, transport="tcp").execute()
+    place = ["-i", "127.0.0.1", "-p", str(port)]
+    sipp = subprocess.Popen(
+        ["sipp", "-sn", "uas", "-t", "t1", "-m", "2", "-nostdin", *place],
+        cwd=site.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: can_connect(port))
+        site.start()
+        callback_id = site.place("one")
+        wait_until(lambda: site.state(callback_id) == "talking")
+        reception.ask_release(callback_id, "operator", clock.utc_now())
+        doorbell.ring(site.bell)
+        wait_until(lambda: site.state(callback_id) == "ended")
+        assert models.Callback.get_by_id(callback_id).ending == "operator released"
+        assert sipp.wait(PATIENCE_SECONDS) == 0  # both calls went as its scenario wants
+    finally:
+        sipp.kill()
+        sipp.wait()
+
+
+def can_connect(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
 def test_a_callback_over_ipv6(site: Site, transport: str, tmp_path: Path) -> None:
     authority = Authority(tmp_path, "authority")
