@@ -7,6 +7,7 @@ from tests.engine.world import PCMA, PCMU, World
 from webcb import models
 from webcb.billing import reception
 from webcb.engine.causes import Ending
+from webcb.sip.offer_answer import Codec
 
 A, B = NUMBER_A.digits, NUMBER_B.digits
 
@@ -358,12 +359,25 @@ def test_an_offer_in_the_call_moves_the_voice_and_is_answered(world: World, phon
     assert_over(world, callback_id, Ending.USER_RELEASED, {"A": 6, "B": 2})
 
 
-def test_an_offer_without_a_codec_of_the_call_is_refused_and_the_call_goes_on(world: World, phones: tuple) -> None:
+def test_an_offer_of_the_other_law_is_recoded(world: World, phones: tuple) -> None:
     a, b = phones
-    b.codecs = (PCMA,)  # A answered with both, but only this one is heard at the other end
+    b.codecs = (PCMA,)
     callback_id = world.place()
     world.pass_seconds(10)
     a.codecs = (PCMU,)
+    world.request(a, "INVITE", world.sdp(a))
+    assert world.ladder[-1] == "10.0 A -> 200"
+    world.request(a, "ACK")
+    assert world.row(callback_id).state == "talking"
+    world.request(a, "BYE")
+    assert_over(world, callback_id, Ending.A_HUNG_UP, {"A": 6, "B": 2})
+
+
+def test_an_offer_without_a_codec_of_ours_is_refused_and_the_call_goes_on(world: World, phones: tuple) -> None:
+    a, _ = phones
+    callback_id = world.place()
+    world.pass_seconds(10)
+    a.codecs = (Codec("G729", 18, 8000),)
     world.request(a, "INVITE", world.sdp(a))
     assert world.ladder[-1] == "10.0 A -> 488"
     assert world.row(callback_id).state == "talking"

@@ -11,6 +11,7 @@ from rtpbridge import Bridge
 from webcb.engine.media import Media, offered_codecs
 from webcb.sip.grammar import ProtocolError
 from webcb.sip.offer_answer import Codec, make_answer, make_offer, read_offer
+from webcb.sip.sdp import parse_sdp
 
 PATIENCE_SECONDS = 5
 PCMU = Codec("PCMU", 0, 8000)
@@ -110,12 +111,38 @@ def test_a_new_offer_moves_the_voice_and_a_hold_is_mirrored(media: Media, peers:
     moved.socket.close()
 
 
-def test_an_offer_without_a_codec_of_the_call_changes_nothing(media: Media, peers: tuple[Peer, Peer]) -> None:
+def test_an_offer_of_the_other_law_is_recoded(media: Media, peers: tuple[Peer, Peer]) -> None:
+    a, b = media.open_voice(nothing), media.open_voice(nothing)
+    a.take_answer(peers[0].answer(a.make_offer(["PCMU"]), PCMU))
+    b.take_answer(peers[1].answer(b.make_offer(["PCMU"]), PCMU))
+    media.join(a, b)
+    answer, _ = a.answer_offer(make_offer("127.0.0.1", peers[0].port, (PCMA,), 9, 2), ["PCMU"])
+    assert [codec.name for codec in read_offer(answer).codecs] == ["PCMA"]
+    peers[1].send(b.port.rtp_port, b"\xff" * 160)  # silence in PCMU
+    assert peers[0].hear() == (8, b"\xd5" * 160)  # and in PCMA
+    answer, _ = a.answer_offer(make_offer("127.0.0.1", peers[0].port, (PCMA, PCMU), 9, 3), ["PCMU"])
+    assert [codec.name for codec in read_offer(answer).codecs] == ["PCMU"]  # which needs no recoding
+
+
+def test_an_offer_without_a_codec_of_ours_changes_nothing(media: Media, peers: tuple[Peer, Peer]) -> None:
     a = media.open_voice(nothing)
     a.take_answer(peers[0].answer(a.make_offer(["PCMU"]), PCMU))
     with pytest.raises(ProtocolError):
-        a.answer_offer(make_offer("127.0.0.1", 31000, (PCMA,), 9, 2), ["PCMU"])
+        a.answer_offer(make_offer("127.0.0.1", 31000, (Codec("G729", 18, 8000),), 9, 2), ["PCMU"])
     assert a.version == 1
+
+
+def test_what_we_offer_again_has_a_version_of_its_own_where_something_else_was_told(
+    media: Media, peers: tuple[Peer, Peer]
+) -> None:
+    a = media.open_voice(nothing)
+    offer = a.make_offer(["PCMU", "PCMA"])
+    a.take_answer(peers[0].answer(offer, PCMU))
+    assert a.answer_offer(b"", ["PCMU"]) == (offer, False)
+    a.answer_offer(make_offer("127.0.0.1", peers[0].port, (PCMU,), 9, 2), ["PCMU"])
+    again, _ = a.answer_offer(b"", ["PCMU"])
+    assert [parse_sdp(sdp).version for sdp in (offer, again)] == ["1", "3"]
+    assert read_offer(again).codecs == read_offer(offer).codecs
 
 
 def test_an_answer_to_a_host_name_is_refused(media: Media) -> None:

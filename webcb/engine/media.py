@@ -50,16 +50,28 @@ class Voice:
     def answer_offer(self, sdp: bytes, names: Sequence[str]) -> tuple[bytes, bool]:
         """The answer to an offer of the peer, and whether it will send no voice. ProtocolError: refused, nothing changes.
 
-        `names` are the codecs the other leg has: nothing else would be heard there.
+        `names` are the codecs the other leg has. Where the peer has none of them left but the other law of G.711, the bridge
+        recodes.
         """
         if not sdp:  # a re-INVITE without an offer wants ours (RFC 3261, 14.2); what its ACK answers is taken then
-            return self.offer, False
+            return self._offer_again(), False
         stream = read_offer(sdp)
-        codecs = tuple(_codec(name) for name in names)
+        offered = {codec.name for codec in stream.codecs}
+        if not any(name in VOICE_CODECS and name in offered for name in names):
+            names = (*VOICE_CODECS, *names)
+        codecs = tuple(_codec(name) for name in dict.fromkeys(names))
         answer = make_answer(sdp, self.host, self.port.rtp_port, codecs, self.session_id, self.version + 1)
         self._connect(stream, _payloads(stream))  # an answer keeps the numbers of the offer
         self.version += 1
         return answer, stream.direction in ("recvonly", "inactive")
+
+    def _offer_again(self) -> bytes:
+        """The offer of the INVITE; where something else was told in between, under a new version (RFC 3264, 8)."""
+        if self.version > 1:
+            self.version += 1
+            codecs = read_offer(self.offer).codecs
+            return make_offer(self.host, self.port.rtp_port, codecs, self.session_id, self.version)
+        return self.offer
 
     def _connect(self, stream: Stream, ours: dict[str, int]) -> None:
         try:
