@@ -22,9 +22,8 @@ from webcb.sip.grammar import print_host_port
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 5.0  # between two looks at the rows: what changed there is noticed so soon
-DOWN: Final = frozenset(
-    (408, 503)
-)  # nothing came, or it says that it cannot; every other answer is that of somebody alive
+# Nothing came, or it says that it cannot; every other answer is that of somebody alive.
+DOWN: Final = frozenset((408, 503))
 
 Found = dict[str, Any]
 

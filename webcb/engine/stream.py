@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 CONNECT_SECONDS_MAX: Final = 4.0  # the handshake of TLS included
 CONTEXT_SECONDS: Final = 300.0  # then certificate files are read again: they are renewed while we run
 REST_SECONDS: Final = 5.0  # after a connection could not be opened, who wants one there is told at once
+SILENT_REST_SECONDS: Final = 30.0  # the same where nobody even refused it: finding that out again costs a call too long
 STREAMS_FROM_PEERS_MAX: Final = 1000
 STREAMS_OF_PEER_MAX: Final = 20  # that one host may open
 UNSENT_BYTES_MAX: Final = 256 * 1024  # to a peer that does not read; then the connection is given up
@@ -115,12 +116,22 @@ class Stream(asyncio.Protocol):
 
 
 class Streams:
-    """The connections of one line. `line` gives it, None before there is one; `source` is the literal we connect from."""
+    """The connections of one line. `line` gives it, None before there is one; `source` is the literal we connect from.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, source: str, line: Callable[[], Line | None]) -> None:
+    `admits` tells whether a message from a host may be read.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        source: str,
+        line: Callable[[], Line | None],
+        admits: Callable[[str], bool],
+    ) -> None:
         self.loop = loop
         self._source = source
         self._line = line
+        self._admits = admits
         self._ours: dict[Address, Stream] = {}
         self._theirs: dict[Address, Stream] = {}
         self._per_host: Counter[str] = Counter()
@@ -184,11 +195,12 @@ class Streams:
         line = self._line()
         if line is not None:
             for message in messages:
-                line.receive(message, peer)
+                if self._admits(peer.host):
+                    line.receive(message, peer)
             line.flush()
 
-    def forget(self, stream: Stream, why: str) -> None:
-        """A connection is gone, or never was: who waits for an answer over it is told."""
+    def forget(self, stream: Stream, why: str, *, is_silent: bool = False) -> None:
+        """A connection is gone, or never was: who waits for an answer over it is told. `is_silent`: nobody refused it."""
         peer = stream.peer
         if peer is None or self._closed:
             return
@@ -200,7 +212,7 @@ class Streams:
         elif self._ours.get(peer) is stream:
             del self._ours[peer]
             if not stream.is_up:
-                self._resting[peer] = (self.now() + REST_SECONDS, why)
+                self._resting[peer] = (self.now() + (SILENT_REST_SECONDS if is_silent else REST_SECONDS), why)
         line = self._line()
         for address in stream.names:
             if not stream.is_up:
@@ -259,7 +271,7 @@ class Streams:
                     local_addr=(self._source, 0),
                 )
         except TimeoutError:
-            self.forget(stream, f"no connection within {CONNECT_SECONDS_MAX:g} s")
+            self.forget(stream, f"no connection within {CONNECT_SECONDS_MAX:g} s", is_silent=True)
         except TrustProblem as wrong:
             self.forget(stream, str(wrong))
         except OSError as wrong:
