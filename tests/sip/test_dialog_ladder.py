@@ -86,6 +86,21 @@ def test_where_the_requests_of_a_peer_come_from(headers, source, known):
     wire.expect("<- BYE", "200 ->" if known else "481 ->")
 
 
+def test_requests_may_come_from_where_the_answers_came_from():
+    """The INVITE went to one of the peer's hosts, and another, whose Contact names neither, has answered."""
+    for status in (180, 200):
+        wire = Wire()
+        wire.invite()
+        invite = wire.last("INVITE")
+        contact = {"Contact": "<sip:gw@10.0.0.9>"}
+        wire.deliver(response_to(invite, status, sdp=SDP, **contact), STRANGER)
+        if status == 180:
+            wire.answer(200, to=invite, sdp=SDP, **contact)
+        wire.forget()
+        wire.deliver(wire.build("BYE", invite).encode(), STRANGER)
+        wire.expect("<- BYE", "200 ->")
+
+
 def test_adopted_dialog_knows_where_its_peer_is():
     wire, session = up(Contact="<sip:gw@10.0.0.9>")
     other = Wire(seed=2)

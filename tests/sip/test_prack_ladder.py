@@ -126,6 +126,8 @@ def test_challenge_after_prack_takes_a_number_of_its_own():
     ring(wire, 1)
     wire.answer(401, to=wire.last("INVITE"), WWW_Authenticate='Digest realm="x", nonce="y"')
     assert wire.last("INVITE").cseq == 3
+    ring(wire, 1)  # the same phone, asked anew
+    assert wire.last("PRACK").first("RAck") == "1 3 INVITE"
 
 
 @pytest.mark.parametrize("status", [481, 500])
