@@ -86,7 +86,7 @@ async def until(holds: Callable[[], object]) -> None:
 def on_streams(body: Callable[[Streams, Ear, Peer], Awaitable[None]]) -> None:
     async def run() -> None:
         ear, peer = Ear(), Peer()
-        streams = Streams(asyncio.get_running_loop(), HERE, lambda: ear)  # type: ignore[arg-type,return-value]
+        streams = Streams(asyncio.get_running_loop(), HERE, lambda: ear, lambda _: True)  # type: ignore[arg-type,return-value]
         try:
             await body(streams, ear, peer)
         finally:

@@ -1,13 +1,15 @@
 """UDP sockets and names under the lines, on loopback."""
 
 import asyncio
+import fcntl
 import socket
+import termios
 import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
 
-from webcb.engine import transport
+from webcb.engine import guard, transport
 from webcb.engine.transport import BindProblem, Resolver, Wire, bind_udp, family_of, own_address
 from webcb.settings import Bind
 from webcb.sip.events import Address
@@ -62,6 +64,35 @@ def test_datagrams_are_read_in_batches_with_one_flush() -> None:
             assert [data for data, _ in ear.heard] == [b"%d" % number for number in range(10)]
             assert ear.heard[0][1] == Address("127.0.0.1", peer.getsockname()[1])
             assert ear.batches < 10
+            wire.close()
+
+    in_loop(body)
+
+
+def test_a_flood_of_a_stranger_is_dropped_unread_and_said_until_we_call_him(caplog: pytest.LogCaptureFixture) -> None:
+    async def body() -> None:
+        loop = asyncio.get_running_loop()
+        with bind_udp(Bind("127.0.0.1", 0)) as bound, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            wire, ear = Wire(loop, bound, Resolver(loop)), Ear()
+            wire.line = ear  # type: ignore[assignment]
+            peer.bind(("127.0.0.1", 0))
+            us, there = bound.getsockname(), Address(*peer.getsockname())
+            for _ in range(1000):
+                peer.sendto(b"junk", us)
+            peer.sendto(b"the last of the flood", us)
+            while fcntl.ioctl(bound, termios.FIONREAD, bytes(4)) != bytes(4):
+                await asyncio.sleep(0)
+            assert guard.STRANGER_BURST <= len(ear.heard) < 200
+            assert "dropped unread" in caplog.text
+            ear.heard.clear()
+            wire.send(b"SIP/2.0 403 Forbidden\r\n", there)  # an answer makes nobody a peer
+            assert there.host not in wire._guard._peers
+            wire.send(b"INVITE sip:a@example.net SIP/2.0\r\n", there)
+            for _ in range(1000):
+                peer.sendto(b"of a peer", us)
+            while len(ear.heard) < 1000:
+                await asyncio.sleep(0)
+            assert {data for data, _ in ear.heard} == {b"of a peer"}
             wire.close()
 
     in_loop(body)

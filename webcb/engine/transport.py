@@ -13,6 +13,7 @@ from functools import partial
 from ipaddress import ip_address
 from typing import Final
 
+from webcb.engine.guard import Guard
 from webcb.engine.line import Line
 from webcb.engine.stream import Streams
 from webcb.settings import Bind
@@ -21,6 +22,7 @@ from webcb.sip.events import Address
 log = logging.getLogger(__name__)
 
 DATAGRAMS_PER_TURN_MAX: Final = 8  # then deadlines have their turn: a datagram may cost a millisecond
+REFUSED_PER_TURN_MAX: Final = 100  # those the guard refuses cost microseconds; read quicker, they hide nobody's answer
 DATAGRAM_BYTES_MAX: Final = 65_535
 SOCKET_BUFFER_BYTES: Final = 4 * 1024 * 1024
 BACKLOG_MAX: Final = 128  # connections that wait to be taken
@@ -164,23 +166,42 @@ class Wire:
         self._loop = loop
         self._socket = bound
         self._resolver = resolver
-        self.streams = Streams(loop, bound.getsockname()[0], lambda: self.line)
+        self._guard = Guard(loop.time())
+        self._report: asyncio.TimerHandle | None = None
+        self.streams = Streams(loop, bound.getsockname()[0], lambda: self.line, self._admits)
         loop.add_reader(bound.fileno(), self._read)
 
     def _read(self) -> None:
         line = self.line
         if line is None:
             return
-        for _ in range(DATAGRAMS_PER_TURN_MAX):
+        room, refusals = DATAGRAMS_PER_TURN_MAX, REFUSED_PER_TURN_MAX
+        while room and refusals:
             try:
                 data, source = self._socket.recvfrom(DATAGRAM_BYTES_MAX)
             except BlockingIOError:
                 break
             except OSError as wrong:  # an ICMP error of an earlier datagram; the transaction's timers take care of it
                 log.debug("SIP socket: %s", wrong)
+                room -= 1
                 continue
-            line.receive(data, Address(source[0], source[1]))
+            if self._admits(source[0]):
+                room -= 1
+                line.receive(data, Address(source[0], source[1]))
+            else:
+                refusals -= 1
         line.flush()
+
+    def _admits(self, host: str) -> bool:
+        if self._guard.admits(host, self._loop.time()):
+            return True
+        if self._report is None and (due := self._guard.report_at()) is not None:
+            self._report = self._loop.call_at(due, self._tell_refused)
+        return False
+
+    def _tell_refused(self) -> None:
+        self._report = None
+        log.warning("SIP flood guard: messages dropped unread: %s", self._guard.report(self._loop.time()))
 
     def send(self, data: bytes, address: Address) -> None:
         """Send one message, its host resolved first where it is a name (a peer's Contact or Record-Route)."""
@@ -192,7 +213,10 @@ class Wire:
     def _send(self, data: bytes, address: Address, literal: str | None) -> None:
         if literal is None:
             self._give_up(address, f"{address.host} has no address")
-        elif address.transport in ("tcp", "tls"):
+            return
+        if not data.startswith(b"SIP/"):  # who gets an answer from us is no peer of ours by that
+            self._guard.call(literal, self._loop.time())
+        if address.transport in ("tcp", "tls"):
             self.streams.send(data, address, literal)
         elif address.transport == "udp":
             self._send_datagram(data, address, literal)
@@ -215,5 +239,7 @@ class Wire:
     def close(self) -> None:
         """Stop listening and free the address."""
         self._loop.remove_reader(self._socket.fileno())
+        if self._report is not None:
+            self._report.cancel()
         self._socket.close()
         self.streams.close()
