@@ -257,35 +257,6 @@ def test_a_connection_that_asks_to_be_left_alone_is(world: World, phones: tuple)
     assert len(phones[0].invites) == 2  # both rest: nobody is asked
 
 
-def test_who_is_called_may_be_busy_for_long_and_the_connection_is_not(world: World, phones: tuple) -> None:
-    phones[0].script, phones[0].headers = [(0.0, 486)], {"Retry-After": "300"}
-    world.place("one")
-    world.pass_seconds(0)
-    phones[0].script = [(0.0, 100)]
-    world.place("two")
-    assert len(phones[0].invites) == 2
-
-
-@pytest.mark.parametrize(
-    ("contact", "asked"),
-    [
-        (f"<sip:{A}@127.0.0.9:5077>", ["127.0.0.1:5060", "127.0.0.9:5077"]),
-        ("<sip:19005551234@127.0.0.9>", ["127.0.0.1:5060"]),  # another number: nobody has rated it
-        (f"<sip:{A}@127.0.0.1:5060>", ["127.0.0.1:5060"]),
-        ("<tel:+1>", ["127.0.0.1:5060"]),
-    ],
-)
-def test_a_redirection_is_followed_to_the_same_number_only(
-    world: World, phones: tuple, contact: str, asked: list[str]
-) -> None:
-    models.Connection.update(capacity=1).execute()
-    phones[0].script, phones[0].headers = [(0.0, 302)], {"Contact": contact}
-    callback_id = world.place()
-    world.pass_seconds(0)
-    assert [invite.uri.rpartition("@")[2] for invite in phones[0].invites] == asked
-    assert_over(world, callback_id, Ending.A_UNREACHABLE, {"A": 0})
-
-
 def world_number(digits: str):
     from webcb.number import parse_number
 
