@@ -137,6 +137,16 @@ def test_calls_under_fire_for_ten_minutes():
     assert burn(count(CALLS), SOAK_SECONDS) > CALLS
 
 
+@pytest.mark.parametrize("parameters", [";tag=x;branch = >", ";tag", ";TAG=x", '; tag=x;y=">;"', ";y=>;tag=x"])
+def test_a_to_that_has_a_tag_gets_no_second(parameters):
+    """Found by calls under fire: the answer repeated To with a tag more, and was no message then."""
+    wire = Wire()
+    wire.answered_call()
+    request = wire.build("OPTIONS", wire.last("INVITE"), To=f"<sip:webcb.example>{parameters}")
+    wire.deliver(request.encode())
+    assert wire.sent[-1].first("To") == request.first("To")
+
+
 @pytest.mark.parametrize("source", range(len(CORPUS)))
 def test_what_is_nearly_a_message_of_the_rfcs_is_read_or_refused(source):
     draw = random.Random(source)

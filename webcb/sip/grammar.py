@@ -12,6 +12,11 @@ TOKEN: Final = ALPHANUMERIC + "-.!%*_+`'~"
 HOSTNAME: Final = ALPHANUMERIC + "-._"  # the underscore is not in the grammar, but it is in carriers' names
 BLANK: Final = " \t"
 
+# Parameters as they are usually spelled, so that the usual spelling costs one look-up.
+_PARAMETERS: Final = {
+    name: name for name in ("branch", "lr", "maddr", "q", "received", "rport", "tag", "transport", "ttl", "user")
+}
+
 PORT_MAX: Final = 65535
 PARAMETERS_MAX: Final = 64
 
@@ -31,8 +36,8 @@ def is_token(text: str) -> bool:
 
 def parse_number(text: str, most: int, what: str) -> int:
     """A whole number in plain digits, 0 to `most`; ProtocolError names `what` was wrong."""
-    # The length is looked at first: int() of a kilometre of digits would take its time.
-    if not text or text.strip(DIGITS) or len(text) > 20 or (number := int(text)) > most:
+    # The length is looked at first: int() of a kilometre of digits would take its time. Only ASCII digits are digits here.
+    if len(text) > 20 or not (text.isdecimal() and text.isascii()) or (number := int(text)) > most:
         raise ProtocolError(f"{what} is not a number from 0 to {most}")
     return number
 
@@ -104,12 +109,15 @@ def parse_parameters(text: str) -> dict[str, str]:
     ProtocolError: a name that is no token, a name given twice, a value with a blank in it, more than PARAMETERS_MAX.
     """
     parameters: dict[str, str] = {}
+    usual = _PARAMETERS
     for piece in text.split(";") if '"' not in text else split_outside_quotes(text, ";"):
-        name, _, value = piece.partition("=")
-        name = name.strip().lower()
+        written, _, value = piece.partition("=")
         value = value.strip()
-        if not name or name.strip(TOKEN):
-            raise ProtocolError("a parameter has no proper name")
+        name = usual.get(written)
+        if name is None:
+            name = written.strip().lower()
+            if not name or name.strip(TOKEN):
+                raise ProtocolError("a parameter has no proper name")
         if name in parameters:
             raise ProtocolError(f"the parameter {name[:32]} comes twice")
         if " " in value and value[0] != '"':

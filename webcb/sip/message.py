@@ -43,7 +43,7 @@ _NAMES: Final = (
 CANONICAL: Final[dict[str, str]] = {name: name for name in _NAMES} | {name.lower(): name for name in _NAMES} | _COMPACT
 
 # Headers of which a second one makes the message mean two things (RFC 4475, 3.3.8 and 3.3.9).
-SINGLE: Final = frozenset(("Call-ID", "From", "To", "CSeq", "Content-Length", "Max-Forwards", "Content-Type"))
+SINGLE: Final = ("Call-ID", "From", "To", "CSeq", "Content-Length", "Max-Forwards", "Content-Type")
 
 Fields = dict[str, list[str]]
 
@@ -125,8 +125,8 @@ class Message:
     def check(self) -> None:
         """Read what everything else relies on, and cut the body as Content-Length says. ProtocolError: it cannot be relied on."""
         fields = self.fields
-        for name, values in fields.items():
-            if len(values) > 1 and name in SINGLE:
+        for name in SINGLE:
+            if name in fields and len(fields[name]) > 1:
                 raise ProtocolError(f"{name} comes more than once")
         self.via = top_via(self)
         if self.via.branch == MAGIC_COOKIE:
@@ -222,9 +222,8 @@ def split_message(data: bytes) -> Request | Response:
     canonical = CANONICAL
     if not lines[-1]:
         lines.pop()  # a head that ends the datagram with one CRLF only
-    rows = iter(lines)
-    start_line = next(rows, "")
-    for line in rows:
+    start_line = lines[0] if lines else ""
+    for line in lines[1:]:
         name, colon, value = line.partition(":")
         key = canonical.get(name) or _canonical_name(name)
         if not colon:

@@ -11,6 +11,7 @@ from webcb.sip.events import Address, Event
 from webcb.sip.grammar import ProtocolError, print_host_port, split_outside_quotes
 from webcb.sip.message import MAGIC_COOKIE, Fields, Message, Request, Response, Via
 from webcb.sip.transaction import TransactionLayer
+from webcb.sip.uri import parse_name_address
 
 TAG_BYTES: Final = 6
 BRANCH_BYTES: Final = 9
@@ -117,5 +118,7 @@ def option_tags(message: Message, header: str) -> frozenset[str]:
 
 
 def _has_tag(to: str) -> bool:
-    # By its text, since the request may be one whose To could not be read.
-    return ";tag=" in to.rpartition(">")[2].replace(" ", "").lower()
+    try:
+        return "tag" in parse_name_address(to).parameters
+    except ProtocolError:  # the request is answered all the same, by its text
+        return ";tag" in to.lower()
