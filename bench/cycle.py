@@ -42,11 +42,11 @@ Figures = dict[str, float | int | str]
 
 def run() -> Figures:
     """Measure, print a table, return the figures: medians of RUNS, seconds and milliseconds as their names say."""
-    with _house() as (chosen, engine, web):
+    with house() as (chosen, engine, web):
         bursts = [_burst(chosen, engine, number) for number in range(RUNS)]
         to_invite_ms = _to_first_invite_ms(chosen)
         by_http = _orders_by_http(chosen, web)
-        _wait(_all_ended, "all callbacks have ended")
+        wait(all_ended, "all callbacks have ended")
         differences = ledger.differences()
     assert not differences, differences
     figures: Figures = {
@@ -68,7 +68,7 @@ def run() -> Figures:
 
 
 @contextmanager
-def _house() -> Iterator[tuple[Settings, int, int]]:
+def house() -> Iterator[tuple[Settings, int, int]]:
     """Web, engine and carrier on a fresh database; yields the settings and the process numbers of engine and web."""
     with ExitStack() as ends:
         folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="webcb-bench-")))
@@ -91,9 +91,9 @@ def _house() -> Iterator[tuple[Settings, int, int]]:
         log = ends.enter_context((folder / "log").open("w+"))
         web, engine = (_start(program.command, environment, log, ends) for program in programs(chosen))
         _start((sys.executable, "-m", "bench.cycle_carrier", str(carrier.port)), environment, log, ends)
-        _wait(lambda: sip_answers(carrier), "the carrier answers")
-        _wait(lambda: sip_answers(chosen.sip_binds[0]), "the engine answers")
-        _wait(lambda: pages_answer(chosen.http_bind), "the pages answer")
+        wait(lambda: sip_answers(carrier), "the carrier answers")
+        wait(lambda: sip_answers(chosen.sip_binds[0]), "the engine answers")
+        wait(lambda: pages_answer(chosen.http_bind), "the pages answer")
         yield chosen, engine.pid, web.pid
 
 
@@ -131,7 +131,7 @@ def _free_port(kind: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait(condition: Callable[[], bool], what: str) -> None:
+def wait(condition: Callable[[], bool], what: str) -> None:
     give_up_at = time.monotonic() + SECONDS_MAX
     while not condition():
         if time.monotonic() > give_up_at:
@@ -142,7 +142,7 @@ def _wait(condition: Callable[[], bool], what: str) -> None:
 # Measuring --------------------------------------------------------------------------------------------------------------
 
 
-def _place(number: int, key: str) -> str:
+def place(number: int, key: str) -> str:
     order = reception.Order(
         voice_application="-",
         login=f"bench{number % ACCOUNTS}",
@@ -157,33 +157,33 @@ def _place(number: int, key: str) -> str:
     return placed.callback_id
 
 
-def _all_ended() -> bool:
+def all_ended() -> bool:
     return not db.database.execute_sql("SELECT 1 FROM callback WHERE state <> 'ended' LIMIT 1").fetchone()
 
 
 def _burst(chosen: Settings, engine: int, run_number: int) -> tuple[float, float]:
     """Callbacks per second from the commit of all rows to the last settled, and the engine's CPU seconds for each."""
-    cpu_before = _cpu_seconds(engine)
+    cpu_before = cpu_seconds(engine)
     with db.writing():
-        ids = [_place(number, f"burst-{run_number}-{number}") for number in range(CALLBACKS_A_RUN)]
+        ids = [place(number, f"burst-{run_number}-{number}") for number in range(CALLBACKS_A_RUN)]
     began = time.monotonic()
     doorbell.ring(chosen.doorbell)
-    _wait(_all_ended, "the burst has ended")
+    wait(all_ended, "the burst has ended")
     seconds = time.monotonic() - began
     marks = ",".join("?" * len(ids))
     found = db.database.execute_sql(f"SELECT DISTINCT ending FROM callback WHERE id IN ({marks})", ids).fetchall()
     assert [row[0] for row in found] == ["B hung up"], found
-    return CALLBACKS_A_RUN / seconds, (_cpu_seconds(engine) - cpu_before) / CALLBACKS_A_RUN
+    return CALLBACKS_A_RUN / seconds, (cpu_seconds(engine) - cpu_before) / CALLBACKS_A_RUN
 
 
 def _to_first_invite_ms(chosen: Settings) -> list[float]:
     """One callback at a time: from its committed row, doorbell rung, to the INVITE of leg A as its attempt tells."""
     waits = []
     for number in range(SINGLE_CALLBACKS):
-        callback_id = _place(number, f"single-{number}")
+        callback_id = place(number, f"single-{number}")
         committed_us = int(clock.utc_now().timestamp() * 1_000_000)
         doorbell.ring(chosen.doorbell)
-        _wait(_all_ended, "the callback has ended")
+        wait(all_ended, "the callback has ended")
         first = db.database.execute_sql(
             "SELECT MIN(attempt.placed_at) FROM attempt JOIN leg ON leg.id = attempt.leg_id WHERE leg.callback_id = ?",
             (callback_id,),
@@ -194,7 +194,7 @@ def _to_first_invite_ms(chosen: Settings) -> list[float]:
 
 def _orders_by_http(chosen: Settings, web: int) -> Figures:
     """Form, price and order as a browser sends them, one after the other: the web's CPU for each, and how long each took."""
-    cpu_before = _cpu_seconds(web)
+    cpu_before = cpu_seconds(web)
     seconds = []
     for number in range(ORDERS_BY_HTTP):
         began = time.monotonic()
@@ -203,7 +203,7 @@ def _orders_by_http(chosen: Settings, web: int) -> Figures:
         visitor.order(f"bench{number % ACCOUNTS}", "bench", f"+{CALLER.number}", f"+{SPEAKS.number}")
         visitor.close()
         seconds.append(time.monotonic() - began)
-    cpu = _cpu_seconds(web) - cpu_before
+    cpu = cpu_seconds(web) - cpu_before
     return {
         "orders_by_http": ORDERS_BY_HTTP,
         "web_cpu_ms_per_order": round(cpu / ORDERS_BY_HTTP * 1000, 2),
@@ -211,12 +211,12 @@ def _orders_by_http(chosen: Settings, web: int) -> Figures:
     }
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """What a process and the children it has used so far, user and system."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return own + sum(_cpu_seconds(int(child)) for child in children)
+    return own + sum(cpu_seconds(int(child)) for child in children)
 
 
 if __name__ == "__main__":
