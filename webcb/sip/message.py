@@ -210,29 +210,38 @@ def split_message(data: bytes) -> Request | Response:
     head_bytes, _, body = data.partition(b"\r\n\r\n")
     # What is not UTF-8 goes through unharmed and comes out again as it came in.
     head = head_bytes.decode("utf-8", "surrogateescape")
-    if "\r\n " in head or "\r\n\t" in head:
-        head = _unfold(head)
     lines = head.split("\r\n")
     if len(lines) > HEADERS_MAX:
         raise ProtocolError(f"more than {HEADERS_MAX} header lines", 513)
     # A lone CR or LF would become a header of its own in whatever element repeats it.
     if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
         raise ProtocolError("a line ends with a lone CR or LF")
-    fields: Fields = {}
-    canonical = CANONICAL
     if not lines[-1]:
         lines.pop()  # a head that ends the datagram with one CRLF only
-    start_line = lines[0] if lines else ""
-    for line in lines[1:]:
+    return _start(lines[0] if lines else "", _read_fields(lines[1:]), body)
+
+
+def _read_fields(lines: list[str]) -> Fields:
+    """The header fields of the lines after the first. ProtocolError: a line that is none."""
+    fields: Fields = {}
+    canonical = CANONICAL
+    key = ""
+    for line in lines:
         name, colon, value = line.partition(":")
-        key = canonical.get(name) or _canonical_name(name)
+        try:
+            key = canonical[name]
+        except KeyError:
+            if key and line.startswith((" ", "\t")):  # it continues the line before (RFC 3261, 7.3.1)
+                fields[key][-1] = f"{fields[key][-1]} {line.strip()}".strip()
+                continue
+            key = _canonical_name(name)
         if not colon:
             raise ProtocolError("a header line has no colon")
         if key in fields:
             fields[key].append(value.strip())
         else:
             fields[key] = [value.strip()]
-    return _start(start_line, fields, body)
+    return fields
 
 
 def read_message(data: bytes) -> Request | Response:
@@ -270,7 +279,7 @@ def top_via(message: Message) -> Via:
 def _start(line: str, fields: Fields, body: bytes) -> Request | Response:
     """The message a start line begins. A request line that is wrong in its middle can still be answered: see `BadMessage`."""
     first, _, rest = line.partition(" ")
-    if first.upper() == VERSION:
+    if first == VERSION or first.upper() == VERSION:
         status, _, reason = rest.partition(" ")
         if len(status) != 3 or not "100" <= status <= "699" or status.strip("0123456789"):
             raise ProtocolError("a status is not 100 to 699")
@@ -278,7 +287,7 @@ def _start(line: str, fields: Fields, body: bytes) -> Request | Response:
     uri, _, version = rest.rpartition(" ")
     if not is_token(first):
         raise ProtocolError("a start line is neither of a request nor of a response")
-    if version.upper() != VERSION:
+    if version != VERSION and version.upper() != VERSION:
         wrong = ProtocolError("the version is not SIP/2.0", 505 if version[:4].upper() == "SIP/" else 400)
         raise BadMessage(wrong, Request(first, uri, fields, body))
     return Request(first, uri, fields, body)
@@ -289,17 +298,6 @@ def _required(message: Message, name: str) -> str:
     if not value:
         raise ProtocolError(f"{name} is missing")
     return value
-
-
-def _unfold(head: str) -> str:
-    """Lines that begin with a blank continue the one before (RFC 3261, 7.3.1)."""
-    pieces: list[str] = []
-    for line in head.split("\r\n"):
-        if line[:1] in (" ", "\t") and pieces:
-            pieces[-1] = f"{pieces[-1].rstrip(BLANK)} {line.lstrip(BLANK)}"
-        else:
-            pieces.append(line)
-    return "\r\n".join(pieces)
 
 
 def _canonical_name(name: str) -> str:
