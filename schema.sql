@@ -173,6 +173,7 @@ CREATE TABLE connection (
   codecs TEXT NOT NULL DEFAULT 'PCMU,PCMA' CHECK (length(codecs) BETWEEN 1 AND 120),
   tech_prefix TEXT NOT NULL DEFAULT '' CHECK (length(tech_prefix) <= 16),
   capacity INTEGER CHECK (capacity BETWEEN 1 AND 100000),
+  calls_per_second INTEGER CHECK (calls_per_second BETWEEN 1 AND 1000), -- NULL: as many as come
   active BOOLEAN NOT NULL DEFAULT TRUE,
   probe_seconds INTEGER CHECK (probe_seconds BETWEEN 5 AND 3600), -- NULL: not probed
   state TEXT NOT NULL DEFAULT 'unknown' CHECK (state IN ('unknown', 'up', 'down')), -- as an engine last saw it
@@ -257,6 +258,7 @@ CREATE TABLE leg (
   dialog TEXT, -- SIP dialog state as JSON once answered: what another process needs to end it
   rtp_port INTEGER,
   connection_id BIGINT REFERENCES connection (id),
+  queue_position INTEGER CHECK (queue_position >= 1), -- its place before a busy connection, 1: the next; NULL: not waiting
   UNIQUE (callback_id, name)
 );
 

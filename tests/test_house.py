@@ -38,6 +38,7 @@ ENGINE_DOORS = {
         "rows",
         "runner",
         "running",
+        "starts",
         "stream",
         "transport",
         "trust",

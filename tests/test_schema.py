@@ -204,6 +204,7 @@ REFUSED = [
     ("account", {"login": "x", "days_after_first_use": 0}),
     ("connection", {"name": "x", "port": 0}),
     ("connection", {"name": "x", "capacity": 0}),
+    ("connection", {"name": "x", "calls_per_second": 0}),
     ("connection", {"name": "x", "transport": "sctp"}),
     ("route", {"destination_id": 1}),
     ("voice_application", {"name": "x", "path": "x", "ring_seconds_a": 4}),

@@ -163,6 +163,7 @@ class Connection(Table):
     codecs = TextField(default="PCMU,PCMA")
     tech_prefix = TextField(default="")
     capacity = IntegerField(null=True)
+    calls_per_second = IntegerField(null=True)
     active = BooleanField(default=True)
     probe_seconds = IntegerField(null=True)
     state = TextField(default="unknown")
@@ -228,6 +229,7 @@ class Leg(Table):
     dialog = TextField(null=True)
     rtp_port = IntegerField(null=True)
     connection = ForeignKeyField(Connection, null=True)
+    queue_position = IntegerField(null=True)
 
 
 class Attempt(Table):

@@ -1,5 +1,6 @@
 """The words for what the rows of a callback say at a moment."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,11 +22,22 @@ def sight(state: str, leg_a: str = "waiting", leg_b: str = "waiting", **more: ob
     return Sight(state, legs[0], legs[1], currency="USD", **more)  # type: ignore[arg-type]
 
 
+def queued(state: str, leg: str, position: int, **more: object) -> Sight:
+    seen = sight(state, "answered" if leg == "B" else "waiting", **more)
+    if leg == "A":
+        return replace(seen, leg_a=replace(seen.leg_a, queue_position=position))
+    return replace(seen, leg_b=replace(seen.leg_b, queue_position=position))
+
+
 @pytest.mark.parametrize(
     ("seen", "headline", "words_a", "words_b"),
     [
         (sight("requested"), "Getting ready", "Waiting", "Waiting"),
         (sight("calling A"), "Calling you", "Waiting", "Waiting"),
+        (queued("calling A", "A", 4), "Waiting for a free line, 3 before you", "Waiting", "Waiting"),
+        (queued("calling B", "B", 2), "Waiting for a free line, 1 before you", "Connected", "Waiting"),
+        (queued("calling B", "B", 1), "Waiting for a free line", "Connected", "Waiting"),
+        (queued("calling B", "B", 1, is_release_asked=True), "Ending the call", "Connected", "Waiting"),
         (sight("calling A", "calling"), "Calling you", "Calling", "Waiting"),
         (sight("calling A", "ringing"), "Your phone is ringing", "Ringing", "Waiting"),
         (sight("A answered", "answered"), "You answered", "Connected", "Waiting"),

@@ -24,7 +24,7 @@ _TARIFFS = """
 
 _CONNECTIONS = """
     SELECT connection.id, connection.name, tariff_id, host, port, username, sealed_password, tech_prefix, codecs, capacity,
-           transport, tls_ca_file, tls_certificate_file, tls_key_file,
+           calls_per_second, transport, tls_ca_file, tls_certificate_file, tls_key_file,
            vendor.billing_time_zone AS time_zone
       FROM connection JOIN vendor ON vendor.id = connection.vendor_id
      WHERE connection.active

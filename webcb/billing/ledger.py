@@ -234,7 +234,7 @@ def _end_rows(callback: Row, rated: Sequence[_RatedLeg], ending: str, at: dateti
             each.row["id"],
         )
     query.change(
-        "UPDATE leg SET state = 'ended', ended_at = COALESCE(ended_at, ?) WHERE callback_id = ?",
+        "UPDATE leg SET state = 'ended', ended_at = COALESCE(ended_at, ?), queue_position = NULL WHERE callback_id = ?",
         micros(at),
         callback["id"],
     )

@@ -264,6 +264,7 @@ def _choices(connections: Iterable[Connection]) -> tuple[RouteChoice, ...]:
                 tls_ca_file=each.tls_ca_file,
                 tls_certificate_file=each.tls_certificate_file,
                 tls_key_file=each.tls_key_file,
+                calls_per_second=each.calls_per_second,
             )
         )
     return tuple(choices)

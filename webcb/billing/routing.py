@@ -31,12 +31,14 @@ class Connection:
     tls_ca_file: str = ""
     tls_certificate_file: str = ""
     tls_key_file: str = ""
+    calls_per_second: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RouteChoice:
-    """A connection to try, with what is needed to reach it; `capacity` is its limit of legs at once, None: no limit.
+    """A connection to try, with what is needed to reach it.
 
+    `capacity` is its limit of legs at once, `calls_per_second` of legs started; None: no limit.
     `transport` is udp, tcp or tls; the tls files are paths, "" where the connection names none.
     """
 
@@ -53,6 +55,7 @@ class RouteChoice:
     tls_ca_file: str = ""
     tls_certificate_file: str = ""
     tls_key_file: str = ""
+    calls_per_second: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """The SIP side of the exchange: legs placed and hung up, and what is heard of them turned into the machine's events.
 
-Which leg is called when is callback.py's; connections full or resting are passed over here, as only here is known what is up.
+Which leg is called when is callback.py's; busy connections are waited for here, and resting ones passed over, as only here is
+known what is up.
 """
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, Protocol
@@ -13,9 +13,11 @@ from webcb.billing.routing import RouteChoice
 from webcb.engine import events
 from webcb.engine.causes import Q850, LegName
 from webcb.engine.commands import HangUp, Place
+from webcb.engine.leg import ROUTES_MAX
 from webcb.engine.line import Line, Timekeeper
 from webcb.engine.media import Media, offered_codecs
 from webcb.engine.running import Running
+from webcb.engine.starts import Starts, Ticket
 from webcb.engine.transport import family_of
 from webcb.engine.trust import Trust
 from webcb.sip import events as sip_events
@@ -27,6 +29,8 @@ from webcb.sip.useragent import Call, Credentials
 
 log = logging.getLogger(__name__)
 
+# In all of a callback's routes. A watches the page meanwhile; while B waits, A is on the line and pays.
+WAIT_SECONDS_MAX: Final[dict[LegName, int]] = {"A": 60, "B": 10}
 OVERLOADED: Final = 503  # with Retry-After it speaks of the switch; with others, of whom we call
 
 
@@ -65,7 +69,7 @@ class Calls:
         self._feed = feed
         self._fail = fail
         self._is_down = is_down
-        self._legs_up: Counter[int] = Counter()  # by connection
+        self._starts = Starts(timekeeper)
         self._resting: dict[int, float] = {}  # connections that asked to be left alone, until when
 
     @property
@@ -79,46 +83,103 @@ class Calls:
             line.flush()
 
     def place(self, running: Running, place: Place) -> None:
-        """Send an INVITE by a route, now or when its host's name is resolved; or say why not."""
-        route = running.callback.leg(place.leg).plan.routes[place.route]
-        # Who was redirected has left the place that he took; he does not stand in line again.
-        full = not place.target and route.capacity is not None and self._legs_up[route.connection_id] >= route.capacity
-        if not offered_codecs(route.codecs, place.codecs):
-            self._skip(running, place, Q850.INCOMPATIBLE_DESTINATION, f"{route.name} has no codec in common")
-        elif full:
+        """Send an INVITE by a route: now, when its turn comes, or when its host's name is resolved; or say why not."""
+        route = self._route(running, place)
+        obstacle = self._obstacle(route, place.codecs)
+        if obstacle is not None:
+            self._skip(running, place, *obstacle)
+            return
+        ticket = Ticket(
+            route.connection_id,
+            start=partial(self._start, running, place.leg),
+            give_up=partial(self._give_up, running, place.leg),
+            tell=partial(self._tell_place, running, place.leg),
+        )
+        if place.target:  # who was redirected keeps the place that he took; he does not stand in line again
+            self._starts.enter_unasked(ticket)
+        elif self._starts.is_full(route) and self._has_other(running, place):
             self._skip(running, place, Q850.NO_CIRCUIT, f"{route.name} is at its capacity")
-        elif self._resting.get(route.connection_id, 0.0) > self._timekeeper.time():
-            self._skip(running, place, Q850.CONGESTION, f"{route.name} asked not to be tried yet")
-        elif self._is_down(route.connection_id):
-            self._skip(running, place, Q850.NETWORK_OUT_OF_ORDER, f"{route.name} does not answer its probes")
+            return
         else:
-            running.placing[place.leg] = place
-            family = next(iter(self._lines)) if len(self._lines) == 1 else 0
-            host = parse_uri(place.target).address.host if place.target else route.host
-            self._resolver.resolve(host, family, partial(self._resolved, running, place))
+            until = running.waits_until.get(place.leg, self._timekeeper.time() + WAIT_SECONDS_MAX[place.leg])
+            if not self._starts.enter(route, ticket, until, is_first=place.leg == "B"):
+                self._skip(running, place, Q850.NO_CIRCUIT, f"too many wait for {route.name}")
+                return
+            if not ticket.is_in:
+                running.waits_until[place.leg] = until
+        running.placing[place.leg] = place, ticket
+        if ticket.is_in:
+            self._resolve(running, place.leg)
+
+    def _route(self, running: Running, place: Place) -> RouteChoice:
+        return running.callback.leg(place.leg).plan.routes[place.route]
+
+    def _obstacle(self, route: RouteChoice, codecs: tuple[str, ...]) -> tuple[Q850, str] | None:
+        """Why a route cannot be used at all at this moment, whoever else is calling."""
+        if not offered_codecs(route.codecs, codecs):
+            return Q850.INCOMPATIBLE_DESTINATION, f"{route.name} has no codec in common"
+        if self._resting.get(route.connection_id, 0.0) > self._timekeeper.time():
+            return Q850.CONGESTION, f"{route.name} asked not to be tried yet"
+        if self._is_down(route.connection_id):
+            return Q850.NETWORK_OUT_OF_ORDER, f"{route.name} does not answer its probes"
+        return None
+
+    def _has_other(self, running: Running, place: Place) -> bool:
+        """Whether one of the routes that come next could carry the leg now."""
+        others = running.callback.leg(place.leg).plan.routes[place.route + 1 : ROUTES_MAX]
+        return any(not self._starts.is_full(each) and not self._obstacle(each, place.codecs) for each in others)
 
     def _skip(self, running: Running, place: Place, q850: int, why: str) -> None:
         log.warning("callback %s: leg %s not placed: %s", running.id, place.leg, why)
-        running.placing.pop(place.leg, None)
+        self._unplace(running, place.leg)
         self._feed(running, events.Skipped(place.leg, q850))
 
-    def _resolved(self, running: Running, place: Place, literal: str | None) -> None:
-        if running.placing.get(place.leg) is not place:
+    def _unplace(self, running: Running, leg: LegName) -> None:
+        """Forget an INVITE that was not sent yet."""
+        if leg in running.placing:
+            self._starts.leave(running.placing.pop(leg)[1])
+
+    def _start(self, running: Running, leg: LegName) -> None:
+        """The turn of a leg that waited has come; meanwhile its connection may have gone down."""
+        place, _ = running.placing[leg]
+        obstacle = self._obstacle(self._route(running, place), place.codecs)
+        if obstacle is not None:
+            self._skip(running, place, *obstacle)
+            return
+        self._resolve(running, leg)
+
+    def _give_up(self, running: Running, leg: LegName) -> None:
+        place, _ = running.placing[leg]
+        self._skip(running, place, Q850.NO_CIRCUIT, f"{self._route(running, place).name} had no free line in time")
+
+    def _tell_place(self, running: Running, leg: LegName, position: int) -> None:
+        self._feed(running, events.Queued(leg, position))
+
+    def _resolve(self, running: Running, leg: LegName) -> None:
+        place, ticket = running.placing[leg]
+        family = next(iter(self._lines)) if len(self._lines) == 1 else 0
+        host = parse_uri(place.target).address.host if place.target else self._route(running, place).host
+        self._resolver.resolve(host, family, partial(self._resolved, running, place, ticket))
+
+    def _resolved(self, running: Running, place: Place, ticket: Ticket, literal: str | None) -> None:
+        if running.placing.get(place.leg) != (place, ticket):
             return  # hung up meanwhile
-        route = running.callback.leg(place.leg).plan.routes[place.route]
+        route = self._route(running, place)
         line = self._lines.get(family_of(literal)) if literal else None
         if literal is None or line is None:
             self._skip(running, place, Q850.NETWORK_OUT_OF_ORDER, f"{route.name}: its host has no address of ours")
             return
-        del running.placing[place.leg]
         try:
             self._invite(running, place, line, literal)
         except (OSError, ValueError) as wrong:  # no port or descriptor is left, or what is configured fits no URI
             self._skip(running, place, Q850.NO_CIRCUIT, f"{route.name}: {wrong}")
+        except Exception:
+            log.exception("callback %s: leg %s could not be placed", running.id, place.leg)
+            self._fail(running)
 
     def _invite(self, running: Running, place: Place, line: Line, literal: str) -> None:
         leg = running.callback.leg(place.leg)
-        route = leg.plan.routes[place.route]
+        route = self._route(running, place)
         voice = running.voices.get(place.leg)
         if voice is None:
             voice = running.voices[place.leg] = self._media.open_voice(partial(self._tell_voice, running, place.leg))
@@ -134,19 +195,15 @@ class Calls:
             offer=voice.make_offer(offered_codecs(route.codecs, place.codecs)),
             credentials=Credentials(route.username, route.password) if route.username else None,
         )
-        session = line.invite(
-            call, partial(self._told, running, place.leg), partial(self._leg_down, route.connection_id)
-        )
-        self._legs_up[route.connection_id] += 1
+        ticket = running.placing[place.leg][1]
+        session = line.invite(call, partial(self._told, running, place.leg), partial(self._starts.leave, ticket))
+        del running.placing[place.leg]
         running.sessions[place.leg] = (line, session)
         self._feed(running, events.Placed(place.leg))
 
-    def _leg_down(self, connection_id: int) -> None:
-        self._legs_up[connection_id] -= 1
-
     def hang_up(self, running: Running, hang_up: HangUp) -> None:
         """End a leg whatever its moment; nothing more is heard of it."""
-        running.placing.pop(hang_up.leg, None)
+        self._unplace(running, hang_up.leg)
         line, session = running.sessions.pop(hang_up.leg, (None, None))
         if line is not None and session is not None:
             line.hang_up(session, Cause(0, hang_up.q850))

@@ -98,6 +98,14 @@ class WriteDialog:
 
 
 @dataclass(frozen=True, slots=True)
+class WriteQueue:
+    """The leg waits for a connection; `position` 1 is the next. Every WriteLeg ends it."""
+
+    leg: LegName
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
 class WriteAttempt:
     """An INVITE was sent to a connection."""
 
@@ -141,5 +149,5 @@ class Settle:
     b_answered: bool
 
 
-Write = WriteCallback | WriteLeg | WriteDialog | WriteAttempt | EndAttempt
+Write = WriteCallback | WriteLeg | WriteDialog | WriteQueue | WriteAttempt | EndAttempt
 Command = Place | HangUp | PlayRingback | Join | Split | SetTimer | ClearTimer | Settle | Write

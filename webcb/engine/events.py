@@ -9,6 +9,14 @@ from webcb.engine.causes import Ending, LegName
 
 
 @dataclass(frozen=True, slots=True)
+class Queued:
+    """The route in hand is busy; the leg waits for it, `position` 1 is the next. Then comes Placed or Skipped."""
+
+    leg: LegName
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
 class Placed:
     """The INVITE of the route in hand is on the wire."""
 
@@ -119,6 +127,6 @@ class Settled:
 
 
 LegEvent = (
-    Placed | Skipped | Ringing | Answered | Failed | HungUp | Held | Silent | Heard | NoAnswer | VoiceLost
+    Queued | Placed | Skipped | Ringing | Answered | Failed | HungUp | Held | Silent | Heard | NoAnswer | VoiceLost
 )  # fmt: skip
 Event = LegEvent | Deadline | Release | Settled

@@ -179,7 +179,7 @@ class Exchange:
     def _abandon(self, running: Running) -> None:
         """Not even its ending goes as it should: end the legs; the next look at the rows settles what nobody owns (recovery)."""
         running.is_settling = True
-        for leg in list(running.sessions):
+        for leg in [*running.sessions, *running.placing]:
             try:
                 self._calls.hang_up(running, HangUp(leg, Q850.TEMPORARY_FAILURE))
             except Exception:

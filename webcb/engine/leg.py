@@ -23,6 +23,7 @@ from webcb.engine.commands import (
     WriteAttempt,
     WriteDialog,
     WriteLeg,
+    WriteQueue,
 )
 
 ROUTES_MAX: Final = 8  # more vendors in a row than this only keep the caller waiting
@@ -148,6 +149,10 @@ def _try_route(leg: Leg, route: int, now_us: int) -> Step:
         return leg, [Place(leg.name, route, leg.codecs)], None
     leg = replace(leg, state=LegState.ENDED, on_wire=False, ended_us=now_us)
     return replace(leg, ending=causes.leg_ending(leg.name, leg.status, leg.rang)), [], Turn.ENDED
+
+
+def _queued(leg: Leg, event: events.Queued, _: int) -> Step:
+    return leg, [WriteQueue(leg.name, event.position)], None
 
 
 def _placed(leg: Leg, _: events.Placed, now_us: int) -> Step:
@@ -277,6 +282,7 @@ def _voice_lost(leg: Leg, _: events.VoiceLost, __: int) -> Step:
 Action = Callable[[Leg, Any, int], Step]
 
 TABLE: Final[dict[tuple[LegState, type], Action]] = {
+    (LegState.CALLING, events.Queued): _queued,
     (LegState.CALLING, events.Placed): _placed,
     (LegState.CALLING, events.Skipped): _skipped,
     (LegState.CALLING, events.Ringing): _ringing,

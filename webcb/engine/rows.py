@@ -25,6 +25,7 @@ from webcb.engine.commands import (
     WriteCallback,
     WriteDialog,
     WriteLeg,
+    WriteQueue,
 )
 from webcb.engine.leg import LegPlan
 from webcb.number import NumberError, parse_number
@@ -138,6 +139,13 @@ def write(plan: Plan, writes: Sequence[Write]) -> None:
                     plan.callback_id,
                     each.leg,
                 )
+            case WriteQueue():
+                query.change(
+                    "UPDATE leg SET queue_position = ? WHERE callback_id = ? AND name = ?",
+                    each.position,
+                    plan.callback_id,
+                    each.leg,
+                )
             case WriteAttempt():
                 query.change(
                     "INSERT INTO attempt (leg_id, position, connection_id, placed_at)"
@@ -180,7 +188,7 @@ def _write_leg(plan: Plan, write: WriteLeg) -> None:
     moment = _LEG_MOMENTS[write.state]
     query.change(
         f"UPDATE leg SET state = ?, {moment} = COALESCE({moment}, ?), connection_id = COALESCE(?, connection_id),"  # noqa: S608
-        " dialog = COALESCE(?, dialog), rtp_port = COALESCE(?, rtp_port) WHERE callback_id = ? AND name = ?",
+        " dialog = COALESCE(?, dialog), rtp_port = COALESCE(?, rtp_port), queue_position = NULL WHERE callback_id = ? AND name = ?",
         write.state,
         _stored(plan, write.at_us),
         write.connection_id,

@@ -9,6 +9,7 @@ from webcb.engine.causes import LegName
 from webcb.engine.commands import Place, Timer, Write
 from webcb.engine.line import Alarm, Line
 from webcb.engine.media import Voice
+from webcb.engine.starts import Ticket
 from webcb.sip.events import SessionId
 
 
@@ -19,7 +20,8 @@ class Running:
     callback: Callback
     voices: dict[LegName, Voice] = field(default_factory=dict)
     sessions: dict[LegName, tuple[Line, SessionId]] = field(default_factory=dict)
-    placing: dict[LegName, Place] = field(default_factory=dict)  # their host's name is being resolved
+    placing: dict[LegName, tuple[Place, Ticket]] = field(default_factory=dict)  # until the INVITE is sent
+    waits_until: dict[LegName, float] = field(default_factory=dict)  # of those that had to wait for a turn
     alarms: dict[Timer, Alarm] = field(default_factory=dict)
     waiting: deque[tuple[events.Event, int]] = field(default_factory=deque)
     writes: list[Write] = field(default_factory=list)

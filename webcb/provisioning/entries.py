@@ -316,6 +316,9 @@ class Connection(Entry):
         ),
     ] = ""
     capacity: Annotated[int | None, whole(1, 100_000, "calls at a time; nothing: no limit", or_nothing=True)] = None
+    calls_per_second: Annotated[
+        int | None, whole(1, 1000, "calls started a second, the others wait; nothing: no limit", or_nothing=True)
+    ] = None
     active: Annotated[bool, yes_no("false: no calls go there")] = True
     probe_seconds: Annotated[
         int | None,

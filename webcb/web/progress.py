@@ -96,7 +96,7 @@ def release(callback: Callback) -> Any:
 _LOOK = """
     SELECT callback.state, callback.ending, callback.release_asked_at, callback.talking_at, callback.deadline_at,
            callback.ended_at, leg.name, leg.cld, leg.state AS leg_state, leg.placed_at, leg.answered_at,
-           leg.ended_at AS leg_ended_at, leg.pricing
+           leg.queue_position, leg.ended_at AS leg_ended_at, leg.pricing
       FROM callback JOIN leg ON leg.callback_id = callback.id
      WHERE callback.id = ?
      ORDER BY leg.name
@@ -126,7 +126,12 @@ def _look(callback_id: str) -> Sight:
 
 def _leg_sight(row: Row) -> LegSight:
     return LegSight(
-        row["name"], row["cld"], row["leg_state"], row["placed_at"] is not None, instant(row["answered_at"])
+        row["name"],
+        row["cld"],
+        row["leg_state"],
+        row["placed_at"] is not None,
+        instant(row["answered_at"]),
+        row["queue_position"],
     )
 
 

@@ -15,13 +15,14 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class LegSight:
-    """One phone: `number` in E.164 digits, `state` as on the leg's row."""
+    """One phone: `number` in E.164 digits, `state` as on the leg's row; `queue_position` while it waits for a line, 1: next."""
 
     name: str  # A or B
     number: str
     state: str
     is_placed: bool = False
     answered_at: datetime | None = None
+    queue_position: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,17 @@ class Sight:
         if self.is_releasing:
             return _RELEASING
         leg = self.leg_b if self.state == "calling B" else self.leg_a
+        if leg.queue_position is not None:
+            before = leg.queue_position - 1
+            detail = _WORDS_QUEUED[leg.name]
+            return (f"Waiting for a free line, {before} before you" if before else "Waiting for a free line"), detail
         return _RINGING.get((self.state, leg.state)) or _WORDS[self.state]
 
     def leg_words(self, leg: LegSight) -> str:
         """What one phone is doing, in a word or two."""
         if not self.is_ended:
+            if leg.queue_position is not None:
+                return "Waiting"
             return _LEG_WORDS[leg.state] if leg.is_placed or leg.state != "ended" else "Not called"
         ending = endings.words(self.ending or "")
         told = ending.leg_a if leg.name == "A" else ending.leg_b
@@ -108,6 +115,10 @@ _WORDS = {
     "A answered": ("You answered", "Stay on the line; the other side is being called."),
     "calling B": ("Calling the other side", "Stay on the line."),
     "talking": ("Talking", "You are connected."),
+}
+_WORDS_QUEUED = {
+    "A": "All lines are busy. Your phone will ring as soon as it is your turn.",
+    "B": "Stay on the line; the other side is called as soon as it is your turn.",
 }
 _RINGING = {
     ("calling A", "ringing"): ("Your phone is ringing", "Answer it; then the other side is called."),

@@ -1,0 +1,134 @@
+"""Whose INVITE may go now: the gates of all connections, kept on the clock, and those who wait told their place.
+
+The rule of one gate is shaping.py's; which leg waits for which route is calls.py's.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from webcb.billing.routing import RouteChoice
+from webcb.engine.line import Alarm, Timekeeper
+from webcb.engine.shaping import SECOND_US, Gate
+
+TELL_SECONDS: Final = 1.0  # who has been told his place on coming is told of changes no more often
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """One leg at a connection's gate, until `Starts.leave`.
+
+    `start` is its turn, `give_up` comes when it has waited its time, `tell` says its place in the queue (1: the next).
+    """
+
+    connection_id: int
+    start: Callable[[], None]
+    give_up: Callable[[], None]
+    tell: Callable[[int], None]
+    is_in: bool = False
+    is_over: bool = False
+    place: int = 0
+
+
+class Starts:
+    """The gates. A leg asks by `enter` or `enter_unasked`; it takes its place until it leaves, also while it only waits."""
+
+    def __init__(self, timekeeper: Timekeeper) -> None:
+        self._timekeeper = timekeeper
+        self._gates: defaultdict[int, Gate[Ticket]] = defaultdict(Gate)
+        self._alarms: dict[int, Alarm] = {}
+        self._telling: set[int] = set()  # connections for whose queue an alarm to tell the places is set
+        self._told_at: dict[int, float] = {}
+
+    def is_full(self, route: RouteChoice) -> bool:
+        """Whether the connection has no room for one more, those who wait for it included."""
+        return self._gate(route).is_full
+
+    def enter(self, route: RouteChoice, ticket: Ticket, until: float, is_first: bool) -> bool:
+        """Ask for a turn: now, which `ticket.is_in` says and no call of `start`, or later; False where the queue is full."""
+        gate = self._gate(route)
+        if not gate.join(ticket, int(until * SECOND_US), is_first):
+            return False
+        self._let_in(gate)
+        if not ticket.is_in:
+            self._tell(ticket, gate.waiting.index(ticket) + 1)
+        self._watch(route.connection_id)
+        return True
+
+    def enter_unasked(self, ticket: Ticket) -> None:
+        """Take a place whatever the limits are."""
+        self._gates[ticket.connection_id].add()
+        ticket.is_in = True
+
+    def leave(self, ticket: Ticket) -> None:
+        """Give back the place, in the queue or beyond; somebody else's turn may come by it, in the next round of the loop."""
+        if ticket.is_over:
+            return
+        ticket.is_over = True
+        gate = self._gates[ticket.connection_id]
+        if ticket.is_in:
+            gate.end()
+        else:
+            gate.leave(ticket)
+        self._watch(ticket.connection_id)
+
+    # Time
+
+    def _gate(self, route: RouteChoice) -> Gate[Ticket]:
+        """The connection's gate, with the limits as they were last read."""
+        gate = self._gates[route.connection_id]
+        gate.capacity, gate.calls_per_second = route.capacity, route.calls_per_second
+        return gate
+
+    def _now_us(self) -> int:
+        return int(self._timekeeper.time() * SECOND_US)
+
+    def _let_in(self, gate: Gate[Ticket]) -> list[Ticket]:
+        admitted = gate.admit(self._now_us())
+        for ticket in admitted:
+            ticket.is_in = True
+        return admitted
+
+    def _watch(self, connection_id: int) -> None:
+        """Set the alarm of a gate for whatever comes next there, and one to tell those who have moved up."""
+        gate, now = self._gates[connection_id], self._timekeeper.time()
+        alarm = self._alarms.pop(connection_id, None)
+        if alarm is not None:
+            alarm.cancel()
+        next_us = gate.next_us()
+        if next_us is not None:
+            # + 1: never a hair too early, by the rounding of time()
+            at = now if next_us <= self._now_us() else (next_us + 1) / SECOND_US
+            self._alarms[connection_id] = self._timekeeper.call_at(at, self._look, connection_id)
+        if connection_id not in self._telling and self._moved(gate):
+            self._telling.add(connection_id)
+            at = max(now, self._told_at.get(connection_id, 0.0) + TELL_SECONDS)
+            self._timekeeper.call_at(at, self._tell_all, connection_id)
+
+    def _look(self, connection_id: int) -> None:
+        self._alarms.pop(connection_id, None)
+        gate = self._gates[connection_id]
+        admitted, late = self._let_in(gate), gate.expire(self._now_us())
+        self._watch(connection_id)
+        for ticket in admitted:
+            if not ticket.is_over:  # what was done for one before may have ended another
+                ticket.start()
+        for ticket in late:
+            if not ticket.is_over:
+                ticket.give_up()
+
+    def _tell_all(self, connection_id: int) -> None:
+        self._telling.discard(connection_id)
+        self._told_at[connection_id] = self._timekeeper.time()
+        for place, ticket in self._moved(self._gates[connection_id]):
+            if not ticket.is_over:
+                self._tell(ticket, place)
+
+    def _moved(self, gate: Gate[Ticket]) -> list[tuple[int, Ticket]]:
+        """Who stands somewhere else than he was told, and where."""
+        return [(place, ticket) for place, ticket in enumerate(gate.waiting, 1) if place != ticket.place]
+
+    def _tell(self, ticket: Ticket, place: int) -> None:
+        ticket.place = place
+        ticket.tell(place)
