@@ -277,6 +277,25 @@ CREATE TABLE attempt (
 );
 CREATE INDEX attempt_connection ON attempt (connection_id);
 
+-- A SIP message of a callback that has ended, as it stood on the wire; what proves who we are is masked. Kept for a few days.
+CREATE TABLE message (
+  id INTEGER PRIMARY KEY,
+  callback_id TEXT NOT NULL REFERENCES callback (id),
+  position INTEGER NOT NULL CHECK (position >= 1), -- a gap: more were said than are kept
+  leg TEXT NOT NULL CHECK (leg IN ('A', 'B')),
+  at BIGINT NOT NULL,
+  sent BOOLEAN NOT NULL, -- by us
+  local_host TEXT NOT NULL,
+  local_port INTEGER NOT NULL,
+  remote_host TEXT NOT NULL,
+  remote_port INTEGER NOT NULL,
+  transport TEXT NOT NULL CHECK (transport IN ('udp', 'tcp', 'tls')),
+  octets INTEGER NOT NULL, -- on the wire; the text may be cut
+  text TEXT NOT NULL CHECK (length(text) <= 8192),
+  UNIQUE (callback_id, position)
+);
+CREATE INDEX message_at ON message (at);
+
 -- Bills ---------------------------------------------------------------------------------------------------------------
 
 -- Funds set aside for a callback while it goes on. wallet.locked_micros is the sum of the held ones.

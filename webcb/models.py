@@ -243,6 +243,21 @@ class Attempt(Table):
     setup_ms = IntegerField(null=True)
 
 
+class Message(Table):
+    callback = ForeignKeyField(Callback, backref="messages")
+    position = IntegerField()
+    leg = TextField()
+    at = InstantField()
+    sent = BooleanField()
+    local_host = TextField()
+    local_port = IntegerField()
+    remote_host = TextField()
+    remote_port = IntegerField()
+    transport = TextField()
+    octets = IntegerField()
+    text = TextField()
+
+
 class Lock(Table):
     callback = ForeignKeyField(Callback, unique=True)
     wallet = ForeignKeyField(Wallet)
@@ -322,6 +337,7 @@ ALL_TABLES: tuple[type[Table], ...] = (
     Callback,
     Leg,
     Attempt,
+    Message,
     Lock,
     Xdr,
     Ledger,

@@ -10,13 +10,13 @@ from typing import NoReturn
 import click
 
 from webcb import __version__
-from webcb.cli import calls, installation, lists, provisioning
+from webcb.cli import calls, installation, lists, provisioning, trace
 
 FAILED = 1
 WRONG_USAGE = 2
 INTERRUPTED = 130
 
-PANELS = (installation, provisioning, calls, lists)
+PANELS = (installation, provisioning, calls, trace, lists)
 
 
 class InOrder(click.Group):

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, Protocol
 
-from webcb.engine import callback, events, rows
+from webcb.engine import archive, callback, events, rows
 from webcb.engine.callback import Plan
 from webcb.engine.calls import Calls, Resolver
-from webcb.engine.causes import Q850, Ending
+from webcb.engine.causes import Q850, Ending, LegName
 from webcb.engine.commands import (
     ClearTimer,
     Command,
@@ -137,6 +137,8 @@ class Exchange:
         if len(running.waiting) >= EVENTS_WAITING_MAX:
             log.error("callback %s: too many events wait, %s is dropped", running.id, type(event).__name__)
             return
+        if isinstance(event, events.Placed):
+            self._trace(running, event.leg)
         running.waiting.append((event, self._now_us() if at_us is None else at_us))
         if not running.is_stepping:
             self._go_on(running)
@@ -150,6 +152,7 @@ class Exchange:
         self._post_writes(running)
         if running.callback.phase is callback.Phase.ENDED:
             self._running.pop(running.id, None)
+            self._archive(running)
         self._calls.flush()
 
     def _guarded(self, running: Running, what: events.Event | list[Command], at_us: int = 0) -> None:
@@ -186,6 +189,23 @@ class Exchange:
                 log.exception("callback %s: leg %s could not be hung up", running.id, leg)
         self._let_go(running)
         self._running.pop(running.id, None)
+        self._archive(running)
+
+    # Its messages
+
+    def _trace(self, running: Running, leg: LegName) -> None:
+        line, session = running.sessions[leg]
+        running.open_traces += 1
+        line.trace(session, partial(running.trace.note, leg), partial(self._said_all, running))
+
+    def _said_all(self, running: Running) -> None:
+        running.open_traces -= 1
+        self._archive(running)
+
+    def _archive(self, running: Running) -> None:
+        """Write what was said of a callback that has ended, once nothing more is to come."""
+        if not running.open_traces and running.id not in self._running and (messages := running.trace.take()):
+            self._journal.post(partial(archive.write, running.callback.plan, messages))
 
     # Voice
 

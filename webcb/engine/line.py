@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from webcb.engine.trace import call_id
 from webcb.engine.trust import Trust
 from webcb.sip import events as sip_events
 from webcb.sip.events import Address, Cause, SessionId
@@ -16,9 +17,16 @@ from webcb.sip.useragent import Call, Credentials, Identity, UserAgent
 log = logging.getLogger(__name__)
 
 TRUSTS_MAX: Final = 10_000  # beyond, all are forgotten: who is called next is known again
+SECOND_US: Final = 1_000_000
 ROUNDS_MAX: Final = 1000  # of events begetting events in one turn; more is a fault of ours, not of a peer
 
 Owner = Callable[[sip_events.Event], None]
+
+
+class Note(Protocol):
+    """Takes one message for a trace, `sent` by us or heard: see trace.Trace.note."""
+
+    def __call__(self, at_us: int, sent: bool, local: Address, remote: Address, message: bytes) -> None: ...
 
 
 class Alarm(Protocol):
@@ -51,6 +59,8 @@ class Line:
         self._send = send
         self._owners: dict[SessionId, Owner] = {}
         self._at_close: dict[SessionId, Callable[[], None]] = {}
+        self._notes: dict[bytes, Note] = {}  # by Call-ID
+        self._traced: dict[SessionId, tuple[bytes, Callable[[], None]]] = {}
         self.trusts: dict[tuple[str, int], Trust] = {}  # by literal and port, for TLS
         self._alarm: Alarm | None = None
         self._alarm_at = float("inf")
@@ -63,6 +73,7 @@ class Line:
 
     def receive(self, data: bytes, address: Address) -> None:
         """Take in one datagram; `flush` afterwards, once for a batch."""
+        self._note(False, data, address)
         self._agent.receive(data, address, self._timekeeper.time())
 
     def undeliverable(self, address: Address, why: str) -> None:
@@ -92,6 +103,12 @@ class Line:
         """Ask with OPTIONS whether somebody is there; `owner` hears what came of it. ValueError: `uri` is no SIP URI."""
         self._owners[self._agent.probe(uri, next_hop, self._timekeeper.time())] = owner
         self.flush()
+
+    def trace(self, session: SessionId, note: Note, at_close: Callable[[], None]) -> None:
+        """Give `note` every message of a session from now on; `at_close` is called when nothing of it is left on the wire."""
+        known_as = self._agent.call_id(session).encode()
+        self._notes[known_as] = note
+        self._traced[session] = known_as, at_close
 
     def hang_up(self, session: SessionId, cause: Cause) -> None:
         """End the session whatever its moment; its owner hears nothing more of it."""
@@ -137,13 +154,22 @@ class Line:
 
     def _send_all(self) -> None:
         for data, address in self._agent.to_send():
+            self._note(True, data, address)
             self._send(data, address)
+
+    def _note(self, sent: bool, data: bytes, address: Address) -> None:
+        note = self._notes.get(call_id(data)) if self._notes else None
+        if note is not None:
+            note(int(self._timekeeper.time() * SECOND_US), sent, self.advertised, address, data)
 
     def _tell(self, event: sip_events.Event) -> None:
         session = event.session
         if isinstance(event, sip_events.Closed):
             self._owners.pop(session, None)
             self._at_close.pop(session, _nothing)()
+            known_as, at_close = self._traced.pop(session, (b"", _nothing))
+            self._notes.pop(known_as, None)
+            at_close()
         elif (owner := self._owners.get(session)) is not None:
             owner(event)
         elif isinstance(event, sip_events.Offered):

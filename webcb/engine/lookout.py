@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from webcb.engine import recovery, rows
+from webcb.engine import archive, recovery, rows
 from webcb.engine.causes import Q850
 from webcb.engine.exchange import Exchange, Journal
 from webcb.engine.line import Alarm, Line, Timekeeper
@@ -22,6 +22,7 @@ from webcb.sip.events import Cause
 
 log = logging.getLogger(__name__)
 
+FORGET_SECONDS: Final = 10.0  # between two times that old traces are deleted
 LOOK_SECONDS: Final = 1.0  # between looks when no doorbell rings; also the node's sign of life
 BLOCKED_SECONDS_MAX: Final = 0.1  # nothing in the loop may take so long: deadlines and BYEs would be late
 
@@ -51,6 +52,7 @@ class Lookout:
         self._claims = True
         self._alarm: Alarm | None = None
         self._alarm_at = 0.0
+        self._forget_at = timekeeper.time()
 
     @property
     def is_looking(self) -> bool:
@@ -72,6 +74,9 @@ class Lookout:
         self._lived_until = at
         room = self._exchange.room if self._claims else 0
         self._journal.post(partial(rows.claim, self._node.id, room, at, at_us), self._claimed)
+        if self._timekeeper.time() >= self._forget_at:
+            self._forget_at = self._timekeeper.time() + FORGET_SECONDS
+            self._journal.post(partial(archive.forget, at))
 
     def claim_no_more(self) -> None:
         """The engine is stopping: requests are left to others."""

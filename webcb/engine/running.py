@@ -10,6 +10,7 @@ from webcb.engine.commands import Place, Timer, Write
 from webcb.engine.line import Alarm, Line
 from webcb.engine.media import Voice
 from webcb.engine.starts import Ticket
+from webcb.engine.trace import Trace
 from webcb.sip.events import SessionId
 
 
@@ -22,6 +23,8 @@ class Running:
     sessions: dict[LegName, tuple[Line, SessionId]] = field(default_factory=dict)
     placing: dict[LegName, tuple[Place, Ticket]] = field(default_factory=dict)  # until the INVITE is sent
     waits_until: dict[LegName, float] = field(default_factory=dict)  # of those that had to wait for a turn
+    trace: Trace = field(default_factory=Trace)
+    open_traces: int = 0  # sessions that may still say something
     alarms: dict[Timer, Alarm] = field(default_factory=dict)
     waiting: deque[tuple[events.Event, int]] = field(default_factory=deque)
     writes: list[Write] = field(default_factory=list)

@@ -124,6 +124,10 @@ class UserAgent:
         if found and found.conversation.negotiation:
             found.conversation.negotiation.reject(status, now)
 
+    def call_id(self, session: SessionId) -> str:
+        """The Call-ID of every message of a session. KeyError: nothing is left of it."""
+        return self._sessions[session].call_id
+
     def dialog(self, session: SessionId) -> str:
         """The dialog of an answered session as it is now, for `adopt`: JSON text. KeyError: the session has none."""
         dialog = self._sessions[session].conversation.dialog

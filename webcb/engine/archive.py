@@ -1,0 +1,54 @@
+"""The archive: the traces of callbacks that have ended, written in one piece and forgotten after some days. Jobs of the journal."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from webcb.billing import query
+from webcb.billing.query import micros
+from webcb.engine.callback import Plan
+from webcb.engine.trace import Traced, readable
+
+KEPT_DAYS: Final = 7
+FORGOTTEN_MAX: Final = 5000  # messages in one job: others wait behind it
+MESSAGES_PER_INSERT: Final = 50
+
+_COLUMNS: Final = (
+    "callback_id, position, leg, at, sent, local_host, local_port, remote_host, remote_port, transport, octets, text"
+)
+
+
+def write(plan: Plan, messages: Sequence[Traced]) -> None:
+    """Write the messages of a callback that has ended."""
+    for first in range(0, len(messages), MESSAGES_PER_INSERT):
+        some = messages[first : first + MESSAGES_PER_INSERT]
+        values = [value for message in some for value in _values(plan, message)]
+        marks = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(some))
+        query.change(f"INSERT INTO message ({_COLUMNS}) VALUES {marks}", *values)  # noqa: S608
+
+
+def _values(plan: Plan, message: Traced) -> tuple[object, ...]:
+    local, remote = message.local, message.remote
+    return (
+        plan.callback_id,
+        message.position,
+        message.leg,
+        micros(plan.instant(message.at_us)),
+        message.sent,
+        local.host,
+        local.port,
+        remote.host,
+        remote.port,
+        remote.transport,
+        len(message.message),
+        readable(message.message),
+    )
+
+
+def forget(at: datetime) -> int:
+    """Delete the oldest messages that are past KEPT_DAYS, FORGOTTEN_MAX at most; how many there were."""
+    return query.change(
+        "DELETE FROM message WHERE id IN (SELECT id FROM message WHERE at < ? ORDER BY at LIMIT ?)",
+        micros(at - timedelta(days=KEPT_DAYS)),
+        FORGOTTEN_MAX,
+    )
