@@ -128,17 +128,19 @@ class Installation:
         scenario: str,
         spoken: list[bytes] | None = None,
         payload_type: int = PCMU,
+        calls: int = 1,
         **variables: int,
     ) -> None:
         """Put a phone behind a carrier and route numbers to it; it listens before this returns.
 
-        `spoken` are the payloads it says where its scenario speaks, `variables` those the scenario reads.
+        `spoken` are the payloads it says where its scenario speaks, `variables` those the scenario reads; it takes
+        so many `calls`.
         """
         folder = self.folder / carrier
         folder.mkdir()
         write_pcap(folder / "voice.pcap", spoken or [b""], payload_type)
         phone = Phone.start(
-            scenario, sip_port(self.ports, carrier), media_port(self.ports, carrier), folder, **variables
+            scenario, sip_port(self.ports, carrier), media_port(self.ports, carrier), folder, calls, **variables
         )
         self.phones[carrier] = phone
         self.wire.wait(phone.is_listening, START_SECONDS_MAX, f"{scenario} listens")
@@ -177,8 +179,8 @@ class Installation:
         )
         self.funds_micros = micros
 
-    def place(self) -> str:
-        """Ask for a callback of A and B, as a page would; its id."""
+    def place(self, key: str = "once") -> str:
+        """Ask for a callback of A and B, as a page would; its id. Another key is another callback."""
         order = reception.Order(
             kind="extended",
             voice_application="-",
@@ -186,7 +188,7 @@ class Installation:
             password=None,
             number_a=A,
             number_b=B,
-            idempotency_key="once",
+            idempotency_key=key,
             requested_from="127.0.0.1",
         )
         placed = reception.place(order, clock.utc_now())

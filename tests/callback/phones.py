@@ -11,7 +11,7 @@ LIFE_SECONDS_MAX = 90  # a phone whose call never comes or never ends fails by i
 
 @dataclass
 class Phone:
-    """A running sipp. It exits 0 when its one call went exactly as its scenario says, to the last message."""
+    """A running sipp. It exits 0 when its calls, one as a rule, went exactly as its scenario says, to the last message."""
 
     scenario: str
     sip_port: int
@@ -20,12 +20,14 @@ class Phone:
     process: subprocess.Popen[bytes]
 
     @classmethod
-    def start(cls, scenario: str, sip_port: int, media_port: int, folder: Path, **variables: int) -> "Phone":
+    def start(
+        cls, scenario: str, sip_port: int, media_port: int, folder: Path, calls: int = 1, **variables: int
+    ) -> "Phone":
         """Start a phone; `variables` are those its scenario reads, pauses in milliseconds among them."""
         folder.mkdir(parents=True, exist_ok=True)
         settings = [word for name, value in variables.items() for word in ("-set", name, str(value))]
         command = [
-            *(SIPP, "-sf", str(SCENARIOS / f"{scenario}.xml"), "-m", "1", "-nostdin"),
+            *(SIPP, "-sf", str(SCENARIOS / f"{scenario}.xml"), "-m", str(calls), "-nostdin"),
             *("-i", "127.0.0.1", "-bind_local", "-p", str(sip_port), "-mi", "127.0.0.1", "-mp", str(media_port)),
             *("-cp", str(media_port + 4), "-timeout", f"{LIFE_SECONDS_MAX}s", "-timeout_error"),
             *("-trace_err", "-error_file", "errors.log", "-trace_msg", "-message_file", "messages.log", *settings),
