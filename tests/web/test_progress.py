@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from tests.web import scene
 from tests.web.hand import Hand
 from webcb import doorbell
-from webcb.models import Account, Callback, VoiceApplication
+from webcb.models import Account, Callback, Leg, VoiceApplication
 from webcb.web import follow
 
 
@@ -59,6 +59,16 @@ def test_the_page_at_every_state(hand: Hand, engine: scene.Engine) -> None:
     assert re.search(r"0:4[23] of 12:40", talking)
     assert "Cost so far 0.150 USD" in talking
     assert "Hang up" in talking
+
+
+def test_who_waits_for_a_line_reads_how_many_are_before_them(hand: Hand, engine: scene.Engine) -> None:
+    engine.claim()
+    Leg.update(queue_position=4).where(Leg.callback == engine.callback_id, Leg.name == "A").execute()
+    assert "Waiting for a free line, 3 before you" in shown(hand, engine)
+    Leg.update(queue_position=1).where(Leg.callback == engine.callback_id, Leg.name == "A").execute()
+    assert "Waiting for a free line All lines are busy." in shown(hand, engine)
+    Leg.update(queue_position=None).where(Leg.callback == engine.callback_id, Leg.name == "A").execute()
+    assert "Calling you" in shown(hand, engine)
 
 
 def test_the_bill_of_an_ended_call(hand: Hand, engine: scene.Engine) -> None:
