@@ -10,8 +10,10 @@ import signal
 import socket
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import product
 
 from webcb import clock
+from webcb.demo.melody import ENCODERS, frames
 from webcb.demo.phones import PHONES, Phone
 from webcb.demo.proxy import Softphone
 from webcb.demo.softphone import SoftphoneProblem, read_softphone
@@ -38,13 +40,17 @@ class Carrier:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         self._socket.bind((bind.host, bind.port))
         choir = Choir(self._loop)
+        known = {phone.number: phone for phone in phones}
+        # A tune takes half a second to make: made at its first answer, it would hold up that 200 and all else.
+        for voice, codec in product({phone.voice for phone in known.values()}, ENCODERS):
+            frames(voice, codec)
 
         def open_line(phone: Phone) -> VoiceLine:
             return VoiceLine(choir, phone.voice, bind.host)
 
         self.switch = Switch(
             Address(bind.host, self._socket.getsockname()[1]),
-            {phone.number: phone for phone in phones},
+            known,
             {softphone.number: softphone for softphone in softphones},
             CREDENTIALS,
             open_line,
