@@ -12,6 +12,9 @@
 #define TONE_FREQUENCIES_MAX 4
 #define TONE_CADENCE_MAX 16      /* on, off, on, off ... */
 #define TONE_CADENCE_MS_MAX 60000
+#define SRTP_KEY_BYTES_MAX 32
+#define SRTP_SALT_BYTES_MAX 14
+#define SRTP_MKI_BYTES_MAX 128   /* RFC 4568, 6.1 */
 #define EVENTS_MAX 4096          /* events waiting to be read; more are counted as lost */
 
 struct bridge;
@@ -38,6 +41,23 @@ struct far_side {
     uint16_t rtcp_port;          /* 0: the port above; equal to rtp_port: multiplexed (RFC 5761) */
     const struct codec *codecs;  /* in its order of preference */
     size_t codecs_count;
+};
+
+/* The crypto suites of SDES (RFC 4568, 6.2; RFC 7714, 14.2). */
+enum srtp_suite {
+    SRTP_AES_CM_128_HMAC_SHA1_80,
+    SRTP_AES_CM_128_HMAC_SHA1_32,
+    SRTP_AEAD_AES_128_GCM,
+    SRTP_AEAD_AES_256_GCM
+};
+
+/* What a=crypto says of one direction: the octets beyond the suite's own lengths are not read. */
+struct srtp_key {
+    enum srtp_suite suite;
+    uint8_t master_key[SRTP_KEY_BYTES_MAX];
+    uint8_t master_salt[SRTP_SALT_BYTES_MAX];
+    uint8_t mki[SRTP_MKI_BYTES_MAX];
+    size_t mki_bytes;            /* 0: packets carry none */
 };
 
 struct tone_plan {

@@ -9,6 +9,7 @@ FOLDER = Path(__file__).resolve().parent
 C_SOURCES = (
     "address.c",
     "bridge.c",
+    "cipher.c",
     "control.c",
     "g711.c",
     "latch.c",
@@ -18,13 +19,14 @@ C_SOURCES = (
     "ring.c",
     "rtcp.c",
     "rtp.c",
+    "srtp.c",
     "tone.c",
 )
 C_FLAGS = ("-std=gnu11", "-D_GNU_SOURCE", "-O2", "-pthread")
 # For our own files, in the tests: what cffi writes is not held to them, and a later compiler's new warning must not
 # keep anybody from installing.
 C_WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wshadow", "-Wconversion")
-LIBRARIES = ("m",)
+LIBRARIES = ("crypto", "m")
 
 ffibuilder = FFI()
 ffibuilder.cdef((FOLDER / "api.h").read_text(encoding="utf-8"))

@@ -11,7 +11,12 @@ from cffi import FFI
 
 from rtpbridge.build import C_FLAGS, C_SOURCES, FOLDER, LIBRARIES
 
-HEADERS = ("api.h", "rtp.h", "rtcp.h", "latch.h", "tone.h", "g711.h")
+HEADERS = ("api.h", "rtp.h", "rtcp.h", "latch.h", "tone.h", "g711.h", "cipher.h", "srtp.h")
+# Types of other people's headers: only the compiler needs to know what is in them.
+OPAQUE = """
+typedef ... EVP_CIPHER_CTX;
+typedef ... EVP_MD_CTX;
+"""
 ADDRESS = """
 union address { ...; };
 int address_read(union address *address, const char *host, uint16_t port);
@@ -23,10 +28,11 @@ bool address_same_host(const union address *a, const union address *b);
 def build_pure(folder: Path) -> ModuleType:
     """Compiles into the folder and imports from it; a mistake in arithmetic or memory ends the process."""
     ffi = FFI()
+    ffi.cdef(OPAQUE)
     ffi.cdef(ADDRESS)
     for header in HEADERS:
         text = (FOLDER / header).read_text(encoding="utf-8")
-        ffi.cdef(re.sub(r"^#(include|pragma).*$", "", text, flags=re.MULTILINE))
+        ffi.cdef(re.sub(r"^#(include|pragma|if|error|endif).*$", "", text, flags=re.MULTILINE))
     # address.h draws sockets' headers in, whose types only the compiler needs to know.
     ffi.set_source("_pure", '#include "face.h"\n' + "".join(f'#include "{header}"\n' for header in HEADERS[1:]))
     ffi.emit_c_code(str(folder / "_pure.c"))
