@@ -17,6 +17,7 @@ class Terms:
     steps: tuple[tuple, ...]
     off_peak_steps: tuple[tuple, ...] | None = None
     off_peak_hours: frozenset[int] = frozenset()
+    off_peak_minutes: frozenset[int] = frozenset(range(60))
     off_peak_when: str = "starts"
     answered_at: datetime | None = None
     free: int = 0
@@ -78,8 +79,10 @@ def costs(terms: Terms, seconds_max: int) -> list[int | None]:
 
 
 def is_off_peak(terms: Terms, answered_at: datetime, second: int) -> bool:
-    start = answered_at.hour in terms.off_peak_hours
-    finish = (answered_at + timedelta(seconds=second)).hour in terms.off_peak_hours
+    start, finish = (
+        moment.hour in terms.off_peak_hours and moment.minute in terms.off_peak_minutes
+        for moment in (answered_at, answered_at + timedelta(seconds=second))
+    )
     return {"starts": start, "finishes": finish, "starts and finishes": start and finish}[terms.off_peak_when]
 
 

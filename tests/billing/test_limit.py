@@ -1,5 +1,6 @@
 """How long two legs may talk: worked cases, and thousands of drawn ones against an oracle that counts seconds."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from webcb.billing.formula import Intervals
 from webcb.billing.limit import joint_limit, sole_limit
 from webcb.billing.pricing import OffPeak, Pricing
 from webcb.billing.rating import amount, charge
+from webcb.billing.stairs import climb, last_that_fits
 
 UNIT = 1_000_000
 FREE_OF_CHARGE = Pricing(Intervals(1, 1, 0, 0))
@@ -87,6 +89,7 @@ def test_a_fall_of_the_price_does_not_excuse_what_came_before_it():
 SECONDS_MAX = 240
 EVENING = frozenset(range(18, 24))
 SIX_PM = datetime(2026, 3, 2, 18, 0, tzinfo=UTC)
+MINUTES = [(frozenset(range(60)), ""), (frozenset({0, 2}), " min{0 2}")]
 
 intervals = st.builds(
     Intervals,
@@ -139,20 +142,28 @@ def legs(draw) -> tuple[Pricing, Terms]:
     }
     steps, formula, off_peak, off_peak_steps = flat_steps(own), "", None, None
     when = draw(st.sampled_from(["starts", "finishes", "starts and finishes"]))
-    answered_at = draw(st.one_of(st.none(), st.integers(-300, 60).map(lambda s: SIX_PM + timedelta(seconds=s))))
-    shape = draw(st.sampled_from(["flat", "formula", "off-peak"]))
-    if shape == "formula":
+    minutes, minutes_text = draw(st.sampled_from(MINUTES))
+    moments = st.integers(-300 * 2, 120).map(lambda half_seconds: SIX_PM + timedelta(seconds=half_seconds / 2))
+    answered_at = draw(st.one_of(st.none(), moments))
+    if draw(st.booleans()):
         steps = draw(formulas)
         formula = formula_text(steps)
-    elif shape == "off-peak":
+    if draw(st.booleans()):
         cheap = draw(intervals)
-        off_peak = OffPeak(cheap, "hr{6pm-11pm}", "UTC", when)
-        off_peak_steps = flat_steps(cheap)
+        off_peak = OffPeak(cheap, f"hr{{6pm-11pm}}{minutes_text}", "UTC", when)
+        # A formula holds at both rates; what of it says first and next means the rate's own.
+        if draw(st.booleans()) or not formula:
+            formula, steps, off_peak_steps = "", flat_steps(own), flat_steps(cheap)
+        else:
+            formula = f"2xfirst@next; {formula}"
+            off_peak_steps = (("run", 2, cheap.first_seconds, cheap.next_price_micros), *steps)
+            steps = (("run", 2, own.first_seconds, own.next_price_micros), *steps)
     pricing = Pricing(own, off_peak, formula, **common, answered_at=answered_at if off_peak else None)
     terms = Terms(
         steps,
         off_peak_steps,
         EVENING,
+        minutes,
         when,
         answered_at,
         common["free_seconds"],
@@ -183,7 +194,11 @@ FALLING = Pricing(
     answered_at=SIX_PM - timedelta(seconds=30),
 )
 FALLING_TERMS = Terms(
-    flat_steps(FALLING.intervals), flat_steps(Intervals(1, 1, 0, 0)), EVENING, "finishes", FALLING.answered_at
+    flat_steps(FALLING.intervals),
+    flat_steps(Intervals(1, 1, 0, 0)),
+    EVENING,
+    off_peak_when="finishes",
+    answered_at=FALLING.answered_at,
 )
 
 
@@ -217,6 +232,44 @@ def test_the_joint_limit_is_the_last_second_that_fits(a, b, ran_a_us, moments, d
         for cut_us in range(UNIT // 2, seconds * UNIT, 7 * UNIT):  # never overdrawn, wherever it is cut
             used_a, used_b = -(-(ran_a_us + cut_us) // UNIT), -(-cut_us // UNIT)
             assert amount(pricing_a, used_a) + amount(pricing_b, used_b) <= funds
+
+
+@settings(max_examples=400)
+@given(
+    a=legs(),
+    b=legs(),
+    prices_divided_by=st.sampled_from([1, 100, 10_000]),
+    ahead=st.integers(0, 500),
+    funds=st.integers(0, 3 * UNIT),
+    first=st.integers(1, 100),
+)
+def test_the_second_that_is_computed_is_the_one_found_by_trying_each(a, b, prices_divided_by, ahead, funds, first):
+    """Also where a rounding to whole units makes thousands of intervals cost the same."""
+    divided = [
+        replace(
+            leg[0],
+            intervals=replace(
+                leg[0].intervals,
+                first_price_micros=leg[0].intervals.first_price_micros // prices_divided_by,
+                next_price_micros=leg[0].intervals.next_price_micros // prices_divided_by,
+            ),
+        )
+        for leg in (a, b)
+    ]
+    ends = [pricing.seconds_max or 10_000 for pricing in divided]
+    last = min(600, ends[0] - ahead, ends[1])
+    stairs_a, stairs_b = (pricing.peak_stairs for pricing in divided)
+    fitting = [t for t in range(first, last + 1) if climb(stairs_a, ahead + t) + climb(stairs_b, t) <= funds]
+    assert last_that_fits(stairs_a, stairs_b, ahead, funds, first, last) == (fitting[-1] if fitting else first - 1)
+
+
+def test_a_rounding_coarser_than_the_price_is_searched_through():
+    """Two legs at 0.06 a minute, 0.001 a second, each rounded up to whole units: a leg costs 1 up to 1000 s, then 2."""
+    dear = flat(1, 1, 60_000, decimals=0)
+    assert joint_limit(dear, dear, 0, 2 * UNIT, 7200) == 1000
+    assert joint_limit(dear, dear, 0, 4 * UNIT - 1, 7200) == 1000
+    assert joint_limit(dear, dear, 250 * UNIT, 4 * UNIT - 1, 7200) == 1000  # A from 1000 s on costs 2, B still 1
+    assert joint_limit(dear, dear, 250 * UNIT, 3 * UNIT - 1, 7200) == 750
 
 
 @settings(max_examples=200)

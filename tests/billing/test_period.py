@@ -112,16 +112,17 @@ def test_when_it_changes(text, start, hours, zone, changes):
 @settings(max_examples=100)
 @given(
     hours=st.frozensets(st.integers(0, 23), min_size=1, max_size=6),
+    minutes=st.sampled_from(["", " min{0-29}", " min{5-9 31}", " min{50-10}, hr{0-23} min{59} wd{mo-we}"]),
     start=st.integers(0, 366 * 1440),
     zone=st.sampled_from([ZULU, SAO_PAULO, NEW_YORK, KOLKATA, ZoneInfo("Australia/Lord_Howe")]),
 )
-def test_the_changes_are_those_found_by_looking_every_minute(hours, start, zone):
-    parsed = period.parse(f"hr{{{' '.join(map(str, hours))}}}")
+def test_the_changes_are_those_found_by_looking_every_minute(hours, minutes, start, zone):
+    parsed = period.parse(f"hr{{{' '.join(map(str, hours))}}}{minutes}")
     begin = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=start)
-    minutes = [begin + timedelta(minutes=minute) for minute in range(8 * 60 + 1)]
-    inside = [parsed.contains(minute, zone) for minute in minutes]
-    seen = [minutes[n] for n in range(1, len(minutes)) if inside[n] != inside[n - 1]]
-    assert list(parsed.changes(begin, minutes[-1], zone)) == seen
+    moments = [begin + timedelta(minutes=minute) for minute in range(8 * 60 + 1)]
+    inside = [parsed.contains(moment, zone) for moment in moments]
+    seen = [moments[n] for n in range(1, len(moments)) if inside[n] != inside[n - 1]]
+    assert list(parsed.changes(begin, moments[-1], zone)) == seen
 
 
 @pytest.mark.parametrize(

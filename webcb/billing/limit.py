@@ -2,15 +2,19 @@
 
 The answer is a safe prefix (domain 1.3): every shorter call fits the funds as well, so a cut anywhere overdraws nothing. A
 charge falls with time only where an off-peak rate looks at the end of the call; between the instants at which that changes
-it never falls, and there bisection finds the last second that fits.
+it never falls, and there stairs.py computes the last second that fits from the very steps that are charged.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
+from webcb.billing.formula import Intervals
 from webcb.billing.pricing import Pricing
-from webcb.billing.rating import meter
+from webcb.billing.stairs import Stairs, last_that_fits
 
 _MICROSECONDS = 1_000_000
+_FREE_OF_CHARGE = Pricing(Intervals(1, 1, 0, 0))
+
+_Stretch = tuple[int, tuple[Stairs, ...]]
 
 
 def joint_limit(pricing_a: Pricing, pricing_b: Pricing, ran_a_us: int, funds_micros: int, seconds_max: int) -> int:
@@ -18,53 +22,50 @@ def joint_limit(pricing_a: Pricing, pricing_b: Pricing, ran_a_us: int, funds_mic
 
     Leg A has run `ran_a_us` microseconds when B is answered: it is charged for `ran_a_us` + T seconds, rounded up.
     """
-    ran_whole, ran_part_us = divmod(ran_a_us, _MICROSECONDS)
-    ran_up = ran_whole + (ran_part_us > 0)
-
-    amount_a, amount_b = meter(pricing_a), meter(pricing_b)
-
-    def cost(talked: int) -> int:
-        cost_a = amount_a(ran_up + talked)
-        if ran_up > ran_whole and pricing_a.off_peak:
-            # Cut early in this second of B, A has not begun the next of its own: the dearer of the two counts.
-            cost_a = max(cost_a, amount_a(ran_whole + talked))
-        return cost_a + amount_b(talked)
-
-    most = min(_most(pricing_a, ran_up + seconds_max) - ran_up, _most(pricing_b, seconds_max))
+    ran_up = -(-ran_a_us // _MICROSECONDS)
+    most = seconds_max
+    if pricing_a.seconds_max is not None:
+        most = min(most, pricing_a.seconds_max - ran_up)
+    if pricing_b.seconds_max is not None:
+        most = min(most, pricing_b.seconds_max)
     if most < 1:
         return 0
-    changes = set(pricing_b.changes_after(most))
-    for used_a in pricing_a.changes_after(ran_up + most):
-        changes |= {used_a - ran_up, used_a - ran_whole}
-    return _safe_prefix(cost, changes, funds_micros, most)
+    if pricing_a.off_peak is None and pricing_b.off_peak is None:
+        return last_that_fits(pricing_a.peak_stairs, pricing_b.peak_stairs, ran_up, funds_micros, 1, most)
+    ran_whole = ran_a_us // _MICROSECONDS
+    stretches_of_a = pricing_a.stretches(ran_up + most)
+    # Cut early in a second of B, A has not begun the next of its own: with an off-peak rate, that may be the dearer.
+    shifts = {ran_up, ran_whole} if pricing_a.off_peak else {ran_up}
+    ways = [(ahead, _shifted(stretches_of_a, ahead)) for ahead in shifts]
+    return _safe_prefix(ways, pricing_b.stretches(most), funds_micros, most)
 
 
 def sole_limit(pricings: Sequence[Pricing], funds_micros: int, seconds_max: int) -> int:
     """Longest time in whole seconds that a leg may run alone under every one of `pricings`; 0: not even one second."""
-    return min((_sole_limit(pricing, funds_micros, seconds_max) for pricing in pricings), default=0)
+    return min((joint_limit(_FREE_OF_CHARGE, pricing, 0, funds_micros, seconds_max) for pricing in pricings), default=0)
 
 
-def _sole_limit(pricing: Pricing, funds_micros: int, seconds_max: int) -> int:
-    most = _most(pricing, seconds_max)
-    return _safe_prefix(meter(pricing), pricing.changes_after(most), funds_micros, most)
+def _shifted(stretches: list[_Stretch], ahead: int) -> list[_Stretch]:
+    """The stretches of a leg that is `ahead` seconds ahead, by the seconds of the other."""
+    begun = [(max(1, second - ahead), stairs) for second, stairs in stretches]
+    return [each for each, following in zip(begun, [*begun[1:], (2, ())], strict=True) if following[0] > 1]
 
 
-def _most(pricing: Pricing, seconds_max: int) -> int:
-    return seconds_max if pricing.seconds_max is None else min(seconds_max, pricing.seconds_max)
-
-
-def _safe_prefix(cost: Callable[[int], int], changes: Iterable[int], funds_micros: int, most: int) -> int:
-    """The largest second up to which every cost fits; `cost` may fall only at `changes`."""
-    starts = sorted({1, *(second for second in changes if 1 < second <= most)})
+def _safe_prefix(ways: list[tuple[int, list[_Stretch]]], of_b: list[_Stretch], funds: int, most: int) -> int:
+    """The largest second up to which every cost fits, whichever way A runs ahead of B; costs fall only between stretches."""
+    starts = sorted({second for _, of_a in ways for second, _ in of_a} | {second for second, _ in of_b})
+    starts = [second for second in starts if second <= most]
     for start, following in zip(starts, [*starts[1:], most + 1], strict=True):
-        if cost(following - 1) <= funds_micros:
-            continue
-        return _last_that_fits(cost, start - 1, following - 1, funds_micros)
+        fits = min(
+            last_that_fits(stairs_a, stairs_b, ahead, funds, start, following - 1)
+            for ahead, of_a in ways
+            for stairs_a in _at(of_a, start)
+            for stairs_b in _at(of_b, start)
+        )
+        if fits < following - 1:
+            return fits
     return most
 
 
-def _last_that_fits(cost: Callable[[int], int], fits: int, exceeds: int, funds_micros: int) -> int:
-    while exceeds - fits > 1:
-        middle = (fits + exceeds) // 2
-        fits, exceeds = (middle, exceeds) if cost(middle) <= funds_micros else (fits, middle)
-    return fits
+def _at(stretches: list[_Stretch], second: int) -> tuple[Stairs, ...]:
+    return next(stairs for start, stairs in reversed(stretches) if start <= second)

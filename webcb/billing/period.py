@@ -66,19 +66,31 @@ class Period:
 
     def changes(self, start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[datetime]:
         """The instants in (start, end] at which the period begins or ends, in UTC, in order."""
-        by_minute = any(len(definition.minutes) < 60 for definition in self.definitions)
+        minutes = _turning_minutes(self)
         instant, inside = start.astimezone(UTC), self.contains(start, zone)
-        while (instant := _next_tick(instant, zone, by_minute)) <= end:
+        while (instant := _next_tick(instant, zone, minutes)) <= end:
             if self.contains(instant, zone) != inside:
                 inside = not inside
                 yield instant
 
 
-def _next_tick(instant: datetime, zone: ZoneInfo, by_minute: bool) -> datetime:
-    """The next instant at which a local hour (or minute) begins. A change of the clocks is one too, being on an hour."""
+@lru_cache(maxsize=1024)
+def _turning_minutes(period: Period) -> tuple[int, ...]:
+    """The minutes of an hour at which a definition may begin or end to hold, in order, and the next hour's first."""
+    turning = {
+        minute
+        for definition in period.definitions
+        for minute in range(60)
+        if (minute in definition.minutes) != ((minute - 1) % 60 in definition.minutes)
+    }
+    return (*sorted(turning - {0}), 60)
+
+
+def _next_tick(instant: datetime, zone: ZoneInfo, minutes: tuple[int, ...]) -> datetime:
+    """The next instant at which a local hour, or one of the minutes of it, begins. A change of the clocks is on an hour."""
     local = instant.astimezone(zone)
-    past = timedelta(minutes=0 if by_minute else local.minute, seconds=local.second, microseconds=local.microsecond)
-    return instant - past + timedelta(minutes=1 if by_minute else 60)
+    following = next(minute for minute in minutes if minute > local.minute)
+    return instant + timedelta(minutes=following - local.minute, seconds=-local.second, microseconds=-local.microsecond)
 
 
 @lru_cache(maxsize=1024)

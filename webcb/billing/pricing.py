@@ -6,11 +6,13 @@ A change of a tariff while a call goes on does not touch the call. What a call c
 import json
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from webcb.billing import formula, period
+from webcb.billing import formula, period, stairs
 from webcb.billing.formula import Disconnect, Element, Intervals, Run
+from webcb.billing.stairs import Stairs, Terms
 
 _SECOND = timedelta(seconds=1)
 
@@ -31,7 +33,7 @@ class OffPeak:
         return period.parse(self.period).contains(instant, ZoneInfo(self.time_zone))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pricing:
     """How one leg is charged (domain 3): intervals in seconds, prices in micros per minute, amounts in micros.
 
@@ -61,27 +63,64 @@ class Pricing:
             return False
         if self.answered_at is None:
             return None
-        finish = self.answered_at + timedelta(seconds=used_seconds)
-        moments = {
-            "starts": [self.answered_at],
-            "finishes": [finish],
-            "starts and finishes": [self.answered_at, finish],
-        }
-        return all(self.off_peak.contains(moment) for moment in moments[self.off_peak.when])
+        if self.off_peak.when != "finishes" and not self._starts_off_peak:
+            return False
+        return self.off_peak.when == "starts" or self.off_peak.contains(
+            self.answered_at + timedelta(seconds=used_seconds)
+        )
 
-    def changes_after(self, seconds_max: int) -> list[int]:
-        """The used seconds up to `seconds_max` from which on the other of the two rates is in force, in order."""
-        if self.off_peak is None or self.answered_at is None or self.off_peak.when == "starts":
-            return []
-        end = self.answered_at + timedelta(seconds=seconds_max)
-        changes = period.parse(self.off_peak.period).changes(self.answered_at, end, ZoneInfo(self.off_peak.time_zone))
-        return [-((self.answered_at - instant) // _SECOND) for instant in changes]
+    def stretches(self, seconds_max: int) -> list[tuple[int, tuple[Stairs, ...]]]:
+        """The stairs a leg climbs up to `seconds_max`: from which used second on, and which; of several, the dearest counts.
+
+        Within a stretch a charge never falls. The first begins with second 1.
+        """
+        if self.off_peak is None:
+            return [(1, (self.peak_stairs,))]
+        if self.answered_at is None:
+            return [(1, (self.peak_stairs, self.off_peak_stairs))]
+        is_off_peak = bool(self.off_peak_in_force(1))
+        found: list[tuple[int, tuple[Stairs, ...]]] = [
+            (1, (self.off_peak_stairs if is_off_peak else self.peak_stairs,))
+        ]
+        if self.off_peak.when != "starts" and (self.off_peak.when == "finishes" or self._starts_off_peak):
+            start, end = self.answered_at + _SECOND, self.answered_at + timedelta(seconds=seconds_max)
+            zone = ZoneInfo(self.off_peak.time_zone)
+            for instant in period.parse(self.off_peak.period).changes(start, end, zone):
+                is_off_peak = not is_off_peak
+                second = -((self.answered_at - instant) // _SECOND)
+                found.append((second, (self.off_peak_stairs if is_off_peak else self.peak_stairs,)))
+        return found
+
+    def stairs_in_force(self, used_seconds: int) -> tuple[Stairs, ...]:
+        """The stairs of a session of `used_seconds`; of two, the dearer counts."""
+        is_off_peak = self.off_peak_in_force(used_seconds)
+        if is_off_peak is None:
+            return self.peak_stairs, self.off_peak_stairs
+        return (self.off_peak_stairs if is_off_peak else self.peak_stairs,)
+
+    @cached_property
+    def peak_stairs(self) -> Stairs:
+        """The stairs at the ordinary rate."""
+        return stairs.build(self.plan(off_peak=False), self._terms)
+
+    @cached_property
+    def off_peak_stairs(self) -> Stairs:
+        """The stairs at the off-peak rate, where there is one."""
+        return stairs.build(self.plan(off_peak=True), self._terms)
+
+    @cached_property
+    def _terms(self) -> Terms:
+        return Terms(self.free_seconds, self.connect_fee_micros, self.post_call_surcharge_ppm, self.decimals)
+
+    @cached_property
+    def _starts_off_peak(self) -> bool:
+        return self.off_peak is not None and self.answered_at is not None and self.off_peak.contains(self.answered_at)
 
     def plan(self, *, off_peak: bool) -> tuple[Element, ...]:
         """The elements a call is walked through at its peak or off-peak rate."""
         return formula.plan(self.formula, self.off_peak.intervals if off_peak and self.off_peak else self.intervals)
 
-    @property
+    @cached_property
     def seconds_max(self) -> int | None:
         """The longest call in seconds, where the formula disconnects; else None."""
         limits = []

@@ -3,17 +3,13 @@
 How long a call may be is limit.py's; which rate applies is tariff.py's.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from webcb import money
 from webcb.billing.formula import Disconnect, Element, Fee, Run, Surcharge
 from webcb.billing.pricing import Pricing
-
-_PER_MINUTE = 60  # a price is per minute: sums are kept in sixtieths of a micro, or finer after a surcharge
-_MILLION = 1_000_000
+from webcb.billing.stairs import climb
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,31 +21,11 @@ class Charge:
     explanation: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Flight:
-    """One flight of the stairs a cost climbs: from `start` seconds on, a step up at every interval of `seconds`.
-
-    `before` is the cost of everything up to here, `step` that of an interval, both in `denominator`-ths of a micro and with
-    the post-call surcharge on them. `count` None: the stairs go on for ever.
-    """
-
-    start: int
-    seconds: int
-    count: int | None
-    before: int
-    step: int
-    denominator: int
-
-
 def amount(pricing: Pricing, used_seconds: int) -> int:
     """Micros that a leg of `used_seconds` costs; the amount of `charge`, without its explanation."""
-    return meter(pricing)(used_seconds)
-
-
-def meter(pricing: Pricing) -> Callable[[int], int]:
-    """`amount` of one pricing, for whoever asks it many times: used seconds in, micros out."""
-    at_peak = _meter(pricing, off_peak=False)
-    return at_peak if pricing.off_peak is None else partial(_of_two, pricing, at_peak, _meter(pricing, off_peak=True))
+    if pricing.off_peak is None:
+        return climb(pricing.peak_stairs, used_seconds)
+    return max(climb(stairs, used_seconds) for stairs in pricing.stairs_in_force(used_seconds))
 
 
 def charge(pricing: Pricing, used_seconds: int) -> Charge:
@@ -68,64 +44,15 @@ def charge(pricing: Pricing, used_seconds: int) -> Charge:
         "post_call_surcharge_ppm": pricing.post_call_surcharge_ppm,
         "decimals": pricing.decimals,
     }
-    return Charge(_meter(pricing, off_peak=off_peak)(used_seconds), charged_seconds, explanation)
-
-
-# Amounts -------------------------------------------------------------------------------------------------------------
-
-
-def _of_two(
-    pricing: Pricing, at_peak: Callable[[int], int], at_off_peak: Callable[[int], int], used_seconds: int
-) -> int:
-    """The amount at the rate that applies; while that is open, the dearer of the two."""
-    off_peak = pricing.off_peak_in_force(used_seconds)
-    if off_peak is None:
-        return max(at_peak(used_seconds), at_off_peak(used_seconds))
-    return at_off_peak(used_seconds) if off_peak else at_peak(used_seconds)
+    stairs = pricing.off_peak_stairs if off_peak else pricing.peak_stairs
+    return Charge(climb(stairs, used_seconds), charged_seconds, explanation)
 
 
 def _is_off_peak(pricing: Pricing, used_seconds: int) -> bool:
     off_peak = pricing.off_peak_in_force(used_seconds)
     if off_peak is not None:
         return off_peak
-    return _meter(pricing, off_peak=True)(used_seconds) > _meter(pricing, off_peak=False)(used_seconds)
-
-
-def _meter(pricing: Pricing, *, off_peak: bool) -> Callable[[int], int]:
-    # The flight a call ends on is looked for from the top: most calls end on the last.
-    flights = tuple(_flights(pricing, pricing.plan(off_peak=off_peak)))[::-1]
-    return partial(_climb, flights, pricing.free_seconds, pricing.decimals)
-
-
-def _flights(pricing: Pricing, plan: tuple[Element, ...]) -> Iterator[_Flight]:
-    with_surcharge = _MILLION + pricing.post_call_surcharge_ppm
-    start, denominator = 0, _PER_MINUTE * _MILLION
-    before = pricing.connect_fee_micros * _PER_MINUTE * with_surcharge
-    for element in plan:
-        match element:
-            case Run(count, seconds, price_micros):
-                step = seconds * price_micros * (denominator // (_PER_MINUTE * _MILLION)) * with_surcharge
-                yield _Flight(start, seconds, count, before, step, denominator)
-                start += (count or 0) * seconds
-                before += (count or 0) * step
-            case Fee(fee_micros):
-                before += fee_micros * (denominator // _MILLION) * with_surcharge
-            case Surcharge(ppm):
-                before, denominator = before * (_MILLION + ppm), denominator * _MILLION
-            case Disconnect():
-                return
-
-
-def _climb(flights: tuple[_Flight, ...], free_seconds: int, decimals: int, used_seconds: int) -> int:
-    """The cost on the flight, of `flights` from the top, on which the call ends."""
-    beyond_free = used_seconds - free_seconds
-    if beyond_free <= 0:
-        return 0
-    flight = next(flight for flight in flights if flight.start < beyond_free)
-    count = -(-(beyond_free - flight.start) // flight.seconds)
-    if flight.count is not None and count > flight.count:  # beyond disconnect, nothing more is charged
-        count = flight.count
-    return money.round_away(flight.before + count * flight.step, flight.denominator, decimals)
+    return climb(pricing.off_peak_stairs, used_seconds) > climb(pricing.peak_stairs, used_seconds)
 
 
 # Explanations --------------------------------------------------------------------------------------------------------
