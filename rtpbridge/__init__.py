@@ -7,7 +7,7 @@ never sees a packet, C never calls Python; what happens is told by events behind
 import enum
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -82,6 +82,7 @@ class Counters:
     sent_packets: int
     sent_octets: int
     dropped_strangers: int
+    dropped_unauthentic: int
     dropped_payload: int
     dropped_malformed: int
     dropped_late: int
@@ -99,7 +100,7 @@ _FAULTS: Final = {
     errno.EBUSY: "joined already",
     errno.ENOTCONN: "not connected",
     errno.ENOTSUP: "the far side has neither PCMU nor PCMA",
-    errno.EAFNOSUPPORT: "of another address family than the bridge",
+    errno.EAFNOSUPPORT: "of another address family than the port",
     errno.ELOOP: "a port of this bridge itself",
 }
 _COUNTERS: Final = tuple(Counters.__dataclass_fields__)
@@ -114,59 +115,70 @@ def _check(error: int, what: str) -> None:
 
 
 class Bridge:
-    """The RTP ports of one host address, with the thread that serves them.
+    """The RTP ports of one host, with the thread that serves them.
 
-    `host` is an IPv4 or IPv6 literal of this host; RTP ports are the even ones from `port_min` to `port_max`, each with
-    RTCP above it. A far side that sends nothing for `silence_ms` is told as SILENT; the address its SDP named must be
-    silent for `latch_ms` before another is believed; RTCP reports go every `report_ms` or so (RFC 3550, 6.2).
-    Raises ValueError for a wrong range or host, OSError when the host is not ours.
+    `hosts` is an IPv4 or IPv6 literal of this host or several; a port binds one of them, and ports of either family are
+    joined as they come. RTP ports are the even ones from `port_min` to `port_max`, each with RTCP above it. A far side that
+    sends nothing for `silence_ms` is told as SILENT. The address its SDP named must be silent for `latch_ms` before another
+    is believed, and whoever was believed for `relearn_ms` before a neighbour of his is, or for twice that before anybody,
+    unless the SDP's address itself was heard. RTCP reports go every `report_ms` or so (RFC 3550, 6.2).
+    Raises ValueError for a wrong range or host, OSError when a host is not ours.
     """
 
     def __init__(
         self,
-        host: str,
+        hosts: str | Sequence[str],
         port_min: int,
         port_max: int,
         *,
         silence_ms: int = 10_000,
         latch_ms: int = 3_000,
+        relearn_ms: int = 10_000,
         report_ms: int = 5_000,
     ) -> None:
         self._bridge: Any = ffi.NULL
         if not 0 < port_min <= port_max <= PORT_MAX:
             raise ValueError(f"RTP ports {port_min} to {port_max}: not a range of ports")
-        name = ffi.new("char[]", host.encode())
+        self.hosts = (hosts,) if isinstance(hosts, str) else tuple(hosts)
+        names = [ffi.new("char[]", host.encode()) for host in self.hosts]
+        listed = ffi.new("const char *[]", names)
         plan = ffi.new(
             "struct bridge_plan *",
             {
-                "host": name,
+                "hosts": listed,
+                "hosts_count": len(names),
                 "port_min": port_min,
                 "port_max": port_max,
                 "silence_ms": silence_ms,
                 "latch_ms": latch_ms,
+                "relearn_ms": relearn_ms,
                 "report_ms": report_ms,
             },
         )
         opened = ffi.new("struct bridge **")
-        _check(lib.bridge_open(opened, plan), f"RTP on {host}, ports {port_min} to {port_max}")
+        _check(lib.bridge_open(opened, plan), f"RTP on {', '.join(self.hosts)}, ports {port_min} to {port_max}")
         self._bridge = opened[0]
         self._events = ffi.new("struct event[]", EVENTS_MAX)
 
-    def open_port(self, rtp_port: int | None = None) -> "Port":
+    def open_port(self, rtp_port: int | None = None, *, host: str | None = None) -> "Port":
         """Opens an RTP port drawn at random, or the named one (a call taken over from an earlier process).
 
-        Raises PortsUsedUp when none is left, ValueError for a port that is odd or out of the range, OSError when the
-        named one is taken or descriptors are used up.
+        It binds the first of the bridge's `hosts`, or the named one of them. Raises PortsUsedUp when none is left,
+        ValueError for a port that is odd or out of the range or a host that is not the bridge's, OSError when the named
+        port is taken or descriptors are used up.
         """
+        if host is not None and host not in self.hosts:
+            raise ValueError(f"RTP host {host}: not one of {', '.join(self.hosts)}")
+        place = 0 if host is None else self.hosts.index(host)
         if rtp_port is not None and not 0 < rtp_port <= PORT_MAX:
             raise ValueError(f"RTP port {rtp_port}: not a port")
         port_id = ffi.new("uint64_t *")
         opened = ffi.new("uint16_t *")
-        error = lib.bridge_port_open(self._handle(), rtp_port or 0, port_id, opened)
+        error = lib.bridge_port_open(self._handle(), place, rtp_port or 0, port_id, opened)
         if error == errno.EADDRINUSE and rtp_port is None:
             raise PortsUsedUp(error, "every RTP port of the range is taken")
         _check(error, "RTP port" if rtp_port is None else f"RTP port {rtp_port}")
-        return Port(self, port_id[0], opened[0])
+        return Port(self, port_id[0], opened[0], self.hosts[place])
 
     def join(self, a: "Port", b: "Port") -> None:
         """What comes to either goes to the other's far side from now on; a tone that plays at either ends.
@@ -216,10 +228,11 @@ class Bridge:
 class Port:
     """One leg's RTP port: made by Bridge.open_port(). Every call raises ValueError once the port is closed."""
 
-    def __init__(self, bridge: Bridge, port_id: int, rtp_port: int) -> None:
+    def __init__(self, bridge: Bridge, port_id: int, rtp_port: int, host: str) -> None:
         self._bridge = bridge
         self.id = port_id
         self.rtp_port = rtp_port
+        self.host = host
 
     def connect(
         self,

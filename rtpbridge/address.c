@@ -54,3 +54,12 @@ bool address_equal(const union address *a, const union address *b)
 {
     return address_same_host(a, b) && address_port(a) == address_port(b);
 }
+
+bool address_same_network(const union address *a, const union address *b)
+{
+    if (a->any.sa_family != b->any.sa_family)
+        return false;
+    if (a->any.sa_family == AF_INET6)
+        return memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, 8) == 0;
+    return (ntohl(a->v4.sin_addr.s_addr) ^ ntohl(b->v4.sin_addr.s_addr)) < 256;
+}

@@ -20,3 +20,5 @@ uint16_t address_port(const union address *address);
 void address_set_port(union address *address, uint16_t port);
 bool address_same_host(const union address *a, const union address *b);
 bool address_equal(const union address *a, const union address *b);
+/* The same IPv4 /24 or IPv6 /64: as a rule one network behind one NAT. */
+bool address_same_network(const union address *a, const union address *b);

@@ -7,6 +7,7 @@
  */
 
 #define PORT_PAIRS_MAX 32767     /* RTP ports of one bridge, each with its RTCP port beside it */
+#define HOSTS_MAX 8              /* addresses of this host that ports may bind */
 #define CODECS_MAX 16            /* codecs of one far side */
 #define CODEC_NAME_BYTES 32      /* encoding name and clock as in a=rtpmap, with the closing zero */
 #define TONE_FREQUENCIES_MAX 4
@@ -20,11 +21,13 @@
 struct bridge;
 
 struct bridge_plan {
-    const char *host;            /* IPv4 or IPv6 literal of this host that every port binds */
+    const char *const *hosts;    /* IPv4 and IPv6 literals of this host; a port binds one of them */
+    size_t hosts_count;          /* 1 to HOSTS_MAX */
     uint16_t port_min;
     uint16_t port_max;
     uint32_t silence_ms;         /* a far side that sends no RTP for so long is silent */
     uint32_t latch_ms;           /* the address of the SDP must be silent so long before another is believed */
+    uint32_t relearn_ms;         /* who was believed must be silent so long before a neighbour is, twice as long for others */
     uint32_t report_ms;          /* mean time between two RTCP reports of a port (RFC 3550, 6.2) */
 };
 
@@ -36,7 +39,7 @@ struct codec {
 };
 
 struct far_side {
-    const char *host;            /* connection address of its SDP, a literal of the bridge's family */
+    const char *host;            /* connection address of its SDP, a literal of the port's family */
     uint16_t rtp_port;
     uint16_t rtcp_port;          /* 0: the port above; equal to rtp_port: multiplexed (RFC 5761) */
     const struct codec *codecs;  /* in its order of preference */
@@ -74,6 +77,7 @@ struct counters {
     uint64_t sent_packets;
     uint64_t sent_octets;
     uint64_t dropped_strangers;  /* from an address that is not the far side's */
+    uint64_t dropped_unauthentic; /* from the far side's address, but not sealed as agreed */
     uint64_t dropped_payload;    /* of a codec the other side does not have */
     uint64_t dropped_malformed;
     uint64_t dropped_late;       /* older than the join: their numbers were spent on what came before it */
@@ -93,7 +97,7 @@ struct event {
     enum event_kind kind;
 };
 
-/* Starts the thread. EINVAL: no literal, or a range without a pair; EADDRNOTAVAIL: the host is not ours. */
+/* Starts the thread. EINVAL: no literal, or a range without a pair; EADDRNOTAVAIL: a host is not ours. */
 int bridge_open(struct bridge **bridge, const struct bridge_plan *plan);
 /* Closes every port, stops the thread and frees the bridge. */
 void bridge_close(struct bridge *bridge);
@@ -104,12 +108,16 @@ size_t bridge_events(struct bridge *bridge, struct event *events, size_t events_
 /* How many events were lost since the start because nobody read them. */
 uint64_t bridge_events_lost(const struct bridge *bridge);
 
-/* rtp_port 0 draws one at random. EADDRINUSE: it, or all of them, are taken; EINVAL: odd or out of the range. */
-int bridge_port_open(struct bridge *bridge, uint16_t rtp_port, uint64_t *port_id, uint16_t *rtp_port_opened);
+/*
+ * Binds the host of that place in the plan's list. rtp_port 0 draws one at random. EADDRINUSE: it, or all of them, are
+ * taken; EINVAL: odd or out of the range, or no such host.
+ */
+int bridge_port_open(struct bridge *bridge, size_t host, uint16_t rtp_port, uint64_t *port_id,
+                     uint16_t *rtp_port_opened);
 /* Sends RTCP BYE, splits the port and closes its sockets. */
 int bridge_port_close(struct bridge *bridge, uint64_t port_id);
 /*
- * May be called again. EINVAL: no literal, port 0, codecs out of their limits; EAFNOSUPPORT: not of the bridge's family;
+ * May be called again. EINVAL: no literal, port 0, codecs out of their limits; EAFNOSUPPORT: not of the port's family;
  * ELOOP: it is an open port of this bridge.
  */
 int bridge_port_connect(struct bridge *bridge, uint64_t port_id, const struct far_side *far_side);

@@ -51,7 +51,7 @@ int bridge_watch(struct bridge *bridge, int fd, uint64_t from)
     return epoll_ctl(bridge->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
 }
 
-static void serve_tick(struct bridge *bridge, int64_t now_ns)
+static void serve_tick(struct bridge *bridge, const struct turn *turn)
 {
     uint64_t ticks = 0;
 
@@ -59,26 +59,26 @@ static void serve_tick(struct bridge *bridge, int64_t now_ns)
         return;
     bridge->tick_ns += (int64_t)ticks * FRAME_NS;
     for (size_t i = 0; i < bridge->open_count; i++)
-        pace_port(bridge->open[i], &bridge->pace, &bridge->ring, bridge->tick_ns, now_ns);
+        pace_port(bridge->open[i], &bridge->pace, turn, bridge->tick_ns);
 }
 
 /* An event of a port that was closed after epoll_wait() returned finds no port and is let go. */
-static void serve_socket(struct bridge *bridge, uint64_t from, int64_t now_ns)
+static void serve_socket(struct bridge *bridge, uint64_t from, const struct turn *turn)
 {
     struct port *const port = bridge_find(bridge, from >> 1);
 
     if (port == NULL)
         return;
     if ((from & 1) == FROM_RTP)
-        relay_rtp(port, bridge->batch, &bridge->ring, now_ns, bridge->patience_ns);
+        relay_rtp(port, turn);
     else
-        relay_rtcp(port, bridge->batch, now_ns);
+        relay_rtcp(port, turn);
 }
 
 /* Serves what is readable; false: the bridge closes. */
 static bool take_turn(struct bridge *bridge, const struct epoll_event *events, int count)
 {
-    const int64_t now_ns = bridge_now_ns();
+    const struct turn turn = {bridge->batch, &bridge->ring, bridge_now_ns(), bridge->latch};
     const uint32_t written = atomic_load_explicit(&bridge->ring.written, memory_order_relaxed);
     bool going_on = true;
 
@@ -87,10 +87,11 @@ static bool take_turn(struct bridge *bridge, const struct epoll_event *events, i
         if (events[i].data.u64 == FROM_STOP)
             going_on = false;
         else if (events[i].data.u64 == FROM_TICK)
-            serve_tick(bridge, now_ns);
+            serve_tick(bridge, &turn);
         else
-            serve_socket(bridge, events[i].data.u64, now_ns);
+            serve_socket(bridge, events[i].data.u64, &turn);
     }
+    batch_send(bridge->batch);
     bridge_unlock(bridge);
     if (atomic_load_explicit(&bridge->ring.written, memory_order_relaxed) != written)
         eventfd_write(bridge->event_fd, 1);
@@ -184,15 +185,20 @@ static int draw_cname(char cname[RTCP_CNAME_BYTES])
 static int lay_out(struct bridge *bridge, const struct bridge_plan *plan)
 {
     const size_t min = plan->port_min, max = plan->port_max, first = min + min % 2;
-    int error = address_read(&bridge->host, plan->host, 0);
+    int error = min == 0 || first + 1 > max || plan->hosts_count == 0 || plan->hosts_count > HOSTS_MAX ? EINVAL : 0;
 
-    if (error == 0 && (min == 0 || first + 1 > max))
-        error = EINVAL;
+    for (size_t i = 0; error == 0 && i < plan->hosts_count; i++) {
+        error = address_read(&bridge->hosts[i], plan->hosts[i], 0);
+        if (error == 0)
+            error = bridge_try_host(&bridge->hosts[i]); /* refused now, not when the first call comes */
+    }
     if (error != 0)
         return error;
+    bridge->hosts_count = plan->hosts_count;
     bridge->port_first = (uint16_t)first;
     bridge->pairs = (max + 1 - first) / 2;
-    bridge->patience_ns = (int64_t)plan->latch_ms * NS_PER_MS;
+    bridge->latch.patience_ns = (int64_t)plan->latch_ms * NS_PER_MS;
+    bridge->latch.relearn_ns = (int64_t)plan->relearn_ms * NS_PER_MS;
     bridge->pace.silence_ns = (int64_t)plan->silence_ms * NS_PER_MS;
     bridge->pace.report_ns = (int64_t)plan->report_ms * NS_PER_MS;
     bridge->table = calloc(bridge->pairs, sizeof(struct port *));
@@ -214,8 +220,6 @@ int bridge_open(struct bridge **bridge, const struct bridge_plan *plan)
     pthread_mutex_init(&opened->state, NULL);
     opened->epoll_fd = opened->tick_fd = opened->stop_fd = opened->event_fd = -1;
     error = lay_out(opened, plan);
-    if (error == 0)
-        error = bridge_try_host(&opened->host); /* refused now, not when the first call comes */
     if (error == 0)
         error = batch_open(&opened->batch);
     if (error == 0)

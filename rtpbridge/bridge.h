@@ -24,14 +24,15 @@ struct bridge {
     pthread_mutex_t turn;
     pthread_mutex_t state;
 
-    union address host;
+    union address hosts[HOSTS_MAX];
+    size_t hosts_count;
     uint16_t port_first;             /* the lowest even port of the range */
     size_t pairs;
     uint64_t ids_given;
     struct port **table;             /* by pair; NULL: not open */
     struct port **open;              /* the same ports without gaps */
     size_t open_count;
-    int64_t patience_ns;
+    struct latch_rules latch;
     struct pace pace;
 
     struct batch *batch;             /* the media thread's own */

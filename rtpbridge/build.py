@@ -8,6 +8,7 @@ from cffi import FFI
 FOLDER = Path(__file__).resolve().parent
 C_SOURCES = (
     "address.c",
+    "batch.c",
     "bridge.c",
     "cipher.c",
     "control.c",
@@ -15,6 +16,7 @@ C_SOURCES = (
     "latch.c",
     "pace.c",
     "port.c",
+    "recode.c",
     "relay.c",
     "ring.c",
     "rtcp.c",

@@ -52,12 +52,12 @@ static void withdraw(struct bridge *bridge, struct port *port)
     bridge_unlock(bridge);
 }
 
-static int open_pair(struct bridge *bridge, size_t pair, struct port **port)
+static int open_pair(struct bridge *bridge, size_t host, size_t pair, struct port **port)
 {
     int error = EADDRINUSE;
 
     if (bridge->table[pair] == NULL)
-        error = port_open(port, &bridge->host, pair_port(bridge, pair));
+        error = port_open(port, &bridge->hosts[host], pair_port(bridge, pair));
     if (error != 0)
         return error;
     error = publish(bridge, *port, pair);
@@ -69,7 +69,7 @@ static int open_pair(struct bridge *bridge, size_t pair, struct port **port)
 }
 
 /* Walks all pairs once, from a random one in random strides, so that nobody can tell which is next. */
-static int open_any(struct bridge *bridge, struct port **port)
+static int open_any(struct bridge *bridge, size_t host, struct port **port)
 {
     uint64_t drawn[2];
     size_t pair, stride;
@@ -82,23 +82,26 @@ static int open_any(struct bridge *bridge, struct port **port)
     while (greatest_common_divisor(stride, bridge->pairs) != 1)
         stride++;
     for (size_t tried = 0; tried < bridge->pairs && error == EADDRINUSE; tried++) {
-        error = open_pair(bridge, pair, port);
+        error = open_pair(bridge, host, pair, port);
         pair = (pair + stride) % bridge->pairs;
     }
     return error;
 }
 
-int bridge_port_open(struct bridge *bridge, uint16_t rtp_port, uint64_t *port_id, uint16_t *rtp_port_opened)
+int bridge_port_open(struct bridge *bridge, size_t host, uint16_t rtp_port, uint64_t *port_id,
+                     uint16_t *rtp_port_opened)
 {
     const size_t pair = (size_t)(rtp_port - bridge->port_first) / 2;
     struct port *port = NULL;
     int error = EINVAL;
 
     pthread_mutex_lock(&bridge->opening);
-    if (rtp_port == 0)
-        error = open_any(bridge, &port);
+    if (host >= bridge->hosts_count)
+        error = EINVAL;
+    else if (rtp_port == 0)
+        error = open_any(bridge, host, &port);
     else if (rtp_port % 2 == 0 && rtp_port >= bridge->port_first && pair < bridge->pairs)
-        error = open_pair(bridge, pair, &port);
+        error = open_pair(bridge, host, pair, &port);
     if (error == 0) {
         *port_id = port->id;
         *rtp_port_opened = port->rtp_port;
@@ -147,7 +150,7 @@ int bridge_port_connect(struct bridge *bridge, uint64_t port_id, const struct fa
     bridge_lock(bridge);
     port = bridge_find(bridge, port_id);
     if (port != NULL)
-        error = port_connect(port, bridge->host.any.sa_family, far_side, bridge_now_ns());
+        error = port_connect(port, far_side, bridge_now_ns());
     bridge_unlock(bridge);
     return error;
 }

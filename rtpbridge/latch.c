@@ -5,7 +5,7 @@
 void latch_name(struct latch *latch, const union address *named, int64_t now_ns)
 {
     if (!latch->has_named || !address_equal(&latch->named, named))
-        latch->has_agreed = false;
+        latch->has_agreed = latch->named_heard = false;
     latch->named = *named;
     latch->has_named = true;
     latch->listening = true;
@@ -34,8 +34,37 @@ static bool latch_persuaded(struct latch *latch, const union address *source, co
     return latch->candidate_packets == LATCH_PACKETS;
 }
 
+static bool is_known(const struct latch *latch, const union address *source)
+{
+    return (latch->has_agreed && address_equal(source, &latch->agreed)) ||
+           (latch->has_named && address_equal(source, &latch->named));
+}
+
+bool latch_is_strict(const struct latch *latch, int64_t now_ns, const struct latch_rules *rules)
+{
+    return !latch->has_named || (!latch->listening && now_ns - latch->heard_ns < rules->relearn_ns);
+}
+
+bool latch_considers(const struct latch *latch, const union address *source, int64_t now_ns,
+                     const struct latch_rules *rules)
+{
+    if (is_known(latch, source))
+        return true;
+    if (latch_is_strict(latch, now_ns, rules))
+        return false;
+    if (latch->listening || address_same_network(source, &latch->agreed))
+        return true;
+    return !latch->named_heard && now_ns - latch->heard_ns >= 2 * rules->relearn_ns;
+}
+
+/* How long the one we have must have been silent; a candidate is counted before that already. */
+static int64_t silence_wanted(const struct latch *latch, const struct latch_rules *rules)
+{
+    return latch->listening ? rules->patience_ns : rules->relearn_ns;
+}
+
 enum latch_verdict latch_judge(struct latch *latch, const union address *source, const uint8_t *packet,
-                               size_t packet_bytes, int64_t now_ns, int64_t patience_ns)
+                               size_t packet_bytes, int64_t now_ns, const struct latch_rules *rules)
 {
     enum latch_verdict verdict = LATCH_STRANGER;
 
@@ -43,8 +72,9 @@ enum latch_verdict latch_judge(struct latch *latch, const union address *source,
         verdict = LATCH_ACCEPTED;
     } else if (latch->has_named && address_equal(source, &latch->named)) {
         verdict = LATCH_MOVED;
-    } else if (latch->listening && latch_persuaded(latch, source, packet, packet_bytes) &&
-               now_ns - latch->heard_ns >= patience_ns) {
+    } else if (latch_considers(latch, source, now_ns, rules) &&
+               latch_persuaded(latch, source, packet, packet_bytes) &&
+               now_ns - latch->heard_ns >= silence_wanted(latch, rules)) {
         verdict = LATCH_MOVED;
     }
     if (verdict == LATCH_MOVED) {
@@ -52,8 +82,10 @@ enum latch_verdict latch_judge(struct latch *latch, const union address *source,
         latch->has_agreed = true;
     }
     if (verdict != LATCH_STRANGER) {
+        latch->named_heard = latch->named_heard || address_equal(source, &latch->named);
         latch->listening = false;
         latch->heard_ns = now_ns;
+        latch->candidate_packets = 0;
     }
     return verdict;
 }

@@ -3,32 +3,37 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "relay.h"
-
 #define NTP_SECONDS_AT_1970 2208988800u
 
-static void play_frame(struct port *port, int64_t now_ns)
+static void play_frame(struct port *port, const struct turn *turn)
 {
     struct player *const player = &port->player;
-    uint8_t packet[RTP_HEADER_BYTES + FRAME_SAMPLES];
+    struct packet packet = {
+        .octets = batch_room(turn->batch, 0),
+        .bytes = RTP_HEADER_BYTES + FRAME_SAMPLES,
+        .header = player->header,
+        .clock_hz = TONE_CLOCK_HZ,
+    };
     int16_t samples[FRAME_SAMPLES];
 
+    packet.header.payload_begin = RTP_HEADER_BYTES;
+    packet.header.payload_bytes = FRAME_SAMPLES;
     tone_read(&player->tone, samples, FRAME_SAMPLES);
     for (size_t i = 0; i < FRAME_SAMPLES; i++)
-        packet[RTP_HEADER_BYTES + i] = player->encode(samples[i]);
-    relay_own(port, player->header, packet, sizeof packet, now_ns);
+        packet.octets[RTP_HEADER_BYTES + i] = player->encode(samples[i]);
+    relay_own(port, turn, packet);
     player->header.marker = false;
     player->header.sequence++;
     player->header.timestamp += FRAME_SAMPLES;
     player->next_ns += FRAME_NS;
 }
 
-static void play_due(struct port *port, int64_t tick_ns, int64_t now_ns)
+static void play_due(struct port *port, const struct turn *turn, int64_t tick_ns)
 {
     struct player *const player = &port->player;
 
     for (int i = 0; i < FRAMES_CAUGHT_UP_MAX && player->next_ns <= tick_ns; i++)
-        play_frame(port, now_ns);
+        play_frame(port, turn);
     if (player->next_ns <= tick_ns) {
         player->next_ns = tick_ns + FRAME_NS;
         rtp_sender_switch(&port->sender); /* the timestamp makes up for what was left out */
@@ -45,7 +50,7 @@ static uint64_t ntp_now(void)
 
 static void report(struct port *port, const struct pace *pace, bool goodbye, int64_t now_ns)
 {
-    uint8_t packet[RTCP_REPORT_BYTES_MAX];
+    uint8_t packet[RTCP_REPORT_BYTES_MAX + PACKET_TRAILER_BYTES];
     const struct rtcp_report what = {
         .ssrc = port->sender.ssrc,
         .cname = pace->cname,
@@ -67,15 +72,16 @@ static int64_t report_interval(struct port *port, const struct pace *pace)
     return pace->report_ns / 2 + pace->report_ns * (rand_r(&port->seed) % 1024) / 1024;
 }
 
-void pace_port(struct port *port, const struct pace *pace, struct ring *ring, int64_t tick_ns, int64_t now_ns)
+void pace_port(struct port *port, const struct pace *pace, const struct turn *turn, int64_t tick_ns)
 {
     struct watch *const watch = &port->watch;
+    const int64_t now_ns = turn->now_ns;
 
     if (port->player.playing)
-        play_due(port, tick_ns, now_ns);
+        play_due(port, turn, tick_ns);
     if (watch->running && port->far_sends && !watch->silent && now_ns - watch->heard_ns >= pace->silence_ns) {
         watch->silent = true;
-        ring_put(ring, (struct event){port->id, now_ns, EVENT_SILENT});
+        ring_put(turn->ring, (struct event){port->id, now_ns, EVENT_SILENT});
     }
     if (port->watch.running && now_ns >= port->report_ns) {
         if (port->reports_begun)

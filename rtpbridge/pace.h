@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #include "port.h"
-#include "ring.h"
+#include "relay.h"
 
 #define FRAME_MS 20
 #define FRAME_NS (FRAME_MS * 1000000)
@@ -18,6 +18,6 @@ struct pace {
 };
 
 /* tick_ns: the moment on the grid of 20 ms that this call is for, at or before now_ns. */
-void pace_port(struct port *port, const struct pace *pace, struct ring *ring, int64_t tick_ns, int64_t now_ns);
+void pace_port(struct port *port, const struct pace *pace, const struct turn *turn, int64_t tick_ns);
 /* The last report of a port, with BYE; nothing where none was ever sent. */
 void pace_goodbye(struct port *port, const struct pace *pace, int64_t now_ns);

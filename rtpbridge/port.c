@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "g711.h"
+#include "recode.h"
 
 #define DSCP_EXPEDITED_FORWARDING 0xb8 /* the octet on the wire (RFC 3246) */
 
@@ -48,7 +49,7 @@ int port_open(struct port **port, const union address *host, uint16_t rtp_port)
     opened->rtp_fd = opened->rtcp_fd = -1;
     opened->far_sends = opened->far_receives = true;
     memset(opened->codec_of, NO_CODEC, sizeof opened->codec_of);
-    memset(opened->relayed_as, NO_PAYLOAD, sizeof opened->relayed_as);
+    opened->host = *host;
     if (getrandom(&drawn, sizeof drawn, 0) != sizeof drawn) {
         error = errno;
         goto out;
@@ -86,37 +87,27 @@ static const struct codec *codec_named(const struct port *port, const char *name
     return NULL;
 }
 
-/* A far side may answer with one law of G.711 while the other side sends the other: that much is recoded. */
-static const struct {
-    const char *name;
-    const char *other;
-    uint8_t (*recode)(uint8_t octet);
-} LAWS[] = {
-    {"PCMU/8000", "PCMA/8000", g711_pcmu_to_pcma},
-    {"PCMA/8000", "PCMU/8000", g711_pcma_to_pcmu},
-};
-
-static void map_payload(struct port *port, size_t number, const char *name)
+static struct recoding recoding_of(const struct port *port, const struct codec *from)
 {
-    const struct codec *as = codec_named(port->peer, name);
+    struct recoding recoding = {.payload_type = NO_PAYLOAD, .clock_hz = from->clock_hz};
+    const struct codec *const as = codec_named(port->peer, from->name);
 
-    for (size_t i = 0; as == NULL && i < sizeof LAWS / sizeof *LAWS; i++)
-        if (strcasecmp(LAWS[i].name, name) == 0) {
-            as = codec_named(port->peer, LAWS[i].other);
-            port->recoded_by[number] = LAWS[i].recode;
-        }
     if (as != NULL)
-        port->relayed_as[number] = as->payload_type;
+        recoding.payload_type = as->payload_type;
+    for (size_t i = 0; recoding.payload_type == NO_PAYLOAD && i < port->peer->codecs_count; i++)
+        if (recode_between(&recoding, from, &port->peer->codecs[i]))
+            recoding.payload_type = port->peer->codecs[i].payload_type;
+    return recoding;
 }
 
-/* Writes down once, for the packets to come, by which number the peer knows each of the port's codecs. */
+/* Writes down once, for the packets to come, what becomes of each of the port's codecs on the way to the peer. */
 static void map_payloads(struct port *port)
 {
-    memset(port->relayed_as, NO_PAYLOAD, sizeof port->relayed_as);
-    memset(port->recoded_by, 0, sizeof port->recoded_by);
-    for (size_t number = 0; port->peer != NULL && number < PAYLOAD_TYPES; number++)
-        if (port->codec_of[number] != NO_CODEC)
-            map_payload(port, number, port->codecs[port->codec_of[number]].name);
+    for (size_t number = 0; number < PAYLOAD_TYPES; number++) {
+        port->recodings[number] = (struct recoding){.payload_type = NO_PAYLOAD};
+        if (port->peer != NULL && port->codec_of[number] != NO_CODEC)
+            port->recodings[number] = recoding_of(port, &port->codecs[port->codec_of[number]]);
+    }
 }
 
 /* Packets come with our numbers; some phones send their own, which are understood where ours leave them free. */
@@ -159,7 +150,7 @@ static int player_choose_codec(struct port *port)
     return ENOTSUP;
 }
 
-int port_connect(struct port *port, sa_family_t family, const struct far_side *far_side, int64_t now_ns)
+int port_connect(struct port *port, const struct far_side *far_side, int64_t now_ns)
 {
     const uint16_t rtcp_port = far_side->rtcp_port != 0 ? far_side->rtcp_port : (uint16_t)(far_side->rtp_port + 1);
     union address named;
@@ -167,7 +158,7 @@ int port_connect(struct port *port, sa_family_t family, const struct far_side *f
 
     if (error == 0)
         error = address_read(&named, far_side->host, far_side->rtp_port);
-    if (error == 0 && named.any.sa_family != family)
+    if (error == 0 && named.any.sa_family != port->host.any.sa_family)
         error = EAFNOSUPPORT;
     if (error != 0)
         goto out;
@@ -279,14 +270,16 @@ void port_hold(struct port *port, bool far_sends, bool far_receives, int64_t now
     port->far_receives = far_receives;
 }
 
-void port_send_rtcp(struct port *port, const uint8_t *packet, size_t packet_bytes)
+void port_send_rtcp(struct port *port, uint8_t *packet, size_t packet_bytes)
 {
     const union address *to = port->rtcp_multiplexed ? latch_destination(&port->latch) : &port->rtcp_destination;
     const int fd = port->rtcp_multiplexed ? port->rtp_fd : port->rtcp_fd;
 
     if (to == NULL || !(port->rtcp_multiplexed || port->rtcp_reachable))
         return;
-    if (sendto(fd, packet, packet_bytes, MSG_DONTWAIT, &to->any, address_bytes(to)) == (ssize_t)packet_bytes)
+    if (port->cipher.seal_rtcp != NULL && port->cipher.seal_rtcp(port->cipher.state, packet, &packet_bytes) != 0)
+        port->counters.dropped_unsent++;
+    else if (sendto(fd, packet, packet_bytes, MSG_DONTWAIT, &to->any, address_bytes(to)) == (ssize_t)packet_bytes)
         port->counters.sent_rtcp++;
     else
         port->counters.dropped_unsent++;

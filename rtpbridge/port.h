@@ -10,6 +10,7 @@
 
 #include "address.h"
 #include "face.h"
+#include "hooks.h"
 #include "latch.h"
 #include "rtcp.h"
 #include "rtp.h"
@@ -37,6 +38,7 @@ struct player {
 struct port {
     uint64_t id;
     size_t place;              /* in the bridge's list of open ports */
+    union address host;        /* of ours that both sockets are bound to */
     uint16_t rtp_port;
     int rtp_fd;
     int rtcp_fd;
@@ -48,8 +50,9 @@ struct port {
     struct codec codecs[CODECS_MAX];
     size_t codecs_count;
     uint8_t codec_of[PAYLOAD_TYPES];     /* place in codecs, or NO_CODEC */
-    uint8_t relayed_as[PAYLOAD_TYPES];   /* the peer's number, or NO_PAYLOAD */
-    uint8_t (*recoded_by[PAYLOAD_TYPES])(uint8_t octet); /* NULL: the payload goes on as it is */
+    struct recoding recodings[PAYLOAD_TYPES]; /* into what the peer understands */
+    struct cipher cipher;                /* all NULL: plain RTP */
+    struct listener listener;
 
     struct rtp_receiver receiver;
     struct rtp_sender sender;
@@ -75,7 +78,7 @@ struct port {
 int port_open(struct port **port, const union address *host, uint16_t rtp_port);
 void port_close(struct port *port);
 /* See bridge_port_connect(). On an error nothing has changed. */
-int port_connect(struct port *port, sa_family_t family, const struct far_side *far_side, int64_t now_ns);
+int port_connect(struct port *port, const struct far_side *far_side, int64_t now_ns);
 /* Packets of each go to the other from now on; a tone of either ends. */
 void port_join(struct port *a, struct port *b);
 /* Does nothing to a port that is not joined. */
@@ -88,5 +91,5 @@ struct counters port_counters(const struct port *port);
 void port_hold(struct port *port, bool far_sends, bool far_receives, int64_t now_ns);
 /* The latch has agreed on an address; on another host than the SDP's, its RTCP must be heard before it is answered. */
 void port_moved(struct port *port);
-/* Sends one datagram of RTCP, if it is known where to. */
-void port_send_rtcp(struct port *port, const uint8_t *packet, size_t packet_bytes);
+/* Sends one datagram of RTCP, if it is known where to; PACKET_TRAILER_BYTES of room are behind it. */
+void port_send_rtcp(struct port *port, uint8_t *packet, size_t packet_bytes);

@@ -1,78 +1,56 @@
 #include "relay.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-
-struct batch {
-    struct mmsghdr received[BATCH_PACKETS];
-    struct iovec rooms[BATCH_PACKETS];
-    union address sources[BATCH_PACKETS];
-    struct mmsghdr sent[BATCH_PACKETS];
-    struct iovec contents[BATCH_PACKETS];
-    size_t payload_bytes[BATCH_PACKETS];
-    uint8_t packets[BATCH_PACKETS][PACKET_BYTES_MAX];
-};
-
-int batch_open(struct batch **batch)
+/* Makes the packet the next one of the stream to the port's far side, and leaves it in the batch. False: it is too late. */
+static bool send_on(struct port *port, const struct turn *turn, struct packet *packet)
 {
-    struct batch *opened = calloc(1, sizeof *opened);
+    size_t bytes = packet->bytes;
 
-    if (opened == NULL)
-        return ENOMEM;
-    for (size_t i = 0; i < BATCH_PACKETS; i++) {
-        opened->rooms[i] = (struct iovec){opened->packets[i], PACKET_BYTES_MAX};
-        opened->received[i].msg_hdr.msg_iov = &opened->rooms[i];
-        opened->received[i].msg_hdr.msg_iovlen = 1;
-        opened->received[i].msg_hdr.msg_name = &opened->sources[i];
-        opened->received[i].msg_hdr.msg_namelen = sizeof opened->sources[i];
-        opened->sent[i].msg_hdr.msg_iov = &opened->contents[i];
-        opened->sent[i].msg_hdr.msg_iovlen = 1;
+    if (rtp_sender_follow(&port->sender, &packet->header, packet->clock_hz, turn->now_ns) != 0)
+        return false;
+    rtp_write(packet->octets, &packet->header);
+    if (port->cipher.seal_rtp != NULL && port->cipher.seal_rtp(port->cipher.state, packet->octets, &bytes) != 0) {
+        port->counters.dropped_unsent++;
+    } else {
+        batch_put(turn->batch, port, packet->octets, bytes, packet->header.payload_bytes);
     }
-    *batch = opened;
-    return 0;
+    return true;
 }
 
-void batch_close(struct batch *batch)
+static bool far_side_listens(const struct port *port)
 {
-    free(batch);
+    return port->far_receives && latch_destination(&port->latch) != NULL;
 }
 
-static size_t batch_receive(struct batch *batch, int fd)
+/* One packet becomes none, one or several. */
+static void recode(struct port *port, const struct recoding *recoding, const struct turn *turn, struct packet packet)
 {
-    const int count = recvmmsg(fd, batch->received, BATCH_PACKETS, MSG_DONTWAIT, NULL);
+    struct packet packets[RECODED_MAX] = {packet};
+    size_t count;
 
-    return count > 0 ? (size_t)count : 0;
-}
-
-/* The kernel has written the size of the address and the flags; ready for the next batch. */
-static void batch_renew(struct batch *batch, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        batch->received[i].msg_hdr.msg_namelen = sizeof batch->sources[i];
-}
-
-static void batch_send(struct batch *batch, struct port *port, size_t count)
-{
-    const union address *to = latch_destination(&port->latch);
-    size_t done = 0;
-
+    for (size_t i = 1; i < RECODED_MAX; i++)
+        packets[i] = (struct packet){.octets = batch_room(turn->batch, RECODED_MAX - i)};
+    count = recoding->turn(recoding->state, packets);
     for (size_t i = 0; i < count; i++) {
-        batch->sent[i].msg_hdr.msg_name = (void *)to;
-        batch->sent[i].msg_hdr.msg_namelen = address_bytes(to);
+        packets[i].header.payload_type = recoding->payload_type;
+        packets[i].clock_hz = recoding->clock_hz;
+        port->counters.dropped_late += !send_on(port->peer, turn, &packets[i]);
     }
-    while (done < count) {
-        const int sent = sendmmsg(port->rtp_fd, batch->sent + done, (unsigned int)(count - done), MSG_DONTWAIT);
-        const size_t taken = sent > 0 ? (size_t)sent : 0;
+    batch_return(turn->batch, RECODED_MAX - (count > 1 ? count : 1));
+}
 
-        for (size_t i = done; i < done + taken; i++)
-            port->counters.sent_octets += batch->payload_bytes[i];
-        port->counters.sent_packets += taken;
-        done += taken;
-        if (taken == 0) { /* the error is of the first; the others may pass */
-            port->counters.dropped_unsent++;
-            done++;
-        }
+static void pass_on(struct port *port, const struct turn *turn, struct packet packet)
+{
+    const struct recoding *const recoding = &port->recodings[packet.header.payload_type];
+
+    if (port->peer == NULL || !far_side_listens(port->peer))
+        return;
+    if (recoding->payload_type == NO_PAYLOAD) {
+        port->counters.dropped_payload++;
+    } else if (recoding->turn != NULL) {
+        recode(port, recoding, turn, packet);
+    } else {
+        packet.header.payload_type = recoding->payload_type;
+        port->counters.dropped_late += !send_on(port->peer, turn, &packet);
     }
 }
 
@@ -89,52 +67,24 @@ static void watch_hears(struct port *port, struct ring *ring, int64_t now_ns)
     watch->heard_ns = now_ns;
 }
 
-static void take_multiplexed(struct port *port, const uint8_t *packet, size_t packet_bytes, int64_t now_ns)
+/* True: it is the far side's, and opened. Nothing is changed by a packet that is not; of a stranger's nothing is read. */
+static bool believe(struct port *port, const struct arrival *arrival, size_t *bytes, const struct turn *turn)
 {
-    if (rtcp_read(&port->rtcp_heard, packet, packet_bytes, now_ns) == 0) {
-        port->counters.received_rtcp++;
-        port->rtcp_multiplexed = true;
-    } else {
-        port->counters.dropped_malformed++;
-    }
-}
+    const struct cipher *const cipher = &port->cipher;
+    int (*open)(void *state, uint8_t *packet, size_t *packet_bytes);
 
-/* Rewrites the packet for the peer's far side; false: it is not to be sent on. */
-static bool pass_on(struct port *port, struct rtp_header header, uint8_t *packet, uint32_t clock_hz, int64_t now_ns)
-{
-    struct port *const peer = port->peer;
-    uint8_t (*const recode)(uint8_t octet) = port->recoded_by[header.payload_type];
-
-    if (peer == NULL || !peer->far_receives || latch_destination(&peer->latch) == NULL)
-        return false;
-    header.payload_type = port->relayed_as[header.payload_type];
-    if (header.payload_type == NO_PAYLOAD) {
-        port->counters.dropped_payload++;
+    if (!latch_considers(&port->latch, arrival->source, turn->now_ns, &turn->latch)) {
+        port->counters.dropped_strangers++;
         return false;
     }
-    if (rtp_sender_follow(&peer->sender, &header, clock_hz, now_ns) != 0) {
-        port->counters.dropped_late++;
+    open = rtp_is_rtcp(arrival->octets, arrival->bytes) ? cipher->open_rtcp : cipher->open_rtp;
+    if (open != NULL && open(cipher->state, arrival->octets, bytes) != 0) {
+        port->counters.dropped_unauthentic++;
         return false;
     }
-    rtp_write(packet, &header);
-    for (size_t at = 0; recode != NULL && at < header.payload_bytes; at++)
-        packet[header.payload_begin + at] = recode(packet[header.payload_begin + at]);
-    return true;
-}
-
-/* One packet of the batch; true: it is rewritten and goes to the peer. */
-static bool take_rtp(struct port *port, struct batch *batch, size_t i, struct ring *ring, int64_t now_ns,
-                     int64_t patience_ns)
-{
-    uint8_t *const packet = batch->packets[i];
-    const size_t packet_bytes = batch->received[i].msg_len;
-    struct counters *const counters = &port->counters;
-    struct rtp_header header;
-    uint8_t codec;
-
-    switch (latch_judge(&port->latch, &batch->sources[i], packet, packet_bytes, now_ns, patience_ns)) {
+    switch (latch_judge(&port->latch, arrival->source, arrival->octets, *bytes, turn->now_ns, &turn->latch)) {
     case LATCH_STRANGER:
-        counters->dropped_strangers++;
+        port->counters.dropped_strangers++;
         return false;
     case LATCH_MOVED:
         port_moved(port);
@@ -142,43 +92,64 @@ static bool take_rtp(struct port *port, struct batch *batch, size_t i, struct ri
     case LATCH_ACCEPTED:
         break;
     }
-    if (rtp_is_rtcp(packet, packet_bytes)) {
-        take_multiplexed(port, packet, packet_bytes, now_ns);
-        return false;
-    }
-    if ((batch->received[i].msg_hdr.msg_flags & MSG_TRUNC) != 0 || rtp_read(&header, packet, packet_bytes) != 0) {
-        counters->dropped_malformed++;
-        return false;
-    }
-    counters->received_packets++;
-    counters->received_octets += header.payload_bytes;
-    counters->last_received_ns = now_ns;
-    watch_hears(port, ring, now_ns);
-    codec = port->codec_of[header.payload_type];
-    if (codec == NO_CODEC) {
-        counters->dropped_payload++;
-        return false;
-    }
-    rtp_receiver_note(&port->receiver, &header, port->codecs[codec].clock_hz, now_ns);
-    batch->payload_bytes[i] = header.payload_bytes;
-    return pass_on(port, header, packet, port->codecs[codec].clock_hz, now_ns);
+    return true;
 }
 
-void relay_rtp(struct port *port, struct batch *batch, struct ring *ring, int64_t now_ns, int64_t patience_ns)
+static void take_multiplexed(struct port *port, const struct packet *packet, int64_t now_ns)
 {
-    const size_t count = batch_receive(batch, port->rtp_fd);
-    size_t outgoing = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        if (!take_rtp(port, batch, i, ring, now_ns, patience_ns))
-            continue;
-        batch->contents[outgoing] = (struct iovec){batch->packets[i], batch->received[i].msg_len};
-        batch->payload_bytes[outgoing] = batch->payload_bytes[i];
-        outgoing++;
+    if (rtcp_read(&port->rtcp_heard, packet->octets, packet->bytes, now_ns) == 0) {
+        port->counters.received_rtcp++;
+        port->rtcp_multiplexed = true;
+    } else {
+        port->counters.dropped_malformed++;
     }
-    batch_renew(batch, count);
-    if (outgoing > 0)
-        batch_send(batch, port->peer, outgoing);
+}
+
+static void take_rtp(struct port *port, const struct arrival *arrival, const struct turn *turn)
+{
+    struct counters *const counters = &port->counters;
+    struct packet packet = {.octets = arrival->octets, .bytes = arrival->bytes};
+    const struct codec *codec;
+
+    if (!believe(port, arrival, &packet.bytes, turn))
+        return;
+    if (!arrival->truncated && rtp_is_rtcp(packet.octets, packet.bytes)) {
+        take_multiplexed(port, &packet, turn->now_ns);
+        return;
+    }
+    if (arrival->truncated || rtp_read(&packet.header, packet.octets, packet.bytes) != 0) {
+        counters->dropped_malformed++;
+        return;
+    }
+    counters->received_packets++;
+    counters->received_octets += packet.header.payload_bytes;
+    counters->last_received_ns = turn->now_ns;
+    watch_hears(port, turn->ring, turn->now_ns);
+    if (port->codec_of[packet.header.payload_type] == NO_CODEC) {
+        counters->dropped_payload++;
+        return;
+    }
+    codec = &port->codecs[port->codec_of[packet.header.payload_type]];
+    packet.clock_hz = codec->clock_hz;
+    rtp_receiver_note(&port->receiver, &packet.header, packet.clock_hz, turn->now_ns);
+    if (port->listener.hear != NULL)
+        port->listener.hear(port->listener.state, &packet, codec, turn->now_ns);
+    pass_on(port, turn, packet);
+}
+
+void relay_rtp(struct port *port, const struct turn *turn)
+{
+    size_t taken = 0, count;
+
+    do {
+        count = batch_receive(turn->batch, port->rtp_fd);
+        for (size_t i = 0; i < count; i++) {
+            const struct arrival arrival = batch_arrival(turn->batch, i);
+
+            take_rtp(port, &arrival, turn);
+        }
+        taken += count;
+    } while (count == BATCH_RECEIVED && taken < RELAY_PACKETS_MAX);
 }
 
 /* Only where our reports go, or, where that is not known, the host that RTP has been agreed on. */
@@ -189,38 +160,41 @@ static bool rtcp_is_familiar(const struct port *port, const union address *sourc
     return port->latch.has_agreed && address_same_host(&port->latch.agreed, source);
 }
 
-void relay_rtcp(struct port *port, struct batch *batch, int64_t now_ns)
+static void take_rtcp(struct port *port, const struct arrival *arrival, int64_t now_ns)
 {
-    const size_t count = batch_receive(batch, port->rtcp_fd);
+    const struct cipher *const cipher = &port->cipher;
+    size_t bytes = arrival->bytes;
 
-    for (size_t i = 0; i < count; i++) {
-        if (!rtcp_is_familiar(port, &batch->sources[i])) {
-            port->counters.dropped_strangers++;
-        } else if (rtcp_read(&port->rtcp_heard, batch->packets[i], batch->received[i].msg_len, now_ns) != 0) {
-            port->counters.dropped_malformed++;
-        } else {
-            port->counters.received_rtcp++;
-            port->rtcp_destination = batch->sources[i];
-            port->rtcp_reachable = true;
-        }
+    if (!rtcp_is_familiar(port, arrival->source)) {
+        port->counters.dropped_strangers++;
+    } else if (cipher->open_rtcp != NULL && cipher->open_rtcp(cipher->state, arrival->octets, &bytes) != 0) {
+        port->counters.dropped_unauthentic++;
+    } else if (arrival->truncated || rtcp_read(&port->rtcp_heard, arrival->octets, bytes, now_ns) != 0) {
+        port->counters.dropped_malformed++;
+    } else {
+        port->counters.received_rtcp++;
+        port->rtcp_destination = *arrival->source;
+        port->rtcp_reachable = true;
     }
-    batch_renew(batch, count);
 }
 
-void relay_own(struct port *port, struct rtp_header header, uint8_t *packet, size_t packet_bytes, int64_t now_ns)
+void relay_rtcp(struct port *port, const struct turn *turn)
 {
-    const union address *to = latch_destination(&port->latch);
-    const uint32_t clock_hz = port->codecs[port->codec_of[header.payload_type]].clock_hz;
+    const size_t count = batch_receive(turn->batch, port->rtcp_fd);
 
-    if (to == NULL || !port->far_receives || rtp_sender_follow(&port->sender, &header, clock_hz, now_ns) != 0)
-        return;
-    packet[0] = 0x80;
-    rtp_write(packet, &header);
-    if (sendto(port->rtp_fd, packet, packet_bytes, MSG_DONTWAIT, &to->any, address_bytes(to)) !=
-        (ssize_t)packet_bytes) {
-        port->counters.dropped_unsent++;
+    for (size_t i = 0; i < count; i++) {
+        const struct arrival arrival = batch_arrival(turn->batch, i);
+
+        take_rtcp(port, &arrival, turn->now_ns);
+    }
+}
+
+void relay_own(struct port *port, const struct turn *turn, struct packet packet)
+{
+    if (!far_side_listens(port)) {
+        batch_return(turn->batch, 1);
         return;
     }
-    port->counters.sent_packets++;
-    port->counters.sent_octets += packet_bytes - RTP_HEADER_BYTES;
+    packet.octets[0] = 0x80;
+    send_on(port, turn, &packet);
 }

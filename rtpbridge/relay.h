@@ -1,21 +1,27 @@
 #pragma once
-/* What becomes of the packets that have come to a port: taken, judged, rewritten, sent on, a batch at a time. */
+/*
+ * What becomes of the packets that have come to a port. One way for all of them, in this order: received, whose it is
+ * (latch), opened (cipher), believed (latch), read, counted, listened to, recoded, made part of the stream to the peer's far
+ * side, sealed (cipher), sent. Hooks of hooks.h stand where they are named in relay.c.
+ */
 
 #include <stdint.h>
 
+#include "batch.h"
 #include "port.h"
 #include "ring.h"
 
-#define BATCH_PACKETS 32
-#define PACKET_BYTES_MAX 1500 /* a longer datagram is dropped as malformed: no voice needs it */
+/* What the packets of one turn are judged by. */
+struct turn {
+    struct batch *batch;
+    struct ring *ring;
+    int64_t now_ns;
+    struct latch_rules latch;
+};
 
-struct batch;
-
-int batch_open(struct batch **batch);
-void batch_close(struct batch *batch);
-
-/* Takes at most BATCH_PACKETS; what is left is readable still. patience_ns is the latch's. */
-void relay_rtp(struct port *port, struct batch *batch, struct ring *ring, int64_t now_ns, int64_t patience_ns);
-void relay_rtcp(struct port *port, struct batch *batch, int64_t now_ns);
-/* Sends one frame of our own to the port's far side; the header is written into the packet's first 12 octets. */
-void relay_own(struct port *port, struct rtp_header header, uint8_t *packet, size_t packet_bytes, int64_t now_ns);
+/* Takes what has come, up to RELAY_PACKETS_MAX; what is left is readable still. What goes on waits in the batch. */
+#define RELAY_PACKETS_MAX 256
+void relay_rtp(struct port *port, const struct turn *turn);
+void relay_rtcp(struct port *port, const struct turn *turn);
+/* Leaves a packet of our own, whose header is of a source of its own, in the batch for the port's far side. */
+void relay_own(struct port *port, const struct turn *turn, struct packet packet);

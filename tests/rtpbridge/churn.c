@@ -71,7 +71,7 @@ static uint64_t open_connected(size_t slot)
     uint16_t rtp_port;
     uint64_t port;
 
-    MUST(bridge_port_open(bridge, 0, &port, &rtp_port) == 0);
+    MUST(bridge_port_open(bridge, 0, 0, &port, &rtp_port) == 0);
     MUST(bridge_port_connect(bridge, port, &far_side) == 0);
     ports_known[slot % PORTS_KNOWN] = rtp_port;
     return port;
@@ -108,7 +108,8 @@ static void *call(void *first_slot)
 int main(int count, char **arguments)
 {
     const uint16_t port_min = (uint16_t)atoi(count > 1 ? arguments[1] : "24000");
-    const struct bridge_plan plan = {"127.0.0.1", port_min, (uint16_t)(port_min + 999), 1, 1, 1};
+    const char *const hosts[] = {"127.0.0.1"};
+    const struct bridge_plan plan = {hosts, 1, port_min, (uint16_t)(port_min + 999), 1, 1, 1, 1};
     struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t here_bytes = sizeof here;
     size_t slots[CALLERS];

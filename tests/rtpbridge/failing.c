@@ -55,7 +55,8 @@ WRAP(int, pthread_create, EAGAIN, EAGAIN,
 /* The first error met, or 0. */
 static int use(uint16_t port_min)
 {
-    const struct bridge_plan plan = {"::1", port_min, (uint16_t)(port_min + 99), 1000, 1000, 1000};
+    const char *const hosts[] = {"::1", "127.0.0.1"};
+    const struct bridge_plan plan = {hosts, 2, port_min, (uint16_t)(port_min + 99), 1000, 1000, 1000, 1000};
     const struct codec codec = {"PCMU/8000", 8000, 0, 0};
     const struct far_side far_side = {"::1", 9, 0, &codec, 1};
     struct bridge *bridge = NULL;
@@ -65,9 +66,9 @@ static int use(uint16_t port_min)
 
     if (error != 0)
         return error;
-    error = bridge_port_open(bridge, 0, &a, &rtp_port);
+    error = bridge_port_open(bridge, 0, 0, &a, &rtp_port);
     if (error == 0)
-        error = bridge_port_open(bridge, 0, &b, &rtp_port);
+        error = bridge_port_open(bridge, 1, 0, &b, &rtp_port);
     if (error == 0)
         error = bridge_port_connect(bridge, a, &far_side);
     if (error == 0)

@@ -41,6 +41,7 @@ static size_t draw(uint8_t packet[PACKET_BYTES_MAX])
 int main(int count, char **arguments)
 {
     static struct ring ring;
+    const struct latch_rules rules = {3, 5};
     struct latch latch = {0};
     struct rtcp_heard heard = {0};
     struct rtp_receiver receiver = {0};
@@ -63,7 +64,7 @@ int main(int count, char **arguments)
         const struct rtcp_report what = {.cname = "0123456789abcdef", .sender = round % 2, .goodbye = round % 3 == 0};
 
         memcpy(exact, packet, bytes);
-        latch_judge(&latch, rand() % 2 ? &named : &other, exact, bytes, round, 3);
+        latch_judge(&latch, rand() % 2 ? &named : &other, exact, bytes, round, &rules);
         rtcp_read(&heard, exact, bytes, round);
         if (rtp_read(&header, exact, bytes) == 0) {
             read++;

@@ -22,6 +22,7 @@ union address { ...; };
 int address_read(union address *address, const char *host, uint16_t port);
 bool address_equal(const union address *a, const union address *b);
 bool address_same_host(const union address *a, const union address *b);
+bool address_same_network(const union address *a, const union address *b);
 """
 
 

@@ -15,7 +15,9 @@ from tests.rtpbridge.phone import PATIENCE_S, PCMU, Phone, Rtp, until, voice
 NewPhone = Callable[[], Phone]
 S = 1_000_000_000
 PATIENCE_NS = 3 * S
+RELEARN_NS = 10 * S
 NAMED, NATTED, STRANGER, NEWLY_NAMED = "192.0.2.1:4000", "203.0.113.9:31000", "198.51.100.66:6666", "192.0.2.1:5000"
+REBOUND, NEIGHBOUR = "203.0.113.9:31999", "192.0.2.77:4000"
 JUNK, RTCP = b"junk", b"\x80\xc8\0\x06" + b"\0" * 24
 
 
@@ -25,6 +27,7 @@ class Latch:
     def __init__(self, pure: ModuleType) -> None:
         self.ffi, self.lib = pure.ffi, pure.lib
         self.latch = self.ffi.new("struct latch *")
+        self.rules = self.ffi.new("struct latch_rules *", {"patience_ns": PATIENCE_NS, "relearn_ns": RELEARN_NS})
 
     def address(self, text: str) -> object:
         host, port = text.rsplit(":", 1)
@@ -37,7 +40,10 @@ class Latch:
 
     def judge(self, address: str, at_ns: int, packet: bytes | int = 7) -> str:
         octets = voice(1, ssrc=packet).pack() if isinstance(packet, int) else packet
-        verdict = self.lib.latch_judge(self.latch, self.address(address), octets, len(octets), at_ns, PATIENCE_NS)
+        source = self.address(address)
+        considered = self.lib.latch_considers(self.latch, source, at_ns, self.rules)
+        verdict = self.lib.latch_judge(self.latch, source, octets, len(octets), at_ns, self.rules)
+        assert considered or verdict == self.lib.LATCH_STRANGER
         return {
             self.lib.LATCH_STRANGER: "no",
             self.lib.LATCH_ACCEPTED: "yes",
@@ -91,6 +97,29 @@ LADDERS: dict[str, list[tuple[float, str, bytes | int, str]]] = {
         (3.4, STRANGER, 7, "no"),
         *[(60 + n / 50, STRANGER, 7, "no") for n in range(200)],
     ],
+    "a NAT that forgot its binding is learned again after ten seconds": [
+        *[(4 + n / 50, NATTED, 7, "no") for n in range(3)],
+        (4.06, NATTED, 7, "moved"),
+        *[(5 + n / 50, REBOUND, 7, "no") for n in range(453)],
+        *[(14.07 + n / 50, REBOUND, 7, "no") for n in range(3)],
+        (14.13, REBOUND, 7, "moved"),
+        (14.2, NATTED, 7, "no"),
+    ],
+    "another network after twenty": [
+        *[(4 + n / 50, NATTED, 7, "no") for n in range(3)],
+        (4.06, NATTED, 7, "moved"),
+        *[(5 + n / 50, STRANGER, 7, "no") for n in range(953)],
+        *[(24.07 + n / 50, STRANGER, 7, "no") for n in range(3)],
+        (24.13, STRANGER, 7, "moved"),
+    ],
+    "the neighbour of an SDP's address that was heard, but nobody from elsewhere": [
+        (0.1, NAMED, 7, "moved"),
+        *[(10 + n / 100, NEIGHBOUR, 7, "no") for n in range(10)],
+        *[(50 + n / 50, STRANGER, 7, "no") for n in range(50)],
+        *[(60 + n / 50, NEIGHBOUR, 7, "no") for n in range(3)],
+        (60.06, NEIGHBOUR, 7, "moved"),
+        (60.1, NAMED, 7, "moved"),
+    ],
 }
 
 
@@ -121,10 +150,10 @@ def test_a_reinvite_with_the_same_address_keeps_what_was_agreed_and_listens_agai
     latch.name(NAMED, 100 * S)
     assert latch.sends_to(NATTED)
     assert latch.judge(NATTED, 100 * S + 1) == "yes"
-    assert [latch.judge(STRANGER, 200 * S + n) for n in range(9)] == ["no"] * 9
+    assert [latch.judge(STRANGER, 109 * S + n) for n in range(9)] == ["no"] * 9
     latch.name(NAMED, 300 * S)  # its NAT has forgotten it: silent, and then from elsewhere
-    assert [latch.judge("203.0.113.9:31999", 302 * S + n) for n in range(4)] == ["no"] * 4
-    assert latch.judge("203.0.113.9:31999", 303 * S) == "moved"
+    assert [latch.judge(REBOUND, 302 * S + n) for n in range(4)] == ["no"] * 4
+    assert latch.judge(REBOUND, 303 * S) == "moved"
     assert latch.judge(NATTED, 304 * S) == "no"
 
 
@@ -135,6 +164,17 @@ def test_a_reinvite_with_another_address_drops_the_old_one(latch: Latch) -> None
     assert latch.sends_to(NEWLY_NAMED)
     assert latch.judge(NAMED, 10 * S + 1) == "no"
     assert latch.judge(NEWLY_NAMED, 10 * S + 2) == "moved"
+
+
+@pytest.mark.parametrize(
+    ("neighbour", "same"),
+    [("2001:db8:0:1:ffff::9", True), ("2001:db8:0:2::1", False), ("192.0.2.1", False)],
+)
+def test_a_network_of_ipv6_is_a_64(pure: ModuleType, neighbour: str, same: bool) -> None:
+    addresses = pure.ffi.new("union address[2]")
+    assert pure.lib.address_read(addresses + 0, b"2001:db8:0:1::1", 4000) == 0
+    assert pure.lib.address_read(addresses + 1, neighbour.encode(), 5000) == 0
+    assert bool(pure.lib.address_same_network(addresses + 0, addresses + 1)) is same
 
 
 PACKETS = st.lists(

@@ -55,6 +55,24 @@ def test_every_payload_both_ways_in_order_at_a_high_rate(bridge: Bridge, a: Phon
     assert counters.lost_packets == counters.dropped_unsent == counters.dropped_malformed == 0
 
 
+def test_ipv4_on_one_side_and_ipv6_on_the_other() -> None:
+    old, new = Phone("127.0.0.1"), Phone("::1")
+    with Bridge(("127.0.0.1", "::1"), PORT_MIN, PORT_MAX) as both:
+        port_old, port_new = both.open_port(), both.open_port(host="::1")
+        port_old.connect(old.host, old.port, PCMU)
+        with pytest.raises(ValueError, match="family"):
+            port_new.connect(old.host, old.port, PCMU)
+        port_new.connect(new.host, new.port, PCMU)
+        both.join(port_old, port_new)
+        old.say(port_old, voice(1))
+        new.say(port_new, voice(2))
+        assert (new.hear()[0].payload, old.hear()[0].payload) == (voice(1).payload, voice(2).payload)
+        with pytest.raises(ValueError, match="host"):
+            both.open_port(host="192.0.2.1")
+    old.close()
+    new.close()
+
+
 def test_payload_numbers_become_those_of_the_far_side(bridge: Bridge, a: Phone, b: Phone) -> None:
     port_a = a.connected(bridge, {"PCMA/8000": 8, "telephone-event/8000": 101, "G722/8000": 9})
     port_b = b.connected(bridge, {"TELEPHONE-EVENT/8000": 96, "pcma/8000": 110})
