@@ -103,6 +103,35 @@ CREATE TABLE usage_charge (
 CREATE UNIQUE INDEX usage_charge_place ON usage_charge (product_id, COALESCE(node_id, 0), access_code);
 CREATE INDEX usage_charge_tariff ON usage_charge (tariff_id);
 
+-- Work in the background ----------------------------------------------------------------------------------------------
+
+-- What is asked for on a page or the command line and takes longer than a page may. `owner` works at it until `lease_until`;
+-- whose lease has run out has died, and another goes on from `kept`.
+CREATE TABLE job (
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL CHECK (kind IN ('generate accounts')),
+  plan TEXT NOT NULL, -- JSON: what is to be done; no secrets
+  asked_at BIGINT NOT NULL,
+  asked_by TEXT NOT NULL CHECK (length(asked_by) BETWEEN 1 AND 64),
+  mail_to TEXT NOT NULL DEFAULT '' CHECK (length(mail_to) <= 254), -- gets the result; '': nobody
+  mail_due_at BIGINT, -- when to send it, or to try again; NULL: nothing is to be sent
+  mail_tries INTEGER NOT NULL DEFAULT 0 CHECK (mail_tries >= 0),
+  state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'running', 'done', 'failed')),
+  total INTEGER NOT NULL CHECK (total >= 1),
+  done INTEGER NOT NULL DEFAULT 0 CHECK (done >= 0),
+  kept TEXT NOT NULL DEFAULT '', -- JSON: where a run that was cut off goes on
+  owner TEXT NOT NULL DEFAULT '' CHECK (length(owner) <= 64),
+  lease_until BIGINT,
+  started_at BIGINT,
+  ended_at BIGINT,
+  file TEXT NOT NULL DEFAULT '' CHECK (length(file) <= 255), -- the result, below the data folder
+  said TEXT NOT NULL DEFAULT '' CHECK (length(said) <= 500), -- to who asked: what became of it
+  CHECK ((state IN ('done', 'failed')) = (ended_at IS NOT NULL)),
+  CHECK ((state = 'running') = (lease_until IS NOT NULL))
+);
+CREATE INDEX job_open ON job (state) WHERE state IN ('waiting', 'running');
+CREATE INDEX job_mail ON job (mail_due_at) WHERE mail_due_at IS NOT NULL;
+
 -- Customers and accounts ----------------------------------------------------------------------------------------------
 
 CREATE TABLE customer (
@@ -121,6 +150,12 @@ CREATE TABLE batch (
   created_at BIGINT NOT NULL
 );
 
+-- Who sells cards on to users.
+CREATE TABLE distributor (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64)
+);
+
 CREATE TABLE account (
   id INTEGER PRIMARY KEY,
   login TEXT NOT NULL UNIQUE CHECK (length(login) BETWEEN 1 AND 64),
@@ -128,9 +163,14 @@ CREATE TABLE account (
   product_id BIGINT NOT NULL REFERENCES product (id),
   wallet_id BIGINT NOT NULL REFERENCES wallet (id), -- its own, or the customer's where subordinate
   batch_id BIGINT REFERENCES batch (id),
+  control_number BIGINT UNIQUE CHECK (control_number BETWEEN 1 AND 9999999999), -- of a generated card: names it without telling its ID
+  job_id BIGINT REFERENCES job (id), -- that generated it; until it is done its accounts are inactive
+  distributor_id BIGINT REFERENCES distributor (id),
   type TEXT NOT NULL DEFAULT 'debit' CHECK (type IN ('debit', 'credit')),
   balance_control TEXT NOT NULL DEFAULT 'individual' CHECK (balance_control IN ('individual', 'subordinate')),
-  service_password TEXT NOT NULL DEFAULT '' CHECK (length(service_password) <= 255), -- argon2; '' lets nobody in
+  service_password TEXT NOT NULL DEFAULT '' CHECK (length(service_password) <= 255), -- a hash; '' lets nobody in
+  web_login TEXT UNIQUE CHECK (length(web_login) BETWEEN 1 AND 64), -- to self-care; NULL: none until one is set
+  web_password TEXT NOT NULL DEFAULT '' CHECK (length(web_password) <= 255), -- a hash; '' lets nobody in
   blocked BOOLEAN NOT NULL DEFAULT FALSE,
   closed BOOLEAN NOT NULL DEFAULT FALSE,
   activated BOOLEAN NOT NULL DEFAULT TRUE, -- FALSE until somebody activates a card made inactive
@@ -141,11 +181,14 @@ CREATE TABLE account (
   first_used_at BIGINT,
   last_used_at BIGINT,
   time_zone TEXT NOT NULL DEFAULT 'UTC' CHECK (length(time_zone) BETWEEN 1 AND 64),
+  language TEXT NOT NULL DEFAULT 'en' CHECK (language IN ('en', 'es', 'pt', 'fr', 'de', 'ru', 'ar')),
   CHECK (balance_control = 'individual' OR type = 'credit')
 );
 CREATE INDEX account_customer ON account (customer_id);
 CREATE INDEX account_wallet ON account (wallet_id);
 CREATE INDEX account_batch ON account (batch_id);
+CREATE INDEX account_job ON account (job_id);
+CREATE INDEX account_distributor ON account (distributor_id);
 
 -- Vendors and routing -------------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ C_SOURCES = sorted(
 SCRIPTS = sorted([*TOP.glob("tests/**/*.py"), *TOP.glob("bench/*.py"), TOP / "setup.py"])
 
 VALUES = {"webcb.capture", "webcb.ladder", "webcb.money", "webcb.number"}
-CORRIDOR = {"webcb.clock", "webcb.db", "webcb.doorbell", "webcb.models", "webcb.settings"} | VALUES
+CORRIDOR = {"webcb.clock", "webcb.db", "webcb.doorbell", "webcb.jobs", "webcb.models", "webcb.settings"} | VALUES
 BILLING_DOORS = {
     "webcb.billing." + name for name in ("batch", "catalog", "credentials", "ledger", "query", "reception")
 }
@@ -46,10 +46,12 @@ ENGINE_DOORS = {
     )
 }
 OTHER_DOORS = {
+    "webcb.clerk",
     "webcb.cli",
     "webcb.clock",
     "webcb.db",
     "webcb.doorbell",
+    "webcb.jobs",
     "webcb.models",
     "webcb.serve",
     "webcb.settings",
@@ -89,8 +91,9 @@ RULES = [
     rule("webcb.doorbell"),
     rule("webcb.db", "webcb.clock"),
     rule("webcb.models", "webcb.db"),
+    rule("webcb.jobs", "webcb.db", "webcb.models"),
     rule("webcb.sip", "webcb.sip", pure=True),
-    *[rule(door, "webcb.billing", "webcb.models", "webcb.db", *VALUES) for door in sorted(BILLING_DOORS)],
+    *[rule(door, "webcb.billing", "webcb.jobs", "webcb.models", "webcb.db", *VALUES) for door in sorted(BILLING_DOORS)],
     rule("webcb.billing", "webcb.billing", *VALUES, pure=True),
     *[
         rule(door, "webcb.engine", "webcb.sip", "webcb.billing", *CORRIDOR, "rtpbridge")
@@ -101,6 +104,7 @@ RULES = [
     rule("webcb.provisioning.document", "webcb.provisioning", "webcb.billing", *VALUES, pure=True),
     rule("webcb.provisioning", "webcb.provisioning", "webcb.billing", *CORRIDOR),
     rule("webcb.demo", "webcb.demo", "webcb.sip", "webcb.billing", "webcb.provisioning", "webcb.serve", *CORRIDOR),
+    rule("webcb.clerk", "webcb.clerk", "webcb.billing", *CORRIDOR),
     rule("webcb.serve", *CORRIDOR),
     rule("webcb.cli", "webcb"),
     rule("webcb"),

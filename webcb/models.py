@@ -121,15 +121,44 @@ class Batch(Table):
     created_at = InstantField()
 
 
+class Distributor(Table):
+    name = TextField(unique=True)
+
+
+class Job(Table):
+    kind = TextField()
+    plan = TextField()
+    asked_at = InstantField()
+    asked_by = TextField()
+    mail_to = TextField(default="")
+    mail_due_at = InstantField(null=True)
+    mail_tries = IntegerField(default=0)
+    state = TextField(default="waiting")
+    total = IntegerField()
+    done = IntegerField(default=0)
+    kept = TextField(default="")
+    owner = TextField(default="")
+    lease_until = InstantField(null=True)
+    started_at = InstantField(null=True)
+    ended_at = InstantField(null=True)
+    file = TextField(default="")
+    said = TextField(default="")
+
+
 class Account(Table):
     login = TextField(unique=True)
     customer = ForeignKeyField(Customer, backref="accounts")
     product = ForeignKeyField(Product)
     wallet = ForeignKeyField(Wallet)
     batch = ForeignKeyField(Batch, null=True)
+    control_number = BigIntegerField(null=True, unique=True)
+    job = ForeignKeyField(Job, null=True)
+    distributor = ForeignKeyField(Distributor, null=True)
     type = TextField(default="debit")
     balance_control = TextField(default="individual")
     service_password = TextField(default="")
+    web_login = TextField(null=True, unique=True)
+    web_password = TextField(default="")
     blocked = BooleanField(default=False)
     closed = BooleanField(default=False)
     activated = BooleanField(default=True)
@@ -140,6 +169,7 @@ class Account(Table):
     first_used_at = InstantField(null=True)
     last_used_at = InstantField(null=True)
     time_zone = TextField(default="UTC")
+    language = TextField(default="en")
 
 
 class Vendor(Table):
@@ -329,6 +359,8 @@ ALL_TABLES: tuple[type[Table], ...] = (
     UsageCharge,
     Customer,
     Batch,
+    Distributor,
+    Job,
     Account,
     Vendor,
     Connection,

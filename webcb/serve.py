@@ -1,6 +1,6 @@
-"""`webcb serve`: the pages under gunicorn and one engine, each started again when it dies, all ended together.
+"""`webcb serve`: the pages under gunicorn, one engine, one clerk, each started again when it dies, all ended together.
 
-The supervisor knows nothing of either but its command. Every child leads a process group of its own, is told to end when the
+The supervisor knows nothing of them but their commands. Every child leads a process group of its own, is told to end when the
 supervisor dies however that happens, and writes to the supervisor's standard error: one stream for journald or a file.
 """
 
@@ -198,8 +198,8 @@ def _how(code: int) -> str:
     return f"by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
 
 
-def programs(settings: Settings) -> tuple[Program, Program]:
-    """The two programs of one node: they read the same settings by themselves."""
+def programs(settings: Settings) -> tuple[Program, ...]:
+    """The programs of one node: they read the same settings by themselves."""
     web = (
         sys.executable,
         "-m",
@@ -213,7 +213,8 @@ def programs(settings: Settings) -> tuple[Program, Program]:
         "--no-control-socket",
     )
     engine = (sys.executable, "-m", "webcb.cli", "engine")
-    return Program("web", web, takes_hangup=True), Program("engine", engine)
+    clerk = (sys.executable, "-m", "webcb.cli", "clerk")
+    return Program("web", web, takes_hangup=True), Program("engine", engine), Program("clerk", clerk)
 
 
 def why_not_bindable(bind: Bind, kind: int = socket.SOCK_STREAM) -> str | None:
@@ -230,7 +231,7 @@ def why_not_bindable(bind: Bind, kind: int = socket.SOCK_STREAM) -> str | None:
 
 
 def main(settings: Settings) -> int:
-    """Bring the database up to date, then run web and engine until told to end. Exit status as `Supervisor.run`."""
+    """Bring the database up to date, then run all until told to end. Exit status as `Supervisor.run`."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     reason = why_not_bindable(settings.http_bind)
     if reason:

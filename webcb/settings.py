@@ -21,6 +21,7 @@ CONFIG_FILE = "webcb.toml"
 KEY_FILE = "secret.key"
 SECRET_KEY_BYTES = 32
 SECRET_KEY_CHARACTERS_MIN = 16
+LINE_CHARACTERS_MAX = 256
 SOCKET_PATH_BYTES_MAX = 107  # of a Unix socket, by the kernel
 MASK = "********"
 
@@ -113,6 +114,33 @@ def _bind_or_none(value: Any) -> Bind | None:
     return None if value == "" else _literal_bind(value)
 
 
+def _host_or_empty(value: Any) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9.:_-]{0,253}", str(value)):
+        raise ValueError("write a host name or address, as in mail.example.com")
+    return str(value)
+
+
+def _line_or_empty(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > LINE_CHARACTERS_MAX or not (value.isprintable() or not value):
+        raise ValueError(f"write at most {LINE_CHARACTERS_MAX} characters on one line")
+    return value
+
+
+def _mail_address_or_empty(value: Any) -> str:
+    if value != "" and not re.fullmatch(r"[^@\s<>\"]{1,64}@[A-Za-z0-9.-]{1,253}", str(value)):
+        raise ValueError("write an e-mail address, as in calls@example.com")
+    return str(value)
+
+
+def _one_of(*choices: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"write {', '.join(choices[:-1])} or {choices[-1]}")
+        return str(value)
+
+    return read
+
+
 def _database_url(value: Any) -> str:
     if value == "" or re.match(r"sqlite:///.|postgresql://.", str(value)):
         return str(value)
@@ -163,11 +191,24 @@ class Settings:
     )
     rtp_port_min: int = _setting(_integer(1024, 65534), 20000, "first RTP port")
     rtp_port_max: int = _setting(_integer(1025, 65535), 29999, "last RTP port; a callback uses four")
+    smtp_host: str = _setting(_host_or_empty, "", "mail server that takes our mails; empty: none are sent")
+    smtp_port: int = _setting(_integer(1, 65535), 587, "its port; 465 is usual for tls, 25 for none")
+    smtp_security: str = _setting(
+        _one_of("starttls", "tls", "none"), "starttls", "starttls, tls from the start, or none"
+    )
+    smtp_username: str = _setting(_line_or_empty, "", "log-in at the mail server; empty: none")
+    smtp_password: str = _setting(_line_or_empty, "", "its password", secret=True)
+    mail_from: str = _setting(_mail_address_or_empty, "", "sender of our mails, as in calls@example.com")
 
     @property
     def database(self) -> str:
         """The database URL in force."""
         return self.database_url or f"sqlite:///{self.data_dir / 'webcb.sqlite'}"
+
+    @property
+    def clerk_bell(self) -> Path:
+        """The same for the clerk, who works at what takes longer."""
+        return self.data_dir / "clerk.sock"
 
     @property
     def doorbell(self) -> Path:

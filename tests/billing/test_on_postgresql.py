@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from tests.billing import rows
+from tests.billing import rows, test_batch
 from tests.billing.rows import NOON
 from tests.billing.test_ledger import (
     WORKERS,
@@ -17,7 +19,7 @@ from tests.billing.test_ledger import (
     wallet,
 )
 from webcb import db, models
-from webcb.billing import ledger, reception
+from webcb.billing import credentials, ledger, reception
 
 
 @pytest.fixture
@@ -111,3 +113,12 @@ def test_a_refused_begin_takes_nothing_of_its_group_with_it(database):
                 reception.begin(again, NOON)
         ledger.settle(callback_id, [used("A", 10)], "A hung up", False, NOON)
     assert wallet(house).balance_micros == 4_900_000
+
+
+def test_accounts_are_generated(database: str, tmp_path: Path) -> None:
+    credentials.use_key("a key of the tests alone")
+    rows.house()
+    job = test_batch.make(replace(test_batch.ORDER, requires_activation=False), tmp_path)
+    made = models.Account.select().where(models.Account.job == job).order_by(models.Account.control_number)
+    assert [line["PIN"] for line in test_batch.lines(job, tmp_path)] == [account.login for account in made]
+    assert {(account.activated, account.wallet.balance_micros) for account in made} == {(True, 5_000_000)}

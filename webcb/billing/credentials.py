@@ -1,7 +1,9 @@
-"""The credentials door: service passwords hashed, trunk passwords sealed. Nothing here says who may do what."""
+"""The credentials door: passwords of people hashed, those of trunks sealed. Nothing here says who may do what."""
 
 import base64
 import hashlib
+import hmac
+import secrets
 import threading
 
 from argon2 import PasswordHasher
@@ -22,7 +24,14 @@ _verifications = threading.BoundedSemaphore(VERIFICATIONS_AT_ONCE)
 # Of a password nobody knows: an unknown ID takes as long as a wrong password.
 _NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$3MrMSvXRZrTy6QFaI2pD9Q$k1qsewNwWtDzJYQv91ynoMIlxZEg+wSY2FKhOmve+FI"
 
+# Passwords we draw ourselves: 59 bits, easily read out over a telephone.
+DRAWN_CHARACTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+DRAWN_LENGTH = 12
+_DRAWN = "drawn"
+_SALT_BYTES = 8
+
 _keys: list[Fernet] = []
+_drawn_keys: list[bytes] = []
 
 
 class SealProblem(Exception):
@@ -38,18 +47,47 @@ def hash_password(password: str) -> str:
 
 def verify_password(stored: str, password: str) -> bool:
     """Whether the password is the one `stored` was made of; "" (nobody, or no password set) is never, after as long."""
+    is_drawn = stored.startswith(f"{_DRAWN}$")
     with _verifications:
         try:
-            _hasher.verify(stored or _NOBODY, password[:PASSWORD_LENGTH_MAX])
+            _hasher.verify(_NOBODY if is_drawn else stored or _NOBODY, password[:PASSWORD_LENGTH_MAX])
         except (VerificationError, InvalidHashError, UnicodeEncodeError):
-            return False
-    return bool(stored) and len(password) <= PASSWORD_LENGTH_MAX
+            return is_drawn and _is_drawn_one(stored, password)
+    return bool(stored) and not is_drawn and len(password) <= PASSWORD_LENGTH_MAX
+
+
+def draw_password() -> str:
+    """A new password nobody chose, for a card or a recovery."""
+    return "".join(secrets.choice(DRAWN_CHARACTERS) for _ in range(DRAWN_LENGTH))
+
+
+def hash_drawn(password: str) -> str:
+    """The hash of a password of `draw_password`, as it is stored; raises SealProblem where no key is in use.
+
+    Argon2 makes guessing people's passwords slow; a random one cannot be guessed, and 100,000 cards are not to take an hour.
+    It is keyed with the installation's secret key: a copy of the database alone lets nobody try.
+    """
+    salt = secrets.token_hex(_SALT_BYTES)
+    return f"{_DRAWN}${salt}${_drawn_digest(salt, password)}"
+
+
+def _is_drawn_one(stored: str, password: str) -> bool:
+    _, salt, digest = stored.split("$")
+    return hmac.compare_digest(_drawn_digest(salt, password), digest)
+
+
+def _drawn_digest(salt: str, password: str) -> str:
+    if not _drawn_keys:
+        raise SealProblem("no secret key is in use: credentials.use_key comes first")
+    text = f"{salt}${password}".encode(errors="replace")
+    return hmac.digest(_drawn_keys[0], text, "sha256").hex()
 
 
 def use_key(secret_key: str) -> None:
-    """Seal and unseal with the installation's secret key from now on; called once at the start of a process."""
+    """Seal, unseal and check drawn passwords with the installation's secret key from now on; called once at the start of a process."""
     digest = hashlib.sha256(b"webcb trunk passwords\0" + secret_key.encode()).digest()
     _keys[:] = [Fernet(base64.urlsafe_b64encode(digest))]
+    _drawn_keys[:] = [hashlib.sha256(b"webcb drawn passwords\0" + secret_key.encode()).digest()]
 
 
 def seal(password: str) -> str:

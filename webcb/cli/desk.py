@@ -82,6 +82,40 @@ def account(typed: str) -> Any:
     return row
 
 
+def amount(typed: str, whose: str) -> int:
+    """An amount in micros; `whose` is the option it was given as."""
+    from webcb.money import AmountError, parse_amount
+
+    try:
+        return parse_amount(typed)
+    except AmountError as wrong:
+        raise click.BadParameter(str(wrong), param_hint=whose) from None
+
+
+def zone(typed: str, whose: str) -> str:
+    """The name of a time zone."""
+    from zoneinfo import available_timezones
+
+    from webcb.provisioning.fields import near
+
+    names = sorted(available_timezones())
+    if typed not in names:
+        raise click.BadParameter(f"{typed!r} is no time zone{near(typed, names)}", param_hint=whose)
+    return typed
+
+
+def mail_address(typed: str) -> str:
+    """An e-mail address, or nothing."""
+    from email_validator import EmailNotValidError, validate_email
+
+    if not typed:
+        return ""
+    try:
+        return validate_email(typed, check_deliverability=False).normalized
+    except EmailNotValidError as wrong:
+        raise click.BadParameter(str(wrong), param_hint="--mail-to") from None
+
+
 def telephone(typed: str, default_country: str, whose: str) -> "Number":
     """A number as people write it; `whose` is the argument it was given as."""
     from webcb.number import NumberError, parse_number

@@ -69,9 +69,9 @@ def config() -> None:
 
 @click.command()
 def serve() -> None:
-    """Run the web pages and the engine.
+    """Run the web pages, the engine and the clerk.
 
-    Each is started again when it dies. Ctrl-C ends both.
+    Each is started again when it dies. Ctrl-C ends all.
     """
     from webcb import serve as supervisor
     from webcb import settings as reader
@@ -87,6 +87,18 @@ def engine() -> None:
     """
     from webcb import settings as reader
     from webcb.engine import runner
+
+    sys.exit(runner.main(reader.load()))
+
+
+@click.command()
+def clerk() -> None:
+    """Run the clerk alone.
+
+    It works at what takes longer than a page may: it generates accounts and sends mails.
+    """
+    from webcb import settings as reader
+    from webcb.clerk import runner
 
     sys.exit(runner.main(reader.load()))
 
@@ -119,4 +131,4 @@ def demo(http_port: int | None, data_dir: Path | None, phones: tuple[str, ...], 
     sys.exit(show.main(http_port=http_port, data_dir=data_dir, phones=phones, keep=keep))
 
 
-COMMANDS = (init, migrate, config, serve, engine, demo)
+COMMANDS = (init, migrate, config, serve, engine, clerk, demo)

@@ -13,16 +13,16 @@ LISTED_MAX = 1_000_000
 CREDITS = ("payment", "refund", "manual credit", "promotional credit")
 NOTE_MAX = 500
 
-_csv = click.option("--csv", "as_csv", is_flag=True, help="Comma-separated, with a line of heads.")
+csv_option = click.option("--csv", "as_csv", is_flag=True, help="Comma-separated, with a line of heads.")
 
 
-def _limit(usual: int) -> Callable[[Command], Command]:
+def limit_option(usual: int) -> Callable[[Command], Command]:
     return click.option(
         "--limit", type=click.IntRange(1, LISTED_MAX), default=usual, show_default=True, help="Lines at most."
     )
 
 
-def _print(heads: tuple[str, ...], lines: list[tuple[Any, ...]], as_csv: bool) -> None:
+def print_list(heads: tuple[str, ...], lines: list[tuple[Any, ...]], as_csv: bool) -> None:
     from webcb.cli import printing
 
     click.echo((printing.comma_separated if as_csv else printing.table)(heads, lines))
@@ -54,8 +54,8 @@ SORTS = ("login", "available", "balance", "last_used")
     help="Only accounts in this state: active, blocked, closed, inactive, expired, no funds.",
 )
 @click.option("--sort", type=click.Choice(SORTS), default="login", show_default=True, help="In this order.")
-@_limit(100)
-@_csv
+@limit_option(100)
+@csv_option
 @click.pass_context
 def accounts(
     ctx: click.Context, like: str | None, customer: str | None, state: str | None, sort: str, limit: int, as_csv: bool
@@ -88,7 +88,7 @@ def accounts(
                 lines.append(line)
             if len(lines) == limit:
                 break
-    _print(ACCOUNT_HEADS, lines, as_csv)
+    print_list(ACCOUNT_HEADS, lines, as_csv)
 
 
 def _account_line(row: Any, at: datetime) -> tuple[Any, ...]:
@@ -100,7 +100,7 @@ def _account_line(row: Any, at: datetime) -> tuple[Any, ...]:
         row.login,
         row.customer.name,
         row.product.name,
-        _account_state(row, available, at),
+        account_state(row, available, at),
         format_amount(wallet.balance_micros),
         format_amount(wallet.credit_limit_micros),
         format_amount(wallet.locked_micros),
@@ -110,7 +110,7 @@ def _account_line(row: Any, at: datetime) -> tuple[Any, ...]:
     )
 
 
-def _account_state(row: Any, available_micros: int, at: datetime) -> str:
+def account_state(row: Any, available_micros: int, at: datetime) -> str:
     """The state as billing sees it; an active account without funds is shown so (domain 5)."""
     from webcb.billing import account
 
@@ -181,8 +181,8 @@ RATE_HEADS = (
 @click.option("--prefix", metavar="DIGITS", help="Only prefixes that begin with these digits.")
 @click.option("--number", metavar="DIGITS", help="Only the rate that holds for this number (E.164), in each tariff.")
 @click.option("--all", "also_others", is_flag=True, help="Superseded and coming rates too, not only those in force.")
-@_limit(200)
-@_csv
+@limit_option(200)
+@csv_option
 def rates(
     tariff: str | None, prefix: str | None, number: str | None, also_others: bool, limit: int, as_csv: bool
 ) -> None:
@@ -211,7 +211,7 @@ def rates(
         serving = _serving([row for row in found if row.id in serving and not row.discontinued], digits)
     shown = [row for row in found if row.id in serving or (also_others and number is None)]
     lines = [_rate_line(row, at, is_in_force=row.id in serving) for row in shown[:limit]]
-    _print(RATE_HEADS, lines, as_csv)
+    print_list(RATE_HEADS, lines, as_csv)
 
 
 def _serving(rows: list[Any], digits: str) -> set[int]:
@@ -273,8 +273,8 @@ class Instant(click.ParamType[datetime]):
 @click.command()
 @click.option("--account", "login", metavar="ID", help="Only this account's.")
 @click.option("--since", type=Instant(), help="Only those billed since; UTC unless a zone is written.")
-@_limit(100)
-@_csv
+@limit_option(100)
+@csv_option
 def xdrs(login: str | None, since: datetime | None, limit: int, as_csv: bool) -> None:
     """List the bills of the legs, the latest first.
 
@@ -309,7 +309,7 @@ def xdrs(login: str | None, since: datetime | None, limit: int, as_csv: bool) ->
             )
             for row in query.iterator()
         ]
-    _print(XDR_HEADS, lines, as_csv)
+    print_list(XDR_HEADS, lines, as_csv)
 
 
 # Connections -------------------------------------------------------------------------------------------------------------
@@ -318,7 +318,7 @@ CONNECTION_HEADS = ("connection", "vendor", "address", "transport", "active", "s
 
 
 @click.command()
-@_csv
+@csv_option
 def connections(as_csv: bool) -> None:
     """List the connections with their state.
 
@@ -342,7 +342,7 @@ def connections(as_csv: bool) -> None:
             )
             for row in Connection.select(Connection, Vendor).join(Vendor).order_by(Connection.name)
         ]
-    _print(CONNECTION_HEADS, lines, as_csv)
+    print_list(CONNECTION_HEADS, lines, as_csv)
 
 
 COMMANDS = (accounts, rates, connections, xdrs)

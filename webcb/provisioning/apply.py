@@ -63,6 +63,7 @@ def _apply(books: Books, hashes: Hashes | None, set_passwords: bool) -> None:
     _apply_plain(books, "nodes")
     apply_products(books)
     apply_customers(books)
+    _apply_plain(books, "distributors")
     apply_accounts(books, hashes, set_passwords)
     _apply_plain(books, "vendors")
     for placed in every(books.document, "connections"):

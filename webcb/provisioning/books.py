@@ -23,6 +23,7 @@ TABLES: dict[str, type[Table]] = {
     "nodes": models.Node,
     "products": models.Product,
     "customers": models.Customer,
+    "distributors": models.Distributor,
     "accounts": models.Account,
     "vendors": models.Vendor,
     "connections": models.Connection,

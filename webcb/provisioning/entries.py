@@ -229,6 +229,13 @@ class Customer(Entry):
     )
 
 
+class Distributor(Entry):
+    """Who sells cards on."""
+
+    NOUN = "distributor"
+    name: Annotated[str, naming("its name")]
+
+
 class Account(Entry):
     """Who calls: an ID with a service password, a product, and funds of its own or of its customer."""
 
@@ -263,6 +270,8 @@ class Account(Entry):
         int | None, whole(1, DAYS_MAX, "days it lives after its last use", or_nothing=True)
     ] = None
     time_zone: Annotated[str, zone("zone its pages show")] = "UTC"
+    language: Annotated[str, choice(("en", "es", "pt", "fr", "de", "ru", "ar"), "language of its owner")] = "en"
+    distributor: Annotated[str | None, reference("distributors", "who sold it", or_nothing=True)] = None
 
 
 class Vendor(Entry):
@@ -361,6 +370,7 @@ SECTIONS: dict[str, type[Entry]] = {
     "nodes": Node,
     "products": Product,
     "customers": Customer,
+    "distributors": Distributor,
     "accounts": Account,
     "vendors": Vendor,
     "connections": Connection,

@@ -1,0 +1,158 @@
+"""The clerk as a process, and the mails it sends to a real mail server."""
+
+import email
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from tests.billing import rows
+from tests.billing.rows import NOON
+from tests.billing.test_batch import ORDER, lines, make
+from tests.waiting import wait_until
+from webcb import clock, db, doorbell
+from webcb.billing import batch, credentials
+from webcb.clerk import mail
+from webcb.models import Job
+from webcb.settings import Settings
+
+KEY = "a key of the tests alone"
+
+
+class Inbox:
+    """What a mail server was given; it refuses the first `refusals` mails for now."""
+
+    def __init__(self) -> None:
+        self.received: list[EmailMessage] = []
+        self.refusals = 0
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's
+        if self.refusals:
+            self.refusals -= 1
+            return "451 come again"
+        self.received.append(email.message_from_bytes(envelope.content, policy=default))  # type: ignore[arg-type]
+        return "250 taken"
+
+
+@pytest.fixture
+def inbox() -> Iterator[Inbox]:
+    box = Inbox()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = Controller(box, hostname="127.0.0.1", port=port)
+    server.start()
+    box.port = port  # type: ignore[attr-defined]
+    yield box
+    server.stop()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Iterator[Settings]:
+    """An installation with a house in it and no mail server."""
+    made = Settings(data_dir=tmp_path, secret_key=KEY, node_name="one")
+    opened = db.connect(made.database)
+    opened.connect()
+    db.migrate()
+    credentials.use_key(KEY)
+    rows.house()
+    yield made
+    db.database.close()
+
+
+def with_mail(settings: Settings, inbox: Any) -> Settings:
+    return replace(
+        settings, smtp_host="127.0.0.1", smtp_port=inbox.port, smtp_security="none", mail_from="calls@example.com"
+    )
+
+
+def test_who_asked_gets_the_file(settings: Settings, inbox: Inbox) -> None:
+    job = make(replace(ORDER, quantity=10), settings.data_dir)
+    assert mail.send_due(with_mail(settings, inbox), NOON) is None
+    (message,) = inbox.received
+    assert (message["To"], message["From"]) == ("shop@example.com", "calls@example.com")
+    assert message["Subject"] == "webcb: generate accounts, done"
+    (attached,) = message.iter_attachments()
+    assert attached.get_filename() == "000001-March.csv"
+    assert attached.get_content().split() == (settings.data_dir / job.file).read_text().split()
+    text = message.get_body().get_content()  # type: ignore[union-attr]
+    assert "10 accounts in batch March, to be activated by hand." in text
+    said = "10 accounts in batch March, to be activated by hand. Mailed to shop@example.com."
+    assert Job.get_by_id(job.id).said == said
+    mail.send_due(with_mail(settings, inbox), NOON)
+    assert len(inbox.received) == 1  # once
+
+
+def test_without_a_mail_server_it_is_said(settings: Settings) -> None:
+    job = make(replace(ORDER, quantity=10), settings.data_dir)
+    mail.send_due(settings, NOON)
+    assert Job.get_by_id(job.id).said.endswith(". Not mailed: smtp_host is not set.")
+
+
+def test_a_mail_that_is_not_taken_is_sent_again(settings: Settings, inbox: Inbox) -> None:
+    job = make(replace(ORDER, quantity=10), settings.data_dir)
+    inbox.refusals = 1
+    assert mail.send_due(with_mail(settings, inbox), NOON) == NOON + timedelta(minutes=1)
+    assert inbox.received == []
+    assert mail.send_due(with_mail(settings, inbox), NOON + timedelta(minutes=1)) is None
+    assert len(inbox.received) == 1
+    assert "Mailed to" in Job.get_by_id(job.id).said
+
+
+def test_after_five_tries_it_is_given_up(settings: Settings, inbox: Inbox) -> None:
+    job = make(replace(ORDER, quantity=10), settings.data_dir)
+    inbox.refusals = 9
+    at, waits = NOON, []
+    while (due := mail.send_due(with_mail(settings, inbox), at)) is not None:
+        waits.append((due - at) // timedelta(minutes=1))
+        at = due
+    assert waits == [1, 5, 25, 125]
+    assert "The mail could not be sent: (451, b'come again')." in Job.get_by_id(job.id).said
+
+
+# The process ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clerk(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+    environment = os.environ | {"WEBCB_DATA_DIR": str(settings.data_dir), "WEBCB_SECRET_KEY": KEY}
+    process = subprocess.Popen([sys.executable, "-m", "webcb.cli", "clerk"], env=environment)
+    wait_until(settings.clerk_bell.exists, "the clerk is up")
+    yield process
+    process.kill()
+    process.wait()
+
+
+def is_done(job_id: int) -> bool:
+    return bool(Job.get_by_id(job_id).state == "done")
+
+
+def test_a_ring_and_it_works(settings: Settings, clerk: subprocess.Popen[bytes]) -> None:
+    job_id = batch.ask(replace(ORDER, quantity=300), "ann", "", clock.utc_now())
+    doorbell.ring(settings.clerk_bell)
+    wait_until(lambda: is_done(job_id), "the job is done")
+    assert len(lines(Job.get_by_id(job_id), settings.data_dir)) == 300
+    clerk.send_signal(signal.SIGTERM)
+    assert clerk.wait(5) == 0
+
+
+def test_told_to_end_it_gives_the_job_back(settings: Settings, clerk: subprocess.Popen[bytes]) -> None:
+    job_id = batch.ask(replace(ORDER, quantity=20_000), "ann", "", clock.utc_now())
+    doorbell.ring(settings.clerk_bell)
+    wait_until(lambda: Job.get_by_id(job_id).done > 0, "some are made")
+    clerk.send_signal(signal.SIGTERM)
+    assert clerk.wait(5) == 0
+    job = Job.get_by_id(job_id)
+    assert (job.state, job.lease_until) == ("waiting", None)
+    assert 0 < job.done < 20_000
