@@ -15,7 +15,7 @@
  * the shorter size, or an errno, and the packet is dropped as unauthentic. Sealing comes last: 0 and the longer size.
  * An opened packet is plain; sealing has PACKET_TRAILER_BYTES of room.
  */
-struct cipher {
+struct envelope {
     int (*open_rtp)(void *state, uint8_t *packet, size_t *bytes);
     int (*open_rtcp)(void *state, uint8_t *packet, size_t *bytes);
     int (*seal_rtp)(void *state, uint8_t *packet, size_t *bytes);

@@ -7,7 +7,7 @@
 #include "rtp.h"
 
 #define PACKET_BYTES_MAX 1500    /* a longer datagram is dropped as malformed: no voice needs it */
-#define PACKET_TRAILER_BYTES 48  /* room behind every packet for what a cipher adds (RFC 3711, 3.1) */
+#define PACKET_TRAILER_BYTES 160 /* room behind every packet for what an envelope adds (RFC 3711, 3.1) */
 
 struct packet {
     uint8_t *octets;             /* PACKET_BYTES_MAX + PACKET_TRAILER_BYTES of room */

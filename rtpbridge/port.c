@@ -277,7 +277,7 @@ void port_send_rtcp(struct port *port, uint8_t *packet, size_t packet_bytes)
 
     if (to == NULL || !(port->rtcp_multiplexed || port->rtcp_reachable))
         return;
-    if (port->cipher.seal_rtcp != NULL && port->cipher.seal_rtcp(port->cipher.state, packet, &packet_bytes) != 0)
+    if (port->envelope.seal_rtcp != NULL && port->envelope.seal_rtcp(port->envelope.state, packet, &packet_bytes) != 0)
         port->counters.dropped_unsent++;
     else if (sendto(fd, packet, packet_bytes, MSG_DONTWAIT, &to->any, address_bytes(to)) == (ssize_t)packet_bytes)
         port->counters.sent_rtcp++;

@@ -51,7 +51,7 @@ struct port {
     size_t codecs_count;
     uint8_t codec_of[PAYLOAD_TYPES];     /* place in codecs, or NO_CODEC */
     struct recoding recodings[PAYLOAD_TYPES]; /* into what the peer understands */
-    struct cipher cipher;                /* all NULL: plain RTP */
+    struct envelope envelope;            /* all NULL: plain RTP */
     struct listener listener;
 
     struct rtp_receiver receiver;

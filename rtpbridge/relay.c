@@ -8,7 +8,7 @@ static bool send_on(struct port *port, const struct turn *turn, struct packet *p
     if (rtp_sender_follow(&port->sender, &packet->header, packet->clock_hz, turn->now_ns) != 0)
         return false;
     rtp_write(packet->octets, &packet->header);
-    if (port->cipher.seal_rtp != NULL && port->cipher.seal_rtp(port->cipher.state, packet->octets, &bytes) != 0) {
+    if (port->envelope.seal_rtp != NULL && port->envelope.seal_rtp(port->envelope.state, packet->octets, &bytes) != 0) {
         port->counters.dropped_unsent++;
     } else {
         batch_put(turn->batch, port, packet->octets, bytes, packet->header.payload_bytes);
@@ -70,15 +70,15 @@ static void watch_hears(struct port *port, struct ring *ring, int64_t now_ns)
 /* True: it is the far side's, and opened. Nothing is changed by a packet that is not; of a stranger's nothing is read. */
 static bool believe(struct port *port, const struct arrival *arrival, size_t *bytes, const struct turn *turn)
 {
-    const struct cipher *const cipher = &port->cipher;
+    const struct envelope *const envelope = &port->envelope;
     int (*open)(void *state, uint8_t *packet, size_t *packet_bytes);
 
     if (!latch_considers(&port->latch, arrival->source, turn->now_ns, &turn->latch)) {
         port->counters.dropped_strangers++;
         return false;
     }
-    open = rtp_is_rtcp(arrival->octets, arrival->bytes) ? cipher->open_rtcp : cipher->open_rtp;
-    if (open != NULL && open(cipher->state, arrival->octets, bytes) != 0) {
+    open = rtp_is_rtcp(arrival->octets, arrival->bytes) ? envelope->open_rtcp : envelope->open_rtp;
+    if (open != NULL && open(envelope->state, arrival->octets, bytes) != 0) {
         port->counters.dropped_unauthentic++;
         return false;
     }
@@ -162,12 +162,12 @@ static bool rtcp_is_familiar(const struct port *port, const union address *sourc
 
 static void take_rtcp(struct port *port, const struct arrival *arrival, int64_t now_ns)
 {
-    const struct cipher *const cipher = &port->cipher;
+    const struct envelope *const envelope = &port->envelope;
     size_t bytes = arrival->bytes;
 
     if (!rtcp_is_familiar(port, arrival->source)) {
         port->counters.dropped_strangers++;
-    } else if (cipher->open_rtcp != NULL && cipher->open_rtcp(cipher->state, arrival->octets, &bytes) != 0) {
+    } else if (envelope->open_rtcp != NULL && envelope->open_rtcp(envelope->state, arrival->octets, &bytes) != 0) {
         port->counters.dropped_unauthentic++;
     } else if (arrival->truncated || rtcp_read(&port->rtcp_heard, arrival->octets, bytes, now_ns) != 0) {
         port->counters.dropped_malformed++;

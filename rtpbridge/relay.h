@@ -1,8 +1,8 @@
 #pragma once
 /*
  * What becomes of the packets that have come to a port. One way for all of them, in this order: received, whose it is
- * (latch), opened (cipher), believed (latch), read, counted, listened to, recoded, made part of the stream to the peer's far
- * side, sealed (cipher), sent. Hooks of hooks.h stand where they are named in relay.c.
+ * (latch), opened (envelope), believed (latch), read, counted, listened to, recoded, made part of the stream to the peer's far
+ * side, sealed (envelope), sent. Hooks of hooks.h stand where they are named in relay.c.
  */
 
 #include <stdint.h>
