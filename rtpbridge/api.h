@@ -15,7 +15,7 @@
 #define TONE_CADENCE_MS_MAX 60000
 #define SRTP_KEY_BYTES_MAX 32
 #define SRTP_SALT_BYTES_MAX 14
-#define SRTP_MKI_BYTES_MAX 128   /* RFC 4568, 6.1 */
+#define SRTP_MKI_BYTES_MAX 16    /* RFC 4568, 6.1 allows 128; 1 to 4 are in use */
 #define EVENTS_MAX 4096          /* events waiting to be read; more are counted as lost */
 
 struct bridge;

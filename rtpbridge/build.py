@@ -10,19 +10,22 @@ C_SOURCES = (
     "address.c",
     "batch.c",
     "bridge.c",
-    "cipher.c",
     "control.c",
     "g711.c",
+    "g722.c",
     "latch.c",
     "pace.c",
     "port.c",
     "recode.c",
     "relay.c",
+    "resample.c",
     "ring.c",
     "rtcp.c",
     "rtp.c",
     "srtp.c",
     "tone.c",
+    "transform.c",
+    "voice.c",
 )
 C_FLAGS = ("-std=gnu11", "-D_GNU_SOURCE", "-O2", "-pthread")
 # For our own files, in the tests: what cffi writes is not held to them, and a later compiler's new warning must not

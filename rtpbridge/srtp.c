@@ -14,7 +14,7 @@
 #define RTCP_ENCRYPTED 0x80000000u
 #define ROLLOVER_BITS 16
 
-_Static_assert(SRTP_GROWTH_BYTES_MAX == CIPHER_TAG_BYTES_MAX + RTCP_INDEX_BYTES + SRTP_MKI_BYTES_MAX, "the most it can be");
+_Static_assert(SRTP_GROWTH_BYTES_MAX == TRANSFORM_TAG_BYTES_MAX + RTCP_INDEX_BYTES + SRTP_MKI_BYTES_MAX, "the most it can be");
 
 static bool key_is_sound(const struct srtp_key *key)
 {
@@ -24,14 +24,14 @@ static bool key_is_sound(const struct srtp_key *key)
 static bool key_equal(const struct srtp_key *a, const struct srtp_key *b)
 {
     return a->suite == b->suite && a->mki_bytes == b->mki_bytes && memcmp(a->mki, b->mki, a->mki_bytes) == 0 &&
-           CRYPTO_memcmp(a->master_key, b->master_key, cipher_key_bytes(a->suite)) == 0 &&
-           CRYPTO_memcmp(a->master_salt, b->master_salt, cipher_salt_bytes(a->suite)) == 0;
+           CRYPTO_memcmp(a->master_key, b->master_key, transform_key_bytes(a->suite)) == 0 &&
+           CRYPTO_memcmp(a->master_salt, b->master_salt, transform_salt_bytes(a->suite)) == 0;
 }
 
 static void keyed_close(struct srtp_keyed *keyed)
 {
-    cipher_close(&keyed->rtp);
-    cipher_close(&keyed->rtcp);
+    transform_close(&keyed->rtp);
+    transform_close(&keyed->rtcp);
     OPENSSL_cleanse(keyed, sizeof *keyed);
 }
 
@@ -41,9 +41,9 @@ static int keyed_open(struct srtp_keyed *keyed, const struct srtp_key *key, bool
     int error;
 
     *keyed = (struct srtp_keyed){.key = *key};
-    error = cipher_open(&keyed->rtp, key->suite, CIPHER_FOR_RTP, sends, rtp);
+    error = transform_open(&keyed->rtp, key->suite, TRANSFORM_FOR_RTP, sends, rtp);
     if (error == 0)
-        error = cipher_open(&keyed->rtcp, key->suite, CIPHER_FOR_RTCP, sends, rtcp);
+        error = transform_open(&keyed->rtcp, key->suite, TRANSFORM_FOR_RTCP, sends, rtcp);
     if (error != 0)
         keyed_close(keyed);
     return error;
@@ -55,9 +55,9 @@ static int keyed_derive(struct srtp_keyed *keyed, const struct srtp_key *key, bo
     int error = key_is_sound(key) ? 0 : EINVAL;
 
     if (error == 0)
-        error = cipher_derive(&rtp, key, CIPHER_FOR_RTP);
+        error = transform_derive(&rtp, key, TRANSFORM_FOR_RTP);
     if (error == 0)
-        error = cipher_derive(&rtcp, key, CIPHER_FOR_RTCP);
+        error = transform_derive(&rtcp, key, TRANSFORM_FOR_RTCP);
     if (error == 0)
         error = keyed_open(keyed, key, sends, &rtp, &rtcp);
     OPENSSL_cleanse(&rtp, sizeof rtp);
@@ -192,8 +192,8 @@ static bool index_estimate(const struct srtp_window *window, uint16_t sequence, 
 int srtp_rtp_protect(struct srtp *srtp, uint8_t *packet, size_t *packet_bytes, size_t room_bytes)
 {
     const struct srtp_key *const key = &srtp->present.key;
-    const size_t tag_bytes = cipher_tag_bytes(key->suite, CIPHER_FOR_RTP);
-    struct cipher_packet sealed = {.octets = packet, .bytes = *packet_bytes};
+    const size_t tag_bytes = transform_tag_bytes(key->suite, TRANSFORM_FOR_RTP);
+    struct transform_packet sealed = {.octets = packet, .bytes = *packet_bytes};
     struct rtp_header header;
     struct srtp_stream *stream;
     uint8_t *tag, *mki;
@@ -201,7 +201,7 @@ int srtp_rtp_protect(struct srtp *srtp, uint8_t *packet, size_t *packet_bytes, s
 
     if (rtp_read(&header, packet, *packet_bytes) != 0)
         return EBADMSG;
-    if (*packet_bytes > CIPHER_PACKET_BYTES_MAX || *packet_bytes + tag_bytes + key->mki_bytes > room_bytes)
+    if (*packet_bytes > TRANSFORM_PACKET_BYTES_MAX || *packet_bytes + tag_bytes + key->mki_bytes > room_bytes)
         return EMSGSIZE;
     stream = stream_take(srtp, header.ssrc);
     if (!index_estimate(&stream->rtp, header.sequence, &sealed.index))
@@ -212,9 +212,9 @@ int srtp_rtp_protect(struct srtp *srtp, uint8_t *packet, size_t *packet_bytes, s
     sealed.ssrc = header.ssrc;
     bytes_write_32(sealed.trailer, (uint32_t)(sealed.index >> ROLLOVER_BITS));
     /* A tag of GCM belongs to the ciphertext, one of HMAC comes last (RFC 7714, 13.2; RFC 3711, 3.1). */
-    tag = packet + *packet_bytes + (cipher_is_aead(key->suite) ? 0 : key->mki_bytes);
-    mki = packet + *packet_bytes + (cipher_is_aead(key->suite) ? tag_bytes : 0);
-    error = cipher_seal(&srtp->present.rtp, &sealed, tag);
+    tag = packet + *packet_bytes + (transform_is_aead(key->suite) ? 0 : key->mki_bytes);
+    mki = packet + *packet_bytes + (transform_is_aead(key->suite) ? tag_bytes : 0);
+    error = transform_seal(&srtp->present.rtp, &sealed, tag);
     if (error != 0)
         return error;
     memcpy(mki, key->mki, key->mki_bytes);
@@ -226,17 +226,17 @@ int srtp_rtp_protect(struct srtp *srtp, uint8_t *packet, size_t *packet_bytes, s
 int srtp_rtcp_protect(struct srtp *srtp, uint8_t *packet, size_t *packet_bytes, size_t room_bytes)
 {
     const struct srtp_key *const key = &srtp->present.key;
-    const bool aead = cipher_is_aead(key->suite);
-    const size_t tag_bytes = cipher_tag_bytes(key->suite, CIPHER_FOR_RTCP);
+    const bool aead = transform_is_aead(key->suite);
+    const size_t tag_bytes = transform_tag_bytes(key->suite, TRANSFORM_FOR_RTCP);
     const size_t growth = RTCP_INDEX_BYTES + tag_bytes + key->mki_bytes;
-    struct cipher_packet sealed = {.octets = packet, .header_bytes = RTCP_HEADER_BYTES, .bytes = *packet_bytes};
+    struct transform_packet sealed = {.octets = packet, .header_bytes = RTCP_HEADER_BYTES, .bytes = *packet_bytes};
     uint8_t *const end = packet + *packet_bytes;
     struct srtp_stream *stream;
     int error;
 
     if (*packet_bytes < RTCP_HEADER_BYTES)
         return EBADMSG;
-    if (*packet_bytes > CIPHER_PACKET_BYTES_MAX || *packet_bytes + growth > room_bytes)
+    if (*packet_bytes > TRANSFORM_PACKET_BYTES_MAX || *packet_bytes + growth > room_bytes)
         return EMSGSIZE;
     sealed.ssrc = bytes_read_32(packet + 4);
     stream = stream_take(srtp, sealed.ssrc);
@@ -245,7 +245,7 @@ int srtp_rtcp_protect(struct srtp *srtp, uint8_t *packet, size_t *packet_bytes, 
     sealed.index = stream->rtcp_index + 1;
     bytes_write_32(sealed.trailer, RTCP_ENCRYPTED | (uint32_t)sealed.index);
     /* ciphertext, tag, index, MKI of GCM (RFC 7714, 9.2); ciphertext, index, MKI, tag of HMAC (RFC 3711, 3.4) */
-    error = cipher_seal(&srtp->present.rtcp, &sealed, aead ? end : end + RTCP_INDEX_BYTES + key->mki_bytes);
+    error = transform_seal(&srtp->present.rtcp, &sealed, aead ? end : end + RTCP_INDEX_BYTES + key->mki_bytes);
     if (error != 0)
         return error;
     memcpy(end + (aead ? tag_bytes : 0), sealed.trailer, RTCP_INDEX_BYTES);
@@ -256,12 +256,12 @@ int srtp_rtcp_protect(struct srtp *srtp, uint8_t *packet, size_t *packet_bytes, 
 }
 
 /* What is readable of a packet; its padding, where there is some, is encrypted: the length of it cannot be read before. */
-static bool read_clear(struct cipher_packet *sealed, size_t packet_bytes)
+static bool read_clear(struct transform_packet *sealed, size_t packet_bytes)
 {
     const uint8_t *const octets = sealed->octets;
     size_t begin = RTP_HEADER_BYTES;
 
-    if (packet_bytes > CIPHER_PACKET_BYTES_MAX || packet_bytes < begin || octets[0] >> 6 != 2)
+    if (packet_bytes > TRANSFORM_PACKET_BYTES_MAX || packet_bytes < begin || octets[0] >> 6 != 2)
         return false;
     begin += 4u * (octets[0] & 0x0f);
     if ((octets[0] & 0x10) != 0) {
@@ -275,28 +275,28 @@ static bool read_clear(struct cipher_packet *sealed, size_t packet_bytes)
 }
 
 /* Opens one packet under one key with one number. */
-static int try_rtp(struct srtp_keyed *keyed, struct cipher_packet *sealed, size_t packet_bytes)
+static int try_rtp(struct srtp_keyed *keyed, struct transform_packet *sealed, size_t packet_bytes)
 {
     const struct srtp_key *const key = &keyed->key;
-    const size_t tag_bytes = cipher_tag_bytes(key->suite, CIPHER_FOR_RTP);
+    const size_t tag_bytes = transform_tag_bytes(key->suite, TRANSFORM_FOR_RTP);
     const uint8_t *tag, *mki;
 
     if (packet_bytes < sealed->header_bytes + tag_bytes + key->mki_bytes)
         return EBADMSG;
     sealed->bytes = packet_bytes - tag_bytes - key->mki_bytes;
-    tag = sealed->octets + sealed->bytes + (cipher_is_aead(key->suite) ? 0 : key->mki_bytes);
-    mki = sealed->octets + sealed->bytes + (cipher_is_aead(key->suite) ? tag_bytes : 0);
+    tag = sealed->octets + sealed->bytes + (transform_is_aead(key->suite) ? 0 : key->mki_bytes);
+    mki = sealed->octets + sealed->bytes + (transform_is_aead(key->suite) ? tag_bytes : 0);
     if (memcmp(mki, key->mki, key->mki_bytes) != 0)
         return EBADMSG;
     bytes_write_32(sealed->trailer, (uint32_t)(sealed->index >> ROLLOVER_BITS));
-    return cipher_unseal(&keyed->rtp, sealed, tag);
+    return transform_unseal(&keyed->rtp, sealed, tag);
 }
 
 /*
  * Until a packet under the present key has come, the far side may have gone on counting with the new key or begun anew,
  * or may still use the former one; where we came late, its count may have wrapped before.
  */
-static int find_rtp(struct srtp *srtp, const struct srtp_window *window, struct cipher_packet *sealed,
+static int find_rtp(struct srtp *srtp, const struct srtp_window *window, struct transform_packet *sealed,
                     uint16_t sequence, size_t packet_bytes, bool *by_former)
 {
     uint64_t likely;
@@ -343,7 +343,7 @@ static void note(struct srtp *srtp, struct srtp_window *window, uint64_t index, 
 int srtp_rtp_unprotect(struct srtp *srtp, uint8_t *packet, size_t *packet_bytes)
 {
     static const struct srtp_window unknown;
-    struct cipher_packet sealed = {.octets = packet};
+    struct transform_packet sealed = {.octets = packet};
     const struct srtp_stream *stream;
     bool by_former;
     int error;
@@ -360,12 +360,12 @@ int srtp_rtp_unprotect(struct srtp *srtp, uint8_t *packet, size_t *packet_bytes)
     return 0;
 }
 
-static int try_rtcp(struct srtp_keyed *keyed, const struct srtp_window *past, struct cipher_packet *sealed,
+static int try_rtcp(struct srtp_keyed *keyed, const struct srtp_window *past, struct transform_packet *sealed,
                     size_t packet_bytes)
 {
     const struct srtp_key *const key = &keyed->key;
-    const bool aead = cipher_is_aead(key->suite);
-    const size_t tag_bytes = cipher_tag_bytes(key->suite, CIPHER_FOR_RTCP);
+    const bool aead = transform_is_aead(key->suite);
+    const size_t tag_bytes = transform_tag_bytes(key->suite, TRANSFORM_FOR_RTCP);
     const uint8_t *tag, *index;
 
     if (packet_bytes < RTCP_HEADER_BYTES + RTCP_INDEX_BYTES + tag_bytes + key->mki_bytes)
@@ -380,19 +380,19 @@ static int try_rtcp(struct srtp_keyed *keyed, const struct srtp_window *past, st
     sealed->plain = (bytes_read_32(index) & RTCP_ENCRYPTED) == 0;
     if (past != NULL && window_has(past, sealed->index))
         return EALREADY;
-    return cipher_unseal(&keyed->rtcp, sealed, tag);
+    return transform_unseal(&keyed->rtcp, sealed, tag);
 }
 
 int srtp_rtcp_unprotect(struct srtp *srtp, uint8_t *packet, size_t *packet_bytes)
 {
     static const struct srtp_window unknown;
-    struct cipher_packet sealed = {.octets = packet, .header_bytes = RTCP_HEADER_BYTES};
+    struct transform_packet sealed = {.octets = packet, .header_bytes = RTCP_HEADER_BYTES};
     const struct srtp_stream *stream;
     const struct srtp_window *window;
     bool by_former = false;
     int error;
 
-    if (*packet_bytes > CIPHER_PACKET_BYTES_MAX || *packet_bytes < RTCP_HEADER_BYTES)
+    if (*packet_bytes > TRANSFORM_PACKET_BYTES_MAX || *packet_bytes < RTCP_HEADER_BYTES)
         return EBADMSG;
     sealed.ssrc = bytes_read_32(packet + 4);
     stream = stream_find(srtp, sealed.ssrc);

@@ -2,20 +2,20 @@
 /*
  * SRTP and SRTCP (RFC 3711, RFC 7714) of one direction of one leg, keyed by SDES (RFC 4568): which number a packet has,
  * whether it was seen before, where tag and MKI lie. The key derivation rate is 0. A packet changes nothing before its tag was
- * found right. Pure: no socket, no clock; the transforms are cipher.c's.
+ * found right. Pure: no socket, no clock; the transforms are transform.c's.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cipher.h"
+#include "transform.h"
 #include "face.h"
 
 #define SRTP_STREAMS_MAX 8    /* SSRCs that one key knows at once; the one longest unused gives way */
 #define SRTP_REPLAY_PACKETS 128
 /* What protecting adds at most: tag, E flag and index of RTCP, MKI. */
-#define SRTP_GROWTH_BYTES_MAX 148
+#define SRTP_GROWTH_BYTES_MAX 36
 
 /* The numbers seen: a bit for each of the last SRTP_REPLAY_PACKETS, the lowest bit for the highest number. */
 struct srtp_window {
@@ -36,8 +36,8 @@ struct srtp_stream {
 
 struct srtp_keyed {
     struct srtp_key key;
-    struct cipher rtp;
-    struct cipher rtcp;
+    struct transform rtp;
+    struct transform rtcp;
 };
 
 struct srtp {

@@ -11,7 +11,19 @@ from cffi import FFI
 
 from rtpbridge.build import C_FLAGS, C_SOURCES, FOLDER, LIBRARIES
 
-HEADERS = ("api.h", "rtp.h", "rtcp.h", "latch.h", "tone.h", "g711.h", "cipher.h", "srtp.h")
+HEADERS = (
+    "api.h",
+    "rtp.h",
+    "rtcp.h",
+    "latch.h",
+    "tone.h",
+    "g711.h",
+    "transform.h",
+    "srtp.h",
+    "g722.h",
+    "resample.h",
+    "voice.h",
+)
 # Types of other people's headers: only the compiler needs to know what is in them.
 OPAQUE = """
 typedef ... EVP_CIPHER_CTX;

@@ -15,23 +15,23 @@
 
 #include "face.h"
 
-#define CIPHER_AUTH_KEY_BYTES 20
-#define CIPHER_TAG_BYTES_MAX 16
-#define CIPHER_TRAILER_BYTES 4
-#define CIPHER_PACKET_BYTES_MAX 1500
+#define TRANSFORM_AUTH_KEY_BYTES 20
+#define TRANSFORM_TAG_BYTES_MAX 16
+#define TRANSFORM_TRAILER_BYTES 4
+#define TRANSFORM_PACKET_BYTES_MAX 1500
 
 /* The labels of the first of three keys: cipher, authentication, salt follow one another (RFC 3711, 4.3.1, 4.3.2). */
-enum cipher_purpose { CIPHER_FOR_RTP = 0, CIPHER_FOR_RTCP = 3 };
+enum transform_purpose { TRANSFORM_FOR_RTP = 0, TRANSFORM_FOR_RTCP = 3 };
 
 struct session_keys {
     uint8_t key[SRTP_KEY_BYTES_MAX];
     uint8_t salt[SRTP_SALT_BYTES_MAX];
-    uint8_t auth[CIPHER_AUTH_KEY_BYTES]; /* of HMAC-SHA1 alone */
+    uint8_t auth[TRANSFORM_AUTH_KEY_BYTES]; /* of HMAC-SHA1 alone */
 };
 
-struct cipher {
+struct transform {
     enum srtp_suite suite;
-    enum cipher_purpose purpose;
+    enum transform_purpose purpose;
     bool seals;
     uint8_t salt[SRTP_SALT_BYTES_MAX];
     EVP_CIPHER_CTX *stream;
@@ -41,29 +41,29 @@ struct cipher {
 };
 
 /* One packet as a transform sees it: header, then what is encrypted, then the trailer, which is authenticated too. */
-struct cipher_packet {
+struct transform_packet {
     uint8_t *octets;
     size_t header_bytes;       /* stays readable */
     size_t bytes;              /* header and what is encrypted; the tag is not among them */
     uint32_t ssrc;
     uint64_t index;            /* 48 bits of RTP, 31 of RTCP */
-    uint8_t trailer[CIPHER_TRAILER_BYTES]; /* the rollover counter of RTP, E flag and index of RTCP */
+    uint8_t trailer[TRANSFORM_TRAILER_BYTES]; /* the rollover counter of RTP, E flag and index of RTCP */
     bool plain;                /* authenticated only: RTCP without its E flag */
 };
 
-size_t cipher_key_bytes(enum srtp_suite suite);
-size_t cipher_salt_bytes(enum srtp_suite suite);
+size_t transform_key_bytes(enum srtp_suite suite);
+size_t transform_salt_bytes(enum srtp_suite suite);
 /* Of RTP; RTCP has 10 with either HMAC suite (RFC 4568, 6.2.2). */
-size_t cipher_tag_bytes(enum srtp_suite suite, enum cipher_purpose purpose);
-bool cipher_is_aead(enum srtp_suite suite);
+size_t transform_tag_bytes(enum srtp_suite suite, enum transform_purpose purpose);
+bool transform_is_aead(enum srtp_suite suite);
 
 /* ENOMEM, or EIO when OpenSSL refuses. */
-int cipher_derive(struct session_keys *keys, const struct srtp_key *master, enum cipher_purpose purpose);
-/* A cipher that seals cannot unseal, nor the other way round. It is closed after an error too. */
-int cipher_open(struct cipher *cipher, enum srtp_suite suite, enum cipher_purpose purpose, bool seals,
+int transform_derive(struct session_keys *keys, const struct srtp_key *master, enum transform_purpose purpose);
+/* A transform that seals cannot unseal, nor the other way round. It is closed after an error too. */
+int transform_open(struct transform *transform, enum srtp_suite suite, enum transform_purpose purpose, bool seals,
                 const struct session_keys *keys);
-void cipher_close(struct cipher *cipher);
+void transform_close(struct transform *transform);
 /* Encrypts in place and writes the tag. EIO: OpenSSL refused. */
-int cipher_seal(struct cipher *cipher, const struct cipher_packet *packet, uint8_t *tag);
+int transform_seal(struct transform *transform, const struct transform_packet *packet, uint8_t *tag);
 /* EBADMSG: the tag is wrong, and the packet is as it was. */
-int cipher_unseal(struct cipher *cipher, const struct cipher_packet *packet, const uint8_t *tag);
+int transform_unseal(struct transform *transform, const struct transform_packet *packet, const uint8_t *tag);

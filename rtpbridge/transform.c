@@ -1,4 +1,4 @@
-#include "cipher.h"
+#include "transform.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -23,22 +23,22 @@ static const struct {
     [SRTP_AEAD_AES_256_GCM] = {32, 12, {16, 16}, true},
 };
 
-size_t cipher_key_bytes(enum srtp_suite suite)
+size_t transform_key_bytes(enum srtp_suite suite)
 {
     return SUITES[suite].key_bytes;
 }
 
-size_t cipher_salt_bytes(enum srtp_suite suite)
+size_t transform_salt_bytes(enum srtp_suite suite)
 {
     return SUITES[suite].salt_bytes;
 }
 
-size_t cipher_tag_bytes(enum srtp_suite suite, enum cipher_purpose purpose)
+size_t transform_tag_bytes(enum srtp_suite suite, enum transform_purpose purpose)
 {
-    return SUITES[suite].tag_bytes[purpose == CIPHER_FOR_RTCP];
+    return SUITES[suite].tag_bytes[purpose == TRANSFORM_FOR_RTCP];
 }
 
-bool cipher_is_aead(enum srtp_suite suite)
+bool transform_is_aead(enum srtp_suite suite)
 {
     return SUITES[suite].aead;
 }
@@ -70,7 +70,7 @@ static int derive_one(EVP_CIPHER_CTX *stream, const struct srtp_key *master, uns
                : EIO;
 }
 
-int cipher_derive(struct session_keys *keys, const struct srtp_key *master, enum cipher_purpose purpose)
+int transform_derive(struct session_keys *keys, const struct srtp_key *master, enum transform_purpose purpose)
 {
     EVP_CIPHER_CTX *const stream = EVP_CIPHER_CTX_new();
     int error = ENOMEM;
@@ -90,13 +90,13 @@ out:
 }
 
 /* A digest that has taken in the key, padded as HMAC wants it (RFC 2104): from here every packet begins. */
-static int begin_digest(EVP_MD_CTX **digest, const uint8_t key[CIPHER_AUTH_KEY_BYTES], uint8_t pad)
+static int begin_digest(EVP_MD_CTX **digest, const uint8_t key[TRANSFORM_AUTH_KEY_BYTES], uint8_t pad)
 {
     uint8_t block[SHA1_BLOCK_BYTES];
     int error = ENOMEM;
 
     memset(block, pad, sizeof block);
-    for (size_t i = 0; i < CIPHER_AUTH_KEY_BYTES; i++)
+    for (size_t i = 0; i < TRANSFORM_AUTH_KEY_BYTES; i++)
         block[i] ^= key[i];
     *digest = EVP_MD_CTX_new();
     if (*digest != NULL)
@@ -107,47 +107,47 @@ static int begin_digest(EVP_MD_CTX **digest, const uint8_t key[CIPHER_AUTH_KEY_B
     return error;
 }
 
-static int open_digests(struct cipher *cipher, const struct session_keys *keys)
+static int open_digests(struct transform *transform, const struct session_keys *keys)
 {
-    int error = begin_digest(&cipher->inner, keys->auth, 0x36);
+    int error = begin_digest(&transform->inner, keys->auth, 0x36);
 
     if (error == 0)
-        error = begin_digest(&cipher->outer, keys->auth, 0x5c);
-    if (error == 0 && (cipher->digest = EVP_MD_CTX_new()) == NULL)
+        error = begin_digest(&transform->outer, keys->auth, 0x5c);
+    if (error == 0 && (transform->digest = EVP_MD_CTX_new()) == NULL)
         error = ENOMEM;
-    if (error == 0 && EVP_MD_CTX_copy_ex(cipher->digest, cipher->inner) != 1)
+    if (error == 0 && EVP_MD_CTX_copy_ex(transform->digest, transform->inner) != 1)
         error = EIO;
     return error;
 }
 
-int cipher_open(struct cipher *cipher, enum srtp_suite suite, enum cipher_purpose purpose, bool seals,
+int transform_open(struct transform *transform, enum srtp_suite suite, enum transform_purpose purpose, bool seals,
                 const struct session_keys *keys)
 {
     const bool aead = SUITES[suite].aead;
     int error = 0;
 
-    *cipher = (struct cipher){.suite = suite, .purpose = purpose, .seals = seals, .stream = EVP_CIPHER_CTX_new()};
-    memcpy(cipher->salt, keys->salt, SUITES[suite].salt_bytes);
-    if (cipher->stream == NULL)
+    *transform = (struct transform){.suite = suite, .purpose = purpose, .seals = seals, .stream = EVP_CIPHER_CTX_new()};
+    memcpy(transform->salt, keys->salt, SUITES[suite].salt_bytes);
+    if (transform->stream == NULL)
         error = ENOMEM;
     /* Counter mode encrypts and decrypts alike. */
-    else if (EVP_CipherInit_ex(cipher->stream, aead ? galois_mode(suite) : counter_mode(suite), NULL, keys->key, NULL,
+    else if (EVP_CipherInit_ex(transform->stream, aead ? galois_mode(suite) : counter_mode(suite), NULL, keys->key, NULL,
                                !aead || seals) != 1)
         error = EIO;
     if (error == 0 && !aead)
-        error = open_digests(cipher, keys);
+        error = open_digests(transform, keys);
     if (error != 0)
-        cipher_close(cipher);
+        transform_close(transform);
     return error;
 }
 
-void cipher_close(struct cipher *cipher)
+void transform_close(struct transform *transform)
 {
-    EVP_CIPHER_CTX_free(cipher->stream);
-    EVP_MD_CTX_free(cipher->inner);
-    EVP_MD_CTX_free(cipher->outer);
-    EVP_MD_CTX_free(cipher->digest);
-    OPENSSL_cleanse(cipher, sizeof *cipher);
+    EVP_CIPHER_CTX_free(transform->stream);
+    EVP_MD_CTX_free(transform->inner);
+    EVP_MD_CTX_free(transform->outer);
+    EVP_MD_CTX_free(transform->digest);
+    OPENSSL_cleanse(transform, sizeof *transform);
 }
 
 static void mix_32(uint8_t *at, uint32_t number)
@@ -156,7 +156,7 @@ static void mix_32(uint8_t *at, uint32_t number)
         at[i] ^= (uint8_t)(number >> (24 - 8 * i));
 }
 
-static int counter_crypt(struct cipher *cipher, const struct cipher_packet *packet)
+static int counter_crypt(struct transform *transform, const struct transform_packet *packet)
 {
     uint8_t counter[BLOCK_BYTES] = {0};
     uint8_t *const begin = packet->octets + packet->header_bytes;
@@ -164,110 +164,110 @@ static int counter_crypt(struct cipher *cipher, const struct cipher_packet *pack
 
     if (packet->plain)
         return 0;
-    memcpy(counter, cipher->salt, SRTP_SALT_BYTES_MAX);
+    memcpy(counter, transform->salt, SRTP_SALT_BYTES_MAX);
     mix_32(counter + 4, packet->ssrc);
     mix_32(counter + 8, (uint32_t)(packet->index >> 16));
     mix_32(counter + 10, (uint32_t)(packet->index & 0xffff));
-    return EVP_EncryptInit_ex(cipher->stream, NULL, NULL, NULL, counter) == 1 &&
-                   EVP_EncryptUpdate(cipher->stream, begin, &written, begin,
+    return EVP_EncryptInit_ex(transform->stream, NULL, NULL, NULL, counter) == 1 &&
+                   EVP_EncryptUpdate(transform->stream, begin, &written, begin,
                                      (int)(packet->bytes - packet->header_bytes)) == 1
                ? 0
                : EIO;
 }
 
-static int authenticate(struct cipher *cipher, const struct cipher_packet *packet, uint8_t code[SHA1_BYTES])
+static int authenticate(struct transform *transform, const struct transform_packet *packet, uint8_t code[SHA1_BYTES])
 {
-    return EVP_MD_CTX_copy_ex(cipher->digest, cipher->inner) == 1 &&
-                   EVP_DigestUpdate(cipher->digest, packet->octets, packet->bytes) == 1 &&
-                   EVP_DigestUpdate(cipher->digest, packet->trailer, sizeof packet->trailer) == 1 &&
-                   EVP_DigestFinal_ex(cipher->digest, code, NULL) == 1 &&
-                   EVP_MD_CTX_copy_ex(cipher->digest, cipher->outer) == 1 &&
-                   EVP_DigestUpdate(cipher->digest, code, SHA1_BYTES) == 1 &&
-                   EVP_DigestFinal_ex(cipher->digest, code, NULL) == 1
+    return EVP_MD_CTX_copy_ex(transform->digest, transform->inner) == 1 &&
+                   EVP_DigestUpdate(transform->digest, packet->octets, packet->bytes) == 1 &&
+                   EVP_DigestUpdate(transform->digest, packet->trailer, sizeof packet->trailer) == 1 &&
+                   EVP_DigestFinal_ex(transform->digest, code, NULL) == 1 &&
+                   EVP_MD_CTX_copy_ex(transform->digest, transform->outer) == 1 &&
+                   EVP_DigestUpdate(transform->digest, code, SHA1_BYTES) == 1 &&
+                   EVP_DigestFinal_ex(transform->digest, code, NULL) == 1
                ? 0
                : EIO;
 }
 
 /* Sets the nonce (RFC 7714, 8.1 and 9.1) and hands in what is authenticated but not encrypted. */
-static int galois_begin(struct cipher *cipher, const struct cipher_packet *packet)
+static int galois_begin(struct transform *transform, const struct transform_packet *packet)
 {
     uint8_t nonce[GCM_NONCE_BYTES];
     const size_t readable = packet->plain ? packet->bytes : packet->header_bytes;
     int written;
 
-    memcpy(nonce, cipher->salt, sizeof nonce);
+    memcpy(nonce, transform->salt, sizeof nonce);
     mix_32(nonce + 2, packet->ssrc);
     mix_32(nonce + 6, (uint32_t)(packet->index >> 16));
     mix_32(nonce + 8, (uint32_t)(packet->index & 0xffff));
-    if (EVP_CipherInit_ex(cipher->stream, NULL, NULL, NULL, nonce, -1) != 1 ||
-        EVP_CipherUpdate(cipher->stream, NULL, &written, packet->octets, (int)readable) != 1)
+    if (EVP_CipherInit_ex(transform->stream, NULL, NULL, NULL, nonce, -1) != 1 ||
+        EVP_CipherUpdate(transform->stream, NULL, &written, packet->octets, (int)readable) != 1)
         return EIO;
-    if (cipher->purpose == CIPHER_FOR_RTCP &&
-        EVP_CipherUpdate(cipher->stream, NULL, &written, packet->trailer, sizeof packet->trailer) != 1)
+    if (transform->purpose == TRANSFORM_FOR_RTCP &&
+        EVP_CipherUpdate(transform->stream, NULL, &written, packet->trailer, sizeof packet->trailer) != 1)
         return EIO;
     return 0;
 }
 
-static int galois_seal(struct cipher *cipher, const struct cipher_packet *packet, uint8_t *tag)
+static int galois_seal(struct transform *transform, const struct transform_packet *packet, uint8_t *tag)
 {
     uint8_t *const begin = packet->octets + packet->header_bytes;
     int written;
 
-    if (galois_begin(cipher, packet) != 0)
+    if (galois_begin(transform, packet) != 0)
         return EIO;
-    if (!packet->plain && EVP_EncryptUpdate(cipher->stream, begin, &written, begin,
+    if (!packet->plain && EVP_EncryptUpdate(transform->stream, begin, &written, begin,
                                             (int)(packet->bytes - packet->header_bytes)) != 1)
         return EIO;
-    return EVP_EncryptFinal_ex(cipher->stream, tag, &written) == 1 &&
-                   EVP_CIPHER_CTX_ctrl(cipher->stream, EVP_CTRL_AEAD_GET_TAG, CIPHER_TAG_BYTES_MAX, tag) == 1
+    return EVP_EncryptFinal_ex(transform->stream, tag, &written) == 1 &&
+                   EVP_CIPHER_CTX_ctrl(transform->stream, EVP_CTRL_AEAD_GET_TAG, TRANSFORM_TAG_BYTES_MAX, tag) == 1
                ? 0
                : EIO;
 }
 
 /* Decrypts beside the packet, which must be whole for another try when the tag is wrong. */
-static int galois_unseal(struct cipher *cipher, const struct cipher_packet *packet, const uint8_t *tag)
+static int galois_unseal(struct transform *transform, const struct transform_packet *packet, const uint8_t *tag)
 {
     const size_t bytes = packet->plain ? 0 : packet->bytes - packet->header_bytes;
-    uint8_t opened[CIPHER_PACKET_BYTES_MAX], expected[CIPHER_TAG_BYTES_MAX];
+    uint8_t opened[TRANSFORM_PACKET_BYTES_MAX], expected[TRANSFORM_TAG_BYTES_MAX];
     int written;
 
     if (bytes > sizeof opened)
         return EBADMSG;
     memcpy(expected, tag, sizeof expected);
-    if (galois_begin(cipher, packet) != 0 ||
-        EVP_DecryptUpdate(cipher->stream, opened, &written, packet->octets + packet->header_bytes, (int)bytes) != 1 ||
-        EVP_CIPHER_CTX_ctrl(cipher->stream, EVP_CTRL_AEAD_SET_TAG, CIPHER_TAG_BYTES_MAX, expected) != 1)
+    if (galois_begin(transform, packet) != 0 ||
+        EVP_DecryptUpdate(transform->stream, opened, &written, packet->octets + packet->header_bytes, (int)bytes) != 1 ||
+        EVP_CIPHER_CTX_ctrl(transform->stream, EVP_CTRL_AEAD_SET_TAG, TRANSFORM_TAG_BYTES_MAX, expected) != 1)
         return EIO;
-    if (EVP_DecryptFinal_ex(cipher->stream, opened + bytes, &written) != 1)
+    if (EVP_DecryptFinal_ex(transform->stream, opened + bytes, &written) != 1)
         return EBADMSG;
     memcpy(packet->octets + packet->header_bytes, opened, bytes);
     return 0;
 }
 
-int cipher_seal(struct cipher *cipher, const struct cipher_packet *packet, uint8_t *tag)
+int transform_seal(struct transform *transform, const struct transform_packet *packet, uint8_t *tag)
 {
     uint8_t code[SHA1_BYTES];
     int error;
 
-    if (SUITES[cipher->suite].aead)
-        return galois_seal(cipher, packet, tag);
-    error = counter_crypt(cipher, packet);
+    if (SUITES[transform->suite].aead)
+        return galois_seal(transform, packet, tag);
+    error = counter_crypt(transform, packet);
     if (error == 0)
-        error = authenticate(cipher, packet, code);
+        error = authenticate(transform, packet, code);
     if (error == 0)
-        memcpy(tag, code, cipher_tag_bytes(cipher->suite, cipher->purpose));
+        memcpy(tag, code, transform_tag_bytes(transform->suite, transform->purpose));
     return error;
 }
 
-int cipher_unseal(struct cipher *cipher, const struct cipher_packet *packet, const uint8_t *tag)
+int transform_unseal(struct transform *transform, const struct transform_packet *packet, const uint8_t *tag)
 {
     uint8_t code[SHA1_BYTES];
 
-    if (SUITES[cipher->suite].aead)
-        return galois_unseal(cipher, packet, tag);
-    if (authenticate(cipher, packet, code) != 0)
+    if (SUITES[transform->suite].aead)
+        return galois_unseal(transform, packet, tag);
+    if (authenticate(transform, packet, code) != 0)
         return EIO;
-    if (CRYPTO_memcmp(code, tag, cipher_tag_bytes(cipher->suite, cipher->purpose)) != 0)
+    if (CRYPTO_memcmp(code, tag, transform_tag_bytes(transform->suite, transform->purpose)) != 0)
         return EBADMSG;
-    return counter_crypt(cipher, packet);
+    return counter_crypt(transform, packet);
 }
