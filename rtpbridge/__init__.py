@@ -8,18 +8,30 @@ import enum
 import errno
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
 
 from rtpbridge._bridge import ffi, lib
 
-__all__ = ["Bridge", "Counters", "Direction", "Event", "EventKind", "Port", "PortsUsedUp", "Tone"]
+__all__ = [
+    "Bridge",
+    "Counters",
+    "Direction",
+    "Event",
+    "EventKind",
+    "Port",
+    "PortsUsedUp",
+    "SrtpKey",
+    "SrtpSuite",
+    "Tone",
+]
 
 CODECS_MAX: Final[int] = lib.CODECS_MAX
 TONE_FREQUENCIES_MAX: Final[int] = lib.TONE_FREQUENCIES_MAX
 TONE_CADENCE_MAX: Final[int] = lib.TONE_CADENCE_MAX
 TONE_CADENCE_MS_MAX: Final[int] = lib.TONE_CADENCE_MS_MAX
+SRTP_MKI_BYTES_MAX: Final[int] = lib.SRTP_MKI_BYTES_MAX
 EVENTS_MAX: Final[int] = lib.EVENTS_MAX
 PORT_MAX: Final = 65535
 PAYLOAD_TYPE_MAX: Final = 127
@@ -225,6 +237,43 @@ class Bridge:
         return self._bridge
 
 
+class SrtpSuite(enum.Enum):
+    """The crypto suites of SDES by their names in a=crypto (RFC 4568, 6.2; RFC 7714, 14.2); octets of key and salt."""
+
+    AES_CM_128_HMAC_SHA1_80 = (lib.SRTP_AES_CM_128_HMAC_SHA1_80, 16, 14)
+    AES_CM_128_HMAC_SHA1_32 = (lib.SRTP_AES_CM_128_HMAC_SHA1_32, 16, 14)
+    AEAD_AES_128_GCM = (lib.SRTP_AEAD_AES_128_GCM, 16, 12)
+    AEAD_AES_256_GCM = (lib.SRTP_AEAD_AES_256_GCM, 32, 12)
+
+    @property
+    def key_bytes(self) -> int:
+        """How long the master key is."""
+        return int(self.value[1])
+
+    @property
+    def master_bytes(self) -> int:
+        """How long key and salt are together: what "inline:" holds in base64."""
+        return int(self.value[1] + self.value[2])
+
+
+@dataclass(frozen=True, slots=True)
+class SrtpKey:
+    """What a=crypto says of one direction: master key and salt in a row as "inline:" has them, and the MKI, if any.
+
+    The MKI is in octets, in the length that a=crypto gives, up to SRTP_MKI_BYTES_MAX. Not shown in a repr.
+    """
+
+    suite: SrtpSuite
+    master: bytes = field(repr=False)
+    mki: bytes = b""
+
+    def __post_init__(self) -> None:
+        if len(self.master) != self.suite.master_bytes:
+            raise ValueError(f"{self.suite.name}: key and salt of {len(self.master)} octets")
+        if len(self.mki) > SRTP_MKI_BYTES_MAX:
+            raise ValueError(f"an MKI of {len(self.mki)} octets: more than {SRTP_MKI_BYTES_MAX}")
+
+
 class Port:
     """One leg's RTP port: made by Bridge.open_port(). Every call raises ValueError once the port is closed."""
 
@@ -269,6 +318,17 @@ class Port:
             },
         )
         self._ask(lib.bridge_port_connect, f"far side {host}:{port} with {dict(payloads)}", far_side)
+
+    def secure(self, ours: SrtpKey | None, theirs: SrtpKey | None, *, rollovers_max: int = 0) -> None:
+        """SRTP and SRTCP from now on (RFC 3711, RFC 7714): we send under `ours`, and take only what is under `theirs`.
+
+        `ours` is the key of our own a=crypto, `theirs` that of the far side's. None and None is plain RTP again. Call it after
+        each offer and answer, before connect(): the same keys change nothing, others rekey without a gap. A packet whose tag is
+        wrong, or that came before, is counted as `dropped_unauthentic`. For a call taken over from an earlier process
+        `rollovers_max` says how often the far side's sequence may have wrapped: its packets / 65,536 + 1; our own stream
+        has another SSRC then, so that no keystream is used twice. Raises ValueError for one key without the other.
+        """
+        self._ask(lib.bridge_port_secure, "SRTP", _srtp_key(ours), _srtp_key(theirs), rollovers_max)
 
     def hold(self, direction: Direction) -> None:
         """Says what the far side does; one that does not send is not watched, one that does not receive gets nothing."""
@@ -318,6 +378,22 @@ class Port:
 
     def __repr__(self) -> str:
         return f"<Port {self.rtp_port} id {self.id}>"
+
+
+def _srtp_key(key: SrtpKey | None) -> Any:
+    if key is None:
+        return ffi.NULL
+    suite, key_bytes, _salt_bytes = key.suite.value
+    return ffi.new(
+        "struct srtp_key *",
+        {
+            "suite": suite,
+            "master_key": key.master[:key_bytes],
+            "master_salt": key.master[key_bytes:],
+            "mki": key.mki,
+            "mki_bytes": len(key.mki),
+        },
+    )
 
 
 def _codec(name: str, theirs: int, ours: int) -> dict[str, object]:

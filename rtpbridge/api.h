@@ -121,6 +121,13 @@ int bridge_port_close(struct bridge *bridge, uint64_t port_id);
  * ELOOP: it is an open port of this bridge.
  */
 int bridge_port_connect(struct bridge *bridge, uint64_t port_id, const struct far_side *far_side);
+/*
+ * SRTP from now on, and nothing else: what we send is under `ours`, what comes must be under `theirs`; both NULL: plain RTP.
+ * Again with other keys rekeys, with the same ones changes nothing. rollovers_max: how often the sequence of a stream that
+ * began before we came may have wrapped. EINVAL: one key alone, or out of its limits; ENOMEM, EIO (OpenSSL): nothing changed.
+ */
+int bridge_port_secure(struct bridge *bridge, uint64_t port_id, const struct srtp_key *ours,
+                       const struct srtp_key *theirs, uint32_t rollovers_max);
 /* What the far side's SDP says of it: whether it sends, whether it receives (RFC 3264, 8.4). */
 int bridge_port_hold(struct bridge *bridge, uint64_t port_id, bool far_sends, bool far_receives);
 /* ENOTCONN: no far side; EBUSY: joined; ENOTSUP: the far side has neither PCMU nor PCMA; EINVAL: the tone's limits. */

@@ -22,6 +22,7 @@ C_SOURCES = (
     "ring.c",
     "rtcp.c",
     "rtp.c",
+    "secure.c",
     "srtp.c",
     "tone.c",
     "transform.c",

@@ -155,6 +155,24 @@ int bridge_port_connect(struct bridge *bridge, uint64_t port_id, const struct fa
     return error;
 }
 
+int bridge_port_secure(struct bridge *bridge, uint64_t port_id, const struct srtp_key *ours,
+                       const struct srtp_key *theirs, uint32_t rollovers_max)
+{
+    struct secured fresh; /* made and freed while the media thread goes on */
+    struct port *port;
+    int error = secured_open(&fresh, ours, theirs, rollovers_max);
+
+    if (error != 0)
+        return error;
+    bridge_lock(bridge);
+    port = bridge_find(bridge, port_id);
+    if (port != NULL)
+        secured_renew(&port->secured, &fresh, &port->envelope);
+    bridge_unlock(bridge);
+    secured_close(&fresh);
+    return port != NULL ? 0 : EBADF;
+}
+
 int bridge_port_hold(struct bridge *bridge, uint64_t port_id, bool far_sends, bool far_receives)
 {
     struct port *port;

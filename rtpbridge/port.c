@@ -76,6 +76,7 @@ void port_close(struct port *port)
         close(port->rtp_fd);
     if (port->rtcp_fd >= 0)
         close(port->rtcp_fd);
+    secured_close(&port->secured);
     free(port);
 }
 

@@ -14,6 +14,7 @@
 #include "latch.h"
 #include "rtcp.h"
 #include "rtp.h"
+#include "secure.h"
 #include "tone.h"
 
 #define PAYLOAD_TYPES 128
@@ -52,6 +53,7 @@ struct port {
     uint8_t codec_of[PAYLOAD_TYPES];     /* place in codecs, or NO_CODEC */
     struct recoding recodings[PAYLOAD_TYPES]; /* into what the peer understands */
     struct envelope envelope;            /* all NULL: plain RTP */
+    struct secured secured;
     struct listener listener;
 
     struct rtp_receiver receiver;

@@ -6,21 +6,15 @@
 
 static size_t pcmu_to_pcma(void *state, struct packet *packets)
 {
-    uint8_t *const payload = packets->octets + packets->header.payload_begin;
-
     (void)state;
-    for (size_t at = 0; at < packets->header.payload_bytes; at++)
-        payload[at] = g711_pcmu_to_pcma(payload[at]);
+    g711_pcmu_to_pcma(packets->octets + packets->header.payload_begin, packets->header.payload_bytes);
     return 1;
 }
 
 static size_t pcma_to_pcmu(void *state, struct packet *packets)
 {
-    uint8_t *const payload = packets->octets + packets->header.payload_begin;
-
     (void)state;
-    for (size_t at = 0; at < packets->header.payload_bytes; at++)
-        payload[at] = g711_pcma_to_pcmu(payload[at]);
+    g711_pcma_to_pcmu(packets->octets + packets->header.payload_begin, packets->header.payload_bytes);
     return 1;
 }
 

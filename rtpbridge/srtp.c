@@ -105,27 +105,19 @@ void srtp_close(struct srtp *srtp)
     free(srtp);
 }
 
-int srtp_rekey(struct srtp *srtp, const struct srtp_key *key)
+void srtp_rekey(struct srtp *srtp, struct srtp *fresh)
 {
-    struct srtp_keyed next;
-    int error;
+    const struct srtp_keyed leaving = srtp->sends ? srtp->present : srtp->former;
 
-    if (key_is_sound(key) && key_equal(key, &srtp->present.key))
-        return 0;
-    error = keyed_derive(&next, key, srtp->sends);
-    if (error != 0)
-        return error;
-    keyed_close(&srtp->former);
-    if (srtp->sends)
-        keyed_close(&srtp->present);
-    else
+    if (key_equal(&fresh->present.key, &srtp->present.key))
+        return;
+    if (!srtp->sends)
         srtp->former = srtp->present;
     srtp->has_former = !srtp->sends;
-    srtp->present = next;
-    OPENSSL_cleanse(&next, sizeof next);
+    srtp->present = fresh->present;
+    fresh->present = leaving;
     for (size_t i = 0; i < SRTP_STREAMS_MAX; i++)
         srtp->streams[i].rtp.confirmed = srtp->streams[i].rtcp.confirmed = false;
-    return 0;
 }
 
 static struct srtp_stream *stream_find(struct srtp *srtp, uint32_t ssrc)

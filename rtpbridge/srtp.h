@@ -58,8 +58,11 @@ struct srtp {
 int srtp_open(struct srtp **srtp, const struct srtp_key *key, bool sends, uint32_t rollovers_max);
 /* NULL is no fault. Keys are wiped. */
 void srtp_close(struct srtp *srtp);
-/* Another key from now on; the same key changes nothing. Rollover counters go on (RFC 3711, 3.3.1). On an error too. */
-int srtp_rekey(struct srtp *srtp, const struct srtp_key *key);
+/*
+ * The key of a context just opened for the same direction from now on; the same key changes nothing. Rollover counters go on
+ * (RFC 3711, 3.3.1). What is needed no more is left in `fresh`, which the caller closes.
+ */
+void srtp_rekey(struct srtp *srtp, struct srtp *fresh);
 /* The same, from session keys that are derived already. */
 int srtp_open_derived(struct srtp **srtp, const struct srtp_key *key, bool sends, const struct session_keys *rtp,
                       const struct session_keys *rtcp);

@@ -79,6 +79,7 @@ static uint64_t open_connected(size_t slot)
 
 static void *call(void *first_slot)
 {
+    const struct srtp_key keys[] = {{.suite = SRTP_AES_CM_128_HMAC_SHA1_80}, {.suite = SRTP_AEAD_AES_256_GCM, .mki_bytes = 4}};
     const struct tone_plan tone = {{425}, 1, {20, 40}, 2, -13};
     size_t slot = *(size_t *)first_slot;
     struct counters counters;
@@ -86,6 +87,8 @@ static void *call(void *first_slot)
     for (int round = 0; round < ROUNDS; round++, slot += 2 * CALLERS) {
         const uint64_t a = open_connected(slot), b = open_connected(slot + 1);
 
+        if (round % 2 == 0) /* b is sent sealed packets; what the shouter says to it is not */
+            MUST(bridge_port_secure(bridge, b, &keys[round % 4 / 2], &keys[0], 0) == 0);
         MUST(bridge_port_play(bridge, a, &tone) == 0);
         MUST(bridge_port_counters(bridge, a, &counters) == 0);
         if (round % 10 == 0)
@@ -95,6 +98,10 @@ static void *call(void *first_slot)
         MUST(bridge_port_hold(bridge, b, true, false) == 0);
         MUST(bridge_port_hold(bridge, b, true, true) == 0);
         usleep(200);
+        if (round % 8 == 0)
+            MUST(bridge_port_secure(bridge, b, &keys[1], &keys[1], 0) == 0);
+        if (round % 12 == 0)
+            MUST(bridge_port_secure(bridge, b, NULL, NULL, 0) == 0);
         if (round % 3 == 0)
             MUST(bridge_split(bridge, a, b) == 0);
         MUST(bridge_port_close(bridge, a) == 0);

@@ -11,6 +11,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <openssl/evp.h>
 #include <pthread.h>
 
 #include "face.h"
@@ -52,6 +53,18 @@ WRAP(int, pthread_create, EAGAIN, EAGAIN,
      (pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument),
      (thread, attributes, start, argument))
 
+WRAP(EVP_CIPHER_CTX *, EVP_CIPHER_CTX_new, NULL, ENOMEM, (void), ())
+WRAP(EVP_MD_CTX *, EVP_MD_CTX_new, NULL, ENOMEM, (void), ())
+WRAP(int, EVP_EncryptUpdate, 0, EIO,
+     (EVP_CIPHER_CTX *context, unsigned char *out, int *written, const unsigned char *octets, int bytes),
+     (context, out, written, octets, bytes))
+WRAP(int, EVP_CipherInit_ex, 0, EIO,
+     (EVP_CIPHER_CTX *context, const EVP_CIPHER *cipher, ENGINE *engine, const unsigned char *key,
+      const unsigned char *iv, int encrypts),
+     (context, cipher, engine, key, iv, encrypts))
+WRAP(int, EVP_DigestInit_ex, 0, EIO, (EVP_MD_CTX *context, const EVP_MD *digest, ENGINE *engine),
+     (context, digest, engine))
+
 /* The first error met, or 0. */
 static int use(uint16_t port_min)
 {
@@ -59,6 +72,7 @@ static int use(uint16_t port_min)
     const struct bridge_plan plan = {hosts, 2, port_min, (uint16_t)(port_min + 99), 1000, 1000, 1000, 1000};
     const struct codec codec = {"PCMU/8000", 8000, 0, 0};
     const struct far_side far_side = {"::1", 9, 0, &codec, 1};
+    const struct srtp_key keys[] = {{.suite = SRTP_AES_CM_128_HMAC_SHA1_80}, {.suite = SRTP_AEAD_AES_256_GCM}};
     struct bridge *bridge = NULL;
     uint64_t a, b;
     uint16_t rtp_port;
@@ -71,6 +85,10 @@ static int use(uint16_t port_min)
         error = bridge_port_open(bridge, 1, 0, &b, &rtp_port);
     if (error == 0)
         error = bridge_port_connect(bridge, a, &far_side);
+    if (error == 0)
+        error = bridge_port_secure(bridge, a, &keys[0], &keys[1], 0);
+    if (error == 0)
+        error = bridge_port_secure(bridge, a, &keys[1], &keys[0], 0);
     if (error == 0)
         error = bridge_join(bridge, a, b);
     if (error == 0)

@@ -58,7 +58,10 @@ class Context:
         )
 
     def rekey(self, master: bytes) -> None:
-        assert self.pure.lib.srtp_rekey(self.srtp, self._key(master)) == 0
+        fresh = self.pure.ffi.new("struct srtp **")
+        assert self.pure.lib.srtp_open(fresh, self._key(master), self.srtp.sends, 0) == 0
+        self.pure.lib.srtp_rekey(self.srtp, fresh[0])
+        self.pure.lib.srtp_close(fresh[0])
 
     def ask(self, call: Any, packet: bytes, *more: int) -> bytes | int:
         """The packet that comes of it, or the errno; on an error nothing of the packet has changed."""
