@@ -18,7 +18,8 @@ CREATE TABLE wallet (
   currency TEXT NOT NULL CHECK (length(currency) = 3 AND currency = upper(currency)),
   balance_micros BIGINT NOT NULL DEFAULT 0 CHECK (balance_micros BETWEEN -1000000000000000 AND 1000000000000000),
   credit_limit_micros BIGINT NOT NULL DEFAULT 0 CHECK (credit_limit_micros BETWEEN 0 AND 1000000000000000),
-  locked_micros BIGINT NOT NULL DEFAULT 0 CHECK (locked_micros >= 0)
+  locked_micros BIGINT NOT NULL DEFAULT 0 CHECK (locked_micros >= 0),
+  ledger_head TEXT NOT NULL DEFAULT '' CHECK (length(ledger_head) IN (0, 64)) -- hash of its newest ledger row, the end of its chain
 );
 
 -- Rating --------------------------------------------------------------------------------------------------------------
@@ -354,9 +355,11 @@ CREATE TABLE lock (
 );
 CREATE INDEX lock_held ON lock (wallet_id) WHERE state = 'held';
 
--- One rated leg. Never changed: a refund is another row.
+-- One rated leg. Never changed: a refund is another row, with a negative charge, of the one it corrects.
 CREATE TABLE xdr (
   id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL DEFAULT 'charge' CHECK (kind IN ('charge', 'refund')),
+  refund_of_id BIGINT REFERENCES xdr (id),
   callback_id TEXT NOT NULL REFERENCES callback (id),
   leg TEXT NOT NULL CHECK (leg IN ('A', 'B')),
   account_id BIGINT NOT NULL REFERENCES account (id),
@@ -377,27 +380,42 @@ CREATE TABLE xdr (
   currency TEXT NOT NULL,
   disconnect_cause INTEGER NOT NULL, -- Q.850
   explanation TEXT NOT NULL, -- JSON: how the amount came about
-  UNIQUE (callback_id, leg)
+  CHECK ((kind = 'refund') = (refund_of_id IS NOT NULL)),
+  CHECK ((kind = 'refund') = (charged_micros < 0))
 );
+CREATE UNIQUE INDEX xdr_leg ON xdr (callback_id, leg) WHERE kind = 'charge';
+CREATE INDEX xdr_refund ON xdr (refund_of_id) WHERE refund_of_id IS NOT NULL;
 CREATE INDEX xdr_account ON xdr (account_id, bill_time);
 CREATE INDEX xdr_customer ON xdr (customer_id, bill_time);
 
--- Every change of a balance, once: the balance of a wallet is the sum of its rows.
+-- Every movement of money, once, and with both of its sides: `amount_micros` is what the wallet gets (or, where vendor_id is
+-- written, what the vendor is owed more), and the book `against` bears it. The balance of a wallet is the sum of its rows without
+-- a vendor. `hash` is over the row, its xDR and the hash of the wallet's row before it: nothing can be changed unseen.
 CREATE TABLE ledger (
   id INTEGER PRIMARY KEY,
   event_key TEXT NOT NULL UNIQUE CHECK (length(event_key) BETWEEN 1 AND 120), -- what happened, e.g. charge:<callback>:A
-  wallet_id BIGINT NOT NULL REFERENCES wallet (id),
+  wallet_id BIGINT NOT NULL REFERENCES wallet (id), -- whose chain it is in
   account_id BIGINT REFERENCES account (id),
+  vendor_id BIGINT REFERENCES vendor (id),
   kind TEXT NOT NULL CHECK (kind IN
-    ('opening balance', 'charge', 'payment', 'refund', 'manual charge', 'manual credit', 'promotional credit')),
-  amount_micros BIGINT NOT NULL,
-  balance_after_micros BIGINT NOT NULL,
-  xdr_id BIGINT UNIQUE REFERENCES xdr (id),
+    ('opening balance', 'charge', 'payment', 'refund', 'manual charge', 'manual credit', 'promotional credit', 'voucher',
+     'vendor cost')),
+  against TEXT NOT NULL CHECK (against IN
+    ('opening', 'revenue', 'payments', 'adjustments', 'promotions', 'vouchers', 'vendor costs')),
+  amount_micros BIGINT NOT NULL CHECK (amount_micros <> 0),
+  currency TEXT NOT NULL,
+  balance_after_micros BIGINT NOT NULL, -- of the wallet
+  xdr_id BIGINT REFERENCES xdr (id),
   at BIGINT NOT NULL,
   made_by TEXT NOT NULL CHECK (length(made_by) BETWEEN 1 AND 64),
   note TEXT NOT NULL DEFAULT '' CHECK (length(note) <= 500),
-  CHECK ((kind = 'charge') = (xdr_id IS NOT NULL))
+  hash TEXT NOT NULL CHECK (length(hash) = 64),
+  CHECK (CASE kind WHEN 'charge' THEN xdr_id IS NOT NULL WHEN 'vendor cost' THEN xdr_id IS NOT NULL
+    WHEN 'refund' THEN TRUE ELSE xdr_id IS NULL END),
+  CHECK ((kind = 'vendor cost') = (vendor_id IS NOT NULL)),
+  CHECK ((kind = 'vendor cost') = (against = 'vendor costs'))
 );
+CREATE UNIQUE INDEX ledger_xdr ON ledger (xdr_id, kind) WHERE xdr_id IS NOT NULL;
 CREATE INDEX ledger_wallet ON ledger (wallet_id, id);
 
 -- Operators -----------------------------------------------------------------------------------------------------------

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from tests.billing import rows
 from webcb import db, models
-from webcb.billing import credentials, ledger, limit, reception
+from webcb.billing import books, credentials, limit, reception, settlement
 from webcb.billing.formula import Intervals
-from webcb.billing.ledger import LegUsage
 from webcb.billing.pricing import OffPeak, Pricing
+from webcb.billing.settlement import LegUsage
 
 RUNS = 3
 CALLBACKS_A_RUN = 200
@@ -37,7 +37,7 @@ def run() -> Figures:
         for name, measured in (("single", _singly), ("grouped", _grouped)):
             with _house(Path(folder) / name) as house:
                 figures[f"begin_and_settle_{name}_per_second"] = _median_rate(measured, house)
-                assert ledger.differences() == []
+                assert books.differences() == []
         with _house(Path(folder) / "place") as house:
             figures["place_per_second"] = _median_rate(_place, house)
             figures["quote_ms"] = 1000 / _median_rate(_quote, house)
@@ -102,7 +102,7 @@ def _begin(callback_id: str) -> None:
 def _settle(callback_id: str) -> None:
     ended_at = AT + timedelta(seconds=75)
     usages = [LegUsage(leg, AT, ended_at, 75_000_000, 1200, 16, 1) for leg in ("A", "B")]
-    ledger.settle(callback_id, usages, "A hung up", True, ended_at)
+    settlement.settle(callback_id, usages, "A hung up", True, ended_at)
 
 
 def _place(house: rows.House, number: int) -> float:
@@ -112,7 +112,7 @@ def _place(house: rows.House, number: int) -> float:
     seconds = time.perf_counter() - start
     with db.writing():
         for callback in models.Callback.select(models.Callback.id).where(models.Callback.state != "ended"):
-            ledger.settle(callback.id, (), "user released", False, AT)
+            settlement.settle(callback.id, (), "user released", False, AT)
     return seconds
 
 

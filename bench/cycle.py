@@ -18,7 +18,7 @@ from pathlib import Path
 from bench.cycle_carrier import TALK_MS
 from bench.visitor import Visitor
 from webcb import clock, db, doorbell, settings
-from webcb.billing import credentials, ledger, reception
+from webcb.billing import books, credentials, reception
 from webcb.demo.phones import CALLER, SPEAKS
 from webcb.demo.reach import pages_answer, sip_answers
 from webcb.demo.show import configuration
@@ -47,7 +47,7 @@ def run() -> Figures:
         to_invite_ms = _to_first_invite_ms(chosen)
         by_http = _orders_by_http(chosen, web)
         wait(all_ended, "all callbacks have ended")
-        differences = ledger.differences()
+        differences = books.differences()
     assert not differences, differences
     figures: Figures = {
         "callbacks_a_run": CALLBACKS_A_RUN,

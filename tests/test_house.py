@@ -22,7 +22,8 @@ SCRIPTS = sorted([*TOP.glob("tests/**/*.py"), *TOP.glob("bench/*.py"), TOP / "se
 VALUES = {"webcb.capture", "webcb.ladder", "webcb.money", "webcb.number"}
 CORRIDOR = {"webcb.clock", "webcb.db", "webcb.doorbell", "webcb.jobs", "webcb.models", "webcb.settings"} | VALUES
 BILLING_DOORS = {
-    "webcb.billing." + name for name in ("batch", "catalog", "credentials", "ledger", "query", "reception")
+    "webcb.billing." + name
+    for name in ("batch", "books", "catalog", "credentials", "ledger", "query", "reception", "settlement")
 }
 ENGINE_DOORS = {
     "webcb.engine." + name

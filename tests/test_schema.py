@@ -149,10 +149,13 @@ SOUND = {
         "event_key": "e",
         "wallet_id": 1,
         "kind": "payment",
+        "against": "payments",
         "amount_micros": 1,
+        "currency": "USD",
         "balance_after_micros": 1,
         "at": 0,
         "made_by": "m",
+        "hash": "0" * 64,
     },
     "user": {"login": "u", "password": "p", "role": "support"},
     "audit": {"at": 0, "made_by": "m", "action": "a", "subject": "s"},
@@ -229,8 +232,19 @@ REFUSED = [
     ("xdr", {"leg": "B", "used_quantity": -1}),
     ("ledger", {}),  # one an event
     ("ledger", {"event_key": "x", "kind": "charge"}),  # a charge has an xDR
-    ("ledger", {"event_key": "x", "xdr_id": 1}),  # and nothing else has
+    ("ledger", {"event_key": "x", "xdr_id": 1}),  # and a payment has none
     ("ledger", {"event_key": "x", "kind": "gift"}),
+    ("ledger", {"event_key": "x", "against": "nothing"}),
+    ("ledger", {"event_key": "x", "amount_micros": 0}),
+    ("ledger", {"event_key": "x", "hash": "0"}),
+    ("ledger", {"event_key": "x", "vendor_id": 1}),  # only a vendor's cost is owed to a vendor
+    ("ledger", {"event_key": "x", "kind": "vendor cost", "xdr_id": 1, "against": "vendor costs"}),  # and it always is
+    ("ledger", {"event_key": "x", "kind": "vendor cost", "xdr_id": 1, "vendor_id": 1}),
+    ("xdr", {"leg": "B", "kind": "refund", "charged_micros": -1}),  # of which bill?
+    ("xdr", {"leg": "B", "kind": "refund", "refund_of_id": 1}),  # of nothing
+    ("xdr", {"leg": "B", "charged_micros": -1}),
+    ("xdr", {"leg": "B", "refund_of_id": 1}),
+    ("wallet", {"id": 2, "ledger_head": "0"}),
     ("user", {"login": "x", "role": "god"}),
 ]
 

@@ -5,10 +5,13 @@ reading to writing fails at once with "database is locked", however long the bus
 """
 
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from importlib import resources
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from peewee import Database, DatabaseProxy, InterfaceError, OperationalError, PostgresqlDatabase, SqliteDatabase
 
@@ -54,22 +57,97 @@ def _database(url: str) -> Database:
     raise DatabaseProblem(f"{scheme}:// is no database this runs on; use sqlite:///path or postgresql://...")
 
 
+class _Nesting(threading.local):
+    """How many savepoints this thread has open inside its transaction."""
+
+    depth = 0
+
+
+_nesting = _Nesting()
+_turn = (
+    threading.Lock()
+)  # of this process's writers on SQLite: whoever waits is let in at once, and none polls for the file
+
+
 @contextmanager
 def writing() -> Iterator[None]:
     """One transaction that may write: all of it is kept, durably, or nothing. Nested ones are savepoints."""
-    if isinstance(database.obj, SqliteDatabase) and not database.in_transaction():
-        with database.atomic("IMMEDIATE"):
+    if database.in_transaction():
+        with _savepoint():
             yield
+    elif isinstance(database.obj, SqliteDatabase):
+        if not _turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+            raise OperationalError("database is locked: another writer of this process does not end")
+        try:
+            with database.atomic("IMMEDIATE"):
+                yield
+        finally:
+            _turn.release()
     else:
         with database.atomic():
             yield
 
 
 @contextmanager
+def _savepoint() -> Iterator[None]:
+    """A savepoint whose name tells its depth: the statements are always the same, and are prepared once."""
+    name = f"nested_{_nesting.depth}"
+    database.execute_sql(f"SAVEPOINT {name}")
+    _nesting.depth += 1
+    try:
+        yield
+    except BaseException:
+        database.execute_sql(f"ROLLBACK TO SAVEPOINT {name}")
+        database.execute_sql(f"RELEASE SAVEPOINT {name}")
+        raise
+    else:
+        database.execute_sql(f"RELEASE SAVEPOINT {name}")
+    finally:
+        _nesting.depth -= 1
+
+
+@contextmanager
 def reading() -> Iterator[None]:
     """One transaction that sees a single state of the database throughout."""
-    with database.atomic():
+    if database.in_transaction():
         yield
+    else:
+        with database.atomic():
+            yield
+
+
+# PostgreSQL breaks a transaction off where two wait for each other or saw what another changed; done again, it succeeds.
+BROKEN_OFF = frozenset({"40P01", "40001"})
+TRIES_MAX = 20
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+def transaction(work: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Make a function one `writing()` transaction, done again where PostgreSQL broke it off for another's sake.
+
+    Called inside a transaction it is a savepoint of that, and whoever began that one does it again.
+    """
+
+    @wraps(work)
+    def whole(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
+        tries = 1 if database.in_transaction() else TRIES_MAX
+        while True:
+            tries -= 1
+            try:
+                with writing():
+                    return work(*arguments, **named)
+            except OperationalError as wrong:
+                if not tries or not was_broken_off(wrong):
+                    raise
+
+    return whole
+
+
+def was_broken_off(wrong: OperationalError) -> bool:
+    """Whether the database undid the transaction for another's sake: it may succeed when done again."""
+    return getattr(getattr(wrong, "orig", None), "sqlstate", None) in BROKEN_OFF
 
 
 # Schema --------------------------------------------------------------------------------------------------------------

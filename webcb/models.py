@@ -41,6 +41,7 @@ class Wallet(Table):
     balance_micros = BigIntegerField(default=0)
     credit_limit_micros = BigIntegerField(default=0)
     locked_micros = BigIntegerField(default=0)
+    ledger_head = TextField(default="")
 
 
 class Destination(Table):
@@ -298,6 +299,8 @@ class Lock(Table):
 
 
 class Xdr(Table):
+    kind = TextField(default="charge")
+    refund_of = ForeignKeyField("self", null=True, backref="refunds")
     callback = ForeignKeyField(Callback, backref="xdrs")
     leg = TextField()
     account = ForeignKeyField(Account)
@@ -324,13 +327,17 @@ class Ledger(Table):
     event_key = TextField(unique=True)
     wallet = ForeignKeyField(Wallet)
     account = ForeignKeyField(Account, null=True)
+    vendor = ForeignKeyField(Vendor, null=True)
     kind = TextField()
+    against = TextField()
     amount_micros = BigIntegerField()
+    currency = TextField()
     balance_after_micros = BigIntegerField()
-    xdr = ForeignKeyField(Xdr, null=True, unique=True)
+    xdr = ForeignKeyField(Xdr, null=True)
     at = InstantField()
     made_by = TextField()
     note = TextField(default="")
+    hash = TextField()
 
 
 class User(Table):

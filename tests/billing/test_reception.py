@@ -9,7 +9,7 @@ import pytest
 from tests.billing import rows
 from tests.billing.rows import NOON, PASSWORD
 from webcb import db, models
-from webcb.billing import credentials, ledger, reception
+from webcb.billing import credentials, ledger, reception, settlement
 from webcb.billing.authorization import Authorization, Pricing, Reason, Refusal
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -318,7 +318,7 @@ def test_a_release_is_asked_once_and_not_after_the_end():
     assert reception.ask_release(callback_id, "operator", later)
     callback = models.Callback.get()
     assert (callback.release_asked_by, callback.release_asked_at) == ("user", NOON)
-    ledger.settle(callback_id, [], "user released", False, later)
+    settlement.settle(callback_id, [], "user released", False, later)
     assert not reception.ask_release(callback_id, "user", later)
     assert not reception.ask_release("unknown", "user", later)
 

@@ -10,9 +10,9 @@ import pytest
 
 from tests.cli.conftest import CONFIGURATION, Types
 from webcb import clock, db, models
-from webcb.billing import ledger, reception
-from webcb.billing.ledger import LegUsage
+from webcb.billing import reception, settlement
 from webcb.billing.reception import Begun
+from webcb.billing.settlement import LegUsage
 
 A, B = "+1 206 555 4123", "+55 11 99988 7766"
 
@@ -56,7 +56,9 @@ def test_check_says_what_it_looked_at(installed: Types) -> None:
     said = installed("check")
     assert said.lines == [
         "checked: wallets 5, ledger rows 2, xDRs 0, locks 0, callbacks 0",
-        "OK: balances, locks and bills agree",
+        "opening                    -20.00 USD",
+        "wallets                     20.00 USD",
+        "OK: balances, locks, bills and both sides of the ledger agree; its chains are whole",
     ]
 
 
@@ -121,7 +123,7 @@ def engine_carries(callback_id: str, *, answered: bool) -> None:
             "B", at if answered else None, end, 61_000_000 if answered else 0, 900, 16 if answered else 17, trunk.id
         ),
     ]
-    ledger.settle(callback_id, usages, "A hung up" if answered else "B busy", answered, end)
+    settlement.settle(callback_id, usages, "A hung up" if answered else "B busy", answered, end)
 
 
 def test_callbacks_and_xdrs_list_what_happened(installed: Types) -> None:
@@ -199,6 +201,45 @@ def test_a_credit_is_a_ledger_row_with_who_and_why(installed: Types) -> None:
     )
     assert row.made_by.startswith("cli:")
     assert installed("accounts", "credit", "staff", "1").out == "customer Acme: balance 1.00 USD\n"
+
+
+def test_a_charge_by_hand_may_leave_an_account_owing(installed: Types) -> None:
+    said = installed("accounts", "charge", "poor", "2.5", "--note", "a new card")
+    assert said.out == "account poor: balance -2.50 USD\n"
+    row = models.Ledger.select().order_by(models.Ledger.id.desc()).get()
+    assert (row.kind, row.against, row.amount_micros, row.note) == (
+        "manual charge", "adjustments", -2_500_000, "a new card",
+    )  # fmt: skip
+
+
+def test_a_leg_is_given_back_and_the_ledger_tells_it(installed: Types) -> None:
+    callback_id = placed(installed)
+    engine_carries(callback_id, answered=True)  # B: 0.20
+    assert installed("refund", callback_id, "B", "0.05", "--note", "noise").out == (
+        "given back 0.05 USD; 0.15 of the charge is left\n"
+    )
+    assert installed("refund", callback_id, "B").out == "given back 0.15 USD; 0.00 of the charge is left\n"
+    again = installed("refund", callback_id, "B")
+    assert (again.status, again.err) == (1, "webcb: nothing of its charge is left to give back\n")
+    more = installed("refund", callback_id, "A", "0.02")
+    assert (more.status, more.out) == (1, "")
+    assert more.err == "webcb: give back more than nothing, and at most what is left of the charge\n"
+    bills = list(csv.DictReader(io.StringIO(installed("xdrs", "--csv").out)))
+    assert sorted((bill["leg"], bill["kind"], bill["amount"]) for bill in bills) == [
+        ("A", "charge", "0.01017"),
+        ("B", "charge", "0.20"),
+        ("B", "refund", "-0.05"),
+        ("B", "refund", "-0.15"),
+    ]
+    rows = list(csv.DictReader(io.StringIO(installed("ledger", "--account", "rich", "--csv").out)))
+    assert [(row["kind"], row["against"], row["amount"], row["callback"], row["note"]) for row in rows] == [
+        ("refund", "revenue", "0.15", callback_id, ""),
+        ("refund", "revenue", "0.05", callback_id, "noise"),
+        ("charge", "revenue", "-0.20", callback_id, ""),
+        ("charge", "revenue", "-0.01017", callback_id, ""),
+        ("opening balance", "opening", rows[-1]["amount"], "", ""),
+    ]
+    assert installed("ledger", "--since", "2100-01-01", "--csv").lines == [",".join(rows[0])]
 
 
 def test_rates_are_listed(installed: Types) -> None:

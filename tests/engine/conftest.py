@@ -7,7 +7,7 @@ import pytest
 
 from tests.engine.world import World
 from webcb import db
-from webcb.billing import credentials, ledger
+from webcb.billing import books, credentials
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def database(tmp_path: Path) -> Iterator[str]:
     db.migrate()
     credentials.use_key("test")
     yield url
-    differences = ledger.differences()
+    differences = books.differences()
     opened.close()
     db.database.close()  # where a test has bound another one to the same file
     assert differences == []

@@ -447,7 +447,7 @@ def test_a_callback_whose_very_ending_fails_is_hung_up_and_settled_from_its_rows
 
 
 def test_a_settlement_that_fails_is_tried_again(world: World, phones: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
-    from webcb.billing import ledger
+    from webcb.billing import settlement
 
     callback_id = world.place()
     world.pass_seconds(10)
@@ -456,7 +456,7 @@ def test_a_settlement_that_fails_is_tried_again(world: World, phones: tuple, mon
         raise RuntimeError("a fault of ours")
 
     with monkeypatch.context() as broken:
-        broken.setattr(ledger, "settle", fail)
+        broken.setattr(settlement, "settle", fail)
         world.request(phones[1], "BYE")
         world.pass_seconds(1)
     assert world.row(callback_id).state == "releasing"

@@ -6,7 +6,7 @@ import pytest
 
 from tests.engine.world import World
 from webcb import db, models
-from webcb.billing import credentials, ledger
+from webcb.billing import books, credentials
 from webcb.engine.causes import Ending
 
 
@@ -21,7 +21,7 @@ def world(postgresql_url: str) -> Iterator[World]:
     made = World(balance="5.00", first=1, following=1, price="0.60")
     yield made
     made.close()
-    differences = ledger.differences()
+    differences = books.differences()
     opened.close()
     assert differences == []
 

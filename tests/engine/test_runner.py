@@ -20,7 +20,7 @@ from tests.engine.certificates import Authority
 from tests.engine.stream_phone import StreamPhone, server_context
 from tests.engine.udp_phone import Phone, UdpPhone
 from webcb import clock, doorbell, models
-from webcb.billing import credentials, ledger, reception
+from webcb.billing import books, credentials, reception
 
 PATIENCE_SECONDS = 20
 ENGINE = (
@@ -289,7 +289,7 @@ def test_after_kill_9_the_next_engine_hangs_up_and_settles(site: Site) -> None:
     assert models.Callback.get_by_id(callback_id).ending == "engine stopped"
     assert models.Xdr.select().count() == 2
     assert models.Lock.get().state == "settled"
-    assert ledger.differences() == []
+    assert books.differences() == []
 
 
 def test_a_second_engine_on_the_same_folder_is_refused(site: Site) -> None:

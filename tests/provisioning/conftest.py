@@ -9,7 +9,7 @@ from typing import Protocol
 import pytest
 
 from webcb import db, models
-from webcb.billing import credentials, ledger
+from webcb.billing import books, credentials
 from webcb.provisioning.apply import apply
 from webcb.provisioning.document import read
 from webcb.provisioning.report import Report
@@ -31,7 +31,7 @@ def database(tmp_path: Path) -> Iterator[None]:
     db.migrate()
     credentials.use_key("the key of the tests")
     yield
-    differences = ledger.differences()
+    differences = books.differences()
     opened.close()
     assert differences == []
 

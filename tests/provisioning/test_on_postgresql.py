@@ -7,7 +7,7 @@ import pytest
 
 from tests.provisioning.conftest import AT, BASE, EXAMPLE, counts
 from webcb import db
-from webcb.billing import credentials, ledger
+from webcb.billing import books, credentials
 from webcb.provisioning.apply import ApplyRefused, apply
 from webcb.provisioning.document import read
 from webcb.provisioning.export import export
@@ -22,7 +22,7 @@ def on_postgresql(postgresql_url: str) -> Iterator[None]:
     db.migrate()
     credentials.use_key("the key of the tests")
     yield
-    differences = ledger.differences()
+    differences = books.differences()
     opened.close()
     assert differences == []
 

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 
 from webcb import clock, db
-from webcb.billing import credentials, ledger, reception
-from webcb.billing.ledger import LegUsage
+from webcb.billing import credentials, ledger, reception, settlement
+from webcb.billing.settlement import LegUsage
 from webcb.models import (
     Account,
     Callback,
@@ -199,7 +199,7 @@ class Engine:
             for name, used in (("A", used_a), ("B", used_b))
             if used is not None
         ]
-        ledger.settle(self.callback_id, usages, ending, bool(used_b), at)
+        settlement.settle(self.callback_id, usages, ending, bool(used_b), at)
 
     def _mine(self) -> object:
         return Callback.id == self.callback_id

@@ -3,10 +3,12 @@
 An object for every row costs several times what the database itself takes; the other doors use the models.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
+
+from peewee import __exception_wrapper__  # type: ignore[attr-defined]
 
 from webcb.db import database, dialect
 
@@ -18,7 +20,7 @@ Row = dict[str, Any]
 
 def rows(sql: str, *parameters: Any) -> list[Row]:
     """The rows of a query, by column name."""
-    cursor = database.execute_sql(_marked(sql, dialect()), parameters)
+    cursor = _execute(sql, parameters)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -27,6 +29,11 @@ def row(sql: str, *parameters: Any) -> Row | None:
     """The first row of a query, or None."""
     found = rows(sql, *parameters)
     return found[0] if found else None
+
+
+def values(sql: str, *parameters: Any) -> tuple[Any, ...]:
+    """The first row of a statement that returns one, as it comes."""
+    return tuple(_execute(sql, parameters).fetchone())
 
 
 def held_row(table: str, sql: str, *parameters: Any) -> Row | None:
@@ -39,7 +46,30 @@ def held_row(table: str, sql: str, *parameters: Any) -> Row | None:
 
 def change(sql: str, *parameters: Any) -> int:
     """Run one INSERT or UPDATE; returns the number of rows it touched, which is the verdict of a conditional one."""
-    return int(database.execute_sql(_marked(sql, dialect()), parameters).rowcount)
+    return int(_execute(sql, parameters).rowcount)
+
+
+def hold(sql: str, *parameters: Any) -> None:
+    """Nobody else changes the rows of this SELECT until this transaction ends. On SQLite a writing one stands alone anyway."""
+    if dialect() != "sqlite":
+        _execute(f"{sql} FOR UPDATE", parameters)
+
+
+def change_each(sql: str, parameters: Sequence[Sequence[Any]]) -> None:
+    """Run one INSERT or UPDATE for each of the parameters."""
+    for each in parameters:
+        _execute(sql, each)
+
+
+def _execute(sql: str, parameters: Sequence[Any]) -> Any:
+    """The cursor of a statement on this thread's connection; what fails is raised as peewee's error of that name."""
+    marked = _marked(sql, dialect())
+    connection = database.connection()
+    try:
+        return connection.execute(marked, parameters)
+    except Exception:
+        with __exception_wrapper__:
+            raise
 
 
 @lru_cache(maxsize=256)

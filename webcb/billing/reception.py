@@ -93,37 +93,40 @@ def quote(order: Order, at: datetime) -> Authorization | Refusal:
 def place(order: Order, at: datetime) -> Placed | Refusal:
     """Write the callback for the engine to find. The same account and idempotency key make one callback, however often."""
     account_id, stored_password = _authenticate(order)
-    with db.writing():
-        # Holding the account's row, two posts of one order stand in line on PostgreSQL as they do on SQLite.
-        unchanged = account_id is not None and query.held_row(
-            "account",
-            "SELECT id FROM account WHERE id = ? AND service_password = ?",
-            account_id,
-            stored_password,
-        )
-        if account_id is None or not unchanged:
-            return Refusal(Reason.WRONG_CREDENTIALS)
-        known = query.row(
-            "SELECT id FROM callback WHERE account_id = ? AND idempotency_key = ?", account_id, order.idempotency_key
-        )
-        if known is not None:
-            return Placed(known["id"], is_new=False)
-        verdict = authorize(_facts_of_order(account_id, order, at))
-        if isinstance(verdict, Refusal):
-            return verdict
-        return Placed(_write_callback(account_id, order, at), is_new=True)
+    if account_id is None:
+        return Refusal(Reason.WRONG_CREDENTIALS)
+    return _place(account_id, stored_password, order, at)
 
 
+@db.transaction
+def _place(account_id: int, stored_password: str, order: Order, at: datetime) -> Placed | Refusal:
+    # Holding the account's row, two posts of one order stand in line on PostgreSQL as they do on SQLite.
+    unchanged = query.held_row(
+        "account", "SELECT id FROM account WHERE id = ? AND service_password = ?", account_id, stored_password
+    )
+    if unchanged is None:
+        return Refusal(Reason.WRONG_CREDENTIALS)
+    known = query.row(
+        "SELECT id FROM callback WHERE account_id = ? AND idempotency_key = ?", account_id, order.idempotency_key
+    )
+    if known is not None:
+        return Placed(known["id"], is_new=False)
+    verdict = authorize(_facts_of_order(account_id, order, at))
+    if isinstance(verdict, Refusal):
+        return verdict
+    return Placed(_write_callback(account_id, order, at), is_new=True)
+
+
+@db.transaction
 def ask_release(callback_id: str, by: Literal["user", "operator"], at: datetime) -> bool:
     """Ask the engine to end a callback; False where it is unknown or has ended. The first who asks is remembered."""
-    with db.writing():
-        asked = query.change(
-            "UPDATE callback SET release_asked_at = COALESCE(release_asked_at, ?),"
-            " release_asked_by = COALESCE(release_asked_by, ?) WHERE id = ? AND state <> 'ended'",
-            micros(at),
-            by,
-            callback_id,
-        )
+    asked = query.change(
+        "UPDATE callback SET release_asked_at = COALESCE(release_asked_at, ?),"
+        " release_asked_by = COALESCE(release_asked_by, ?) WHERE id = ? AND state <> 'ended'",
+        micros(at),
+        by,
+        callback_id,
+    )
     return asked == 1
 
 

@@ -170,7 +170,7 @@ def _charges(row: Any) -> list[str]:
     return [
         f"{xdr.leg}: {duration(xdr.used_quantity)} used, {duration(xdr.charged_quantity)} charged,"
         f" {format_amount(xdr.charged_micros)} {xdr.currency}"
-        for xdr in row.xdrs.order_by(Xdr.leg)
+        for xdr in row.xdrs.where(Xdr.kind == "charge").order_by(Xdr.leg)
     ]
 
 

@@ -1,6 +1,5 @@
-"""Commands that list what is stored: accounts and their funds, rates, xDRs; and the one that credits an account."""
+"""Commands that list what is stored: accounts and their funds, rates, xDRs."""
 
-import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -10,8 +9,6 @@ import click
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 LISTED_MAX = 1_000_000
-CREDITS = ("payment", "refund", "manual credit", "promotional credit")
-NOTE_MAX = 500
 
 csv_option = click.option("--csv", "as_csv", is_flag=True, help="Comma-separated, with a line of heads.")
 
@@ -60,7 +57,7 @@ SORTS = ("login", "available", "balance", "last_used")
 def accounts(
     ctx: click.Context, like: str | None, customer: str | None, state: str | None, sort: str, limit: int, as_csv: bool
 ) -> None:
-    """List accounts with their state and funds; `credit` adds funds."""
+    """List accounts with their state and funds; `credit` adds funds, `charge` takes some."""
     if ctx.invoked_subcommand is not None:
         return
     from webcb import clock
@@ -128,37 +125,6 @@ def account_state(row: Any, available_micros: int, at: datetime) -> str:
     )
     state = account.state(value, at)
     return "no funds" if state is account.State.ACTIVE and available_micros <= 0 else str(state)
-
-
-@accounts.command()
-@click.argument("login", metavar="ID")
-@click.argument("amount")
-@click.option(
-    "--kind", type=click.Choice(CREDITS), default="payment", show_default=True, help="What the ledger calls it."
-)
-@click.option("--note", default="", help="Why, for the ledger.")
-def credit(login: str, amount: str, kind: Any, note: str) -> None:
-    """Add AMOUNT to the funds of an account, or of its customer where the account is subordinate."""
-    from webcb import clock
-    from webcb.billing import ledger
-    from webcb.cli import desk
-    from webcb.money import AmountError, format_amount, parse_amount
-
-    if len(note) > NOTE_MAX:
-        raise click.BadParameter(f"at most {NOTE_MAX} characters", param_hint="--note")
-    try:
-        amount_micros = parse_amount(amount)
-    except AmountError as wrong:
-        raise click.BadParameter(str(wrong), param_hint="AMOUNT") from None
-    if amount_micros <= 0:
-        raise click.BadParameter("write an amount above 0", param_hint="AMOUNT")
-    with desk.opened():
-        row = desk.account(login)
-        key = f"cli:{secrets.token_hex(16)}"
-        ledger.post(row.wallet.id, row.id, kind, amount_micros, key, desk.who(), note, clock.utc_now())
-        balance_micros = type(row).get_by_id(row.id).wallet.balance_micros
-    whose = f"customer {row.customer.name}" if row.balance_control == "subordinate" else f"account {login}"
-    click.echo(f"{whose}: balance {format_amount(balance_micros)} {row.wallet.currency}")
 
 
 # Rates -------------------------------------------------------------------------------------------------------------------
@@ -250,8 +216,8 @@ def _rate_line(row: Any, at: datetime, *, is_in_force: bool) -> tuple[Any, ...]:
 # xDRs --------------------------------------------------------------------------------------------------------------------
 
 XDR_HEADS = (
-    "bill_time", "callback", "leg", "account", "cli", "cld", "connect_time", "used_s", "charged_s", "amount", "currency", "cause",
-    "destination", "tariff",
+    "bill_time", "callback", "leg", "kind", "account", "cli", "cld", "connect_time", "used_s", "charged_s", "amount",
+    "currency", "cause", "destination", "tariff",
 )  # fmt: skip
 
 
@@ -276,7 +242,7 @@ class Instant(click.ParamType[datetime]):
 @limit_option(100)
 @csv_option
 def xdrs(login: str | None, since: datetime | None, limit: int, as_csv: bool) -> None:
-    """List the bills of the legs, the latest first.
+    """List the bills of the legs, and what was given back of them, the latest first.
 
     Times are UTC, quantities seconds, causes Q.850.
     """
@@ -295,6 +261,7 @@ def xdrs(login: str | None, since: datetime | None, limit: int, as_csv: bool) ->
                 row.bill_time,
                 row.__data__["callback"],
                 row.leg,
+                row.kind,
                 row.account.login,
                 row.cli,
                 row.cld,

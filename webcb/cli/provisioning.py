@@ -76,12 +76,13 @@ def export(output: Path | None) -> None:
 def check() -> int:
     """Check that balances, locks and bills agree.
 
-    Every balance is the sum of its ledger rows, every locked amount the sum of held locks, every charge its xDR's. Exit
-    status 1 where anything differs.
+    Every balance is the sum of its ledger rows, every locked amount the sum of held locks, every charge its xDR's; both
+    sides of the ledger match, and no row of it was changed or taken away. Exit status 1 where anything differs.
     """
-    from webcb.billing import ledger
+    from webcb.billing import books
     from webcb.cli import desk
     from webcb.models import Callback, Ledger, Lock, Wallet, Xdr
+    from webcb.money import format_amount
 
     with desk.opened():
         counts = {
@@ -91,14 +92,17 @@ def check() -> int:
             "locks": Lock.select().count(),
             "callbacks": Callback.select().count(),
         }
-        differences = ledger.differences()
+        stand = books.balances()
+        differences = books.differences()
     click.echo(f"checked: {', '.join(f'{noun} {count}' for noun, count in counts.items())}")
+    for book, currency, amount_micros in stand:
+        click.echo(f"{book:<14} {format_amount(amount_micros):>18} {currency}")
     for difference in differences:
         click.echo(difference)
     if differences:
         click.echo(f"{len(differences)} difference{'' if len(differences) == 1 else 's'}", err=True)
         return 1
-    click.echo("OK: balances, locks and bills agree")
+    click.echo("OK: balances, locks, bills and both sides of the ledger agree; its chains are whole")
     return 0
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from webcb.billing import credentials, ledger, query
-from webcb.billing.ledger import LegUsage
+from webcb.billing import credentials, query, settlement
 from webcb.billing.query import instant, micros
+from webcb.billing.settlement import LegUsage
 from webcb.engine.causes import Q850, Ending
 from webcb.engine.rows import RELEASED_BY
 from webcb.engine.trust import Trust
@@ -102,7 +102,7 @@ def _settle(callback: dict[str, Any], lived_until: datetime, at: datetime) -> li
     ended_at = instant(end_micros) or at
     usages = [_usage(leg, ended_at) for leg in legs if leg["placed_at"] is not None]
     b_answered = any(leg["name"] == "B" and leg["answered_at"] is not None for leg in legs)
-    ledger.settle(callback["id"], usages, Ending.ENGINE_STOPPED, b_answered, at)
+    settlement.settle(callback["id"], usages, Ending.ENGINE_STOPPED, b_answered, at)
     log.warning("callback %s: found without an engine, settled", callback["id"])
     return [
         OpenLeg(callback["id"], leg["dialog"], _credentials(leg), _trust(leg))

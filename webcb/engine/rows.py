@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from webcb import db
-from webcb.billing import ledger, query, reception
+from webcb.billing import query, reception, settlement
 from webcb.billing.authorization import Refusal
-from webcb.billing.ledger import LegUsage, Settlement
 from webcb.billing.query import micros
 from webcb.billing.reception import Begun
+from webcb.billing.settlement import LegUsage, Settlement
 from webcb.engine.callback import Plan
 from webcb.engine.causes import REFUSED_PREFIX, Ending
 from webcb.engine.commands import (
@@ -69,7 +69,9 @@ def _end_stale(at: datetime) -> None:
         micros(at - timedelta(seconds=REQUEST_SECONDS_MAX)),
     )
     for row in stale:
-        ledger.settle(row["id"], (), RELEASED_BY.get(row["release_asked_by"], Ending.EXPIRED), b_answered=False, at=at)
+        settlement.settle(
+            row["id"], (), RELEASED_BY.get(row["release_asked_by"], Ending.EXPIRED), b_answered=False, at=at
+        )
 
 
 def _claim(callback_id: str, node_id: int, at: datetime, at_us: int) -> Plan | None:
@@ -93,7 +95,7 @@ def _claim(callback_id: str, node_id: int, at: datetime, at_us: int) -> Plan | N
         log.exception("callback %s: cannot be begun", callback_id)
         ending = Ending.ENGINE_FAULT
     log.info("callback %s: %s", callback_id, ending)
-    ledger.settle(callback_id, (), ending, b_answered=False, at=at)
+    settlement.settle(callback_id, (), ending, b_answered=False, at=at)
     return None
 
 
@@ -220,4 +222,4 @@ def settle(plan: Plan, settle: Settle, at: datetime) -> Settlement:
         )
         for usage in settle.usages
     ]
-    return ledger.settle(plan.callback_id, usages, settle.ending, settle.b_answered, at)
+    return settlement.settle(plan.callback_id, usages, settle.ending, settle.b_answered, at)

@@ -158,7 +158,7 @@ def _step_decimals(text: str) -> int:
 
 
 def _bill(callback_id: str) -> Bill:
-    charges = tuple(Xdr.select().where(Xdr.callback == callback_id).order_by(Xdr.leg))
+    charges = tuple(Xdr.select().where(Xdr.callback == callback_id, Xdr.kind == "charge").order_by(Xdr.leg))
     account = Callback.get_by_id(callback_id).account
     is_own = account.balance_control == "individual" and account.type == "debit"
     return Bill(

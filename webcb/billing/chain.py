@@ -1,0 +1,18 @@
+"""The chain of ledger rows: each row's hash is over what it says, its xDR, and the hash of the row before it. Pure.
+
+A wallet has a chain of its own: whoever moves its funds holds its row anyway, so the chain makes nobody wait (docs/billing.md).
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+FIRST = ""  # what comes before the first row of a chain
+
+Content = Sequence[int | str | None]
+
+
+def link(previous: str, row: Content, xdr: Content = ()) -> str:
+    """The hash of a row as 64 hexadecimal digits: SHA-256 over the JSON list [previous, row, xDR]."""
+    text = json.dumps([previous, row, xdr], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,286 @@
+"""The settlement door: what a callback cost is charged once, and given back by a correcting xDR, never by an edit.
+
+A callback is settled in one transaction: its xDRs, the ledger rows, the lock closed, its rows ended.
+"""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from webcb import db
+from webcb.billing import ledger, query, rating
+from webcb.billing.ledger import Entry
+from webcb.billing.pricing import Pricing
+from webcb.billing.product import LegName
+from webcb.billing.query import Row, micros
+from webcb.billing.rating import Charge
+
+log = logging.getLogger(__name__)
+
+_MICROSECONDS = 1_000_000
+_MADE_BY_ENGINE = "engine"
+
+
+@dataclass(frozen=True, slots=True)
+class LegUsage:
+    """What one placed leg used: instants for the bill, `used_us` on the monotonic clock, Q.850 cause.
+
+    `answered_at` is None for a leg that was not answered: it costs nothing, whatever `used_us` says.
+    """
+
+    leg: LegName
+    answered_at: datetime | None
+    ended_at: datetime
+    used_us: int
+    setup_ms: int | None
+    disconnect_cause: int
+    connection_id: int | None
+
+    @property
+    def used_seconds(self) -> int:
+        """Billed time: whole seconds, rounded up (domain 2)."""
+        return 0 if self.answered_at is None else -(-self.used_us // _MICROSECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a callback cost in micros: by leg, of the legs that were placed, and in all."""
+
+    charged_micros: dict[LegName, int]
+    total_micros: int
+    currency: str
+
+
+# xDRs ----------------------------------------------------------------------------------------------------------------
+
+# What the hash of a ledger row covers of its xDR, in this order.
+XDR_COLUMNS = (
+    "kind", "refund_of_id", "callback_id", "leg", "account_id", "customer_id", "cli", "cld", "access_code", "destination",
+    "tariff", "connection_id", "connect_time", "disconnect_time", "bill_time", "setup_ms", "used_quantity",
+    "charged_quantity", "charged_micros", "currency", "disconnect_cause", "explanation",
+)  # fmt: skip
+
+_XDR = f"INSERT INTO xdr ({', '.join(XDR_COLUMNS)}) VALUES ({query.marks(XDR_COLUMNS)}) RETURNING id"  # noqa: S608
+
+
+def _write_xdr(values: Sequence[Any]) -> int:
+    return int(query.values(_XDR, *values)[0])
+
+
+# Settling ------------------------------------------------------------------------------------------------------------
+
+_WALLET = """
+    SELECT wallet.id FROM wallet WHERE id = (
+      SELECT account.wallet_id FROM callback JOIN account ON account.id = callback.account_id WHERE callback.id = ?)
+"""
+
+_CALLBACK = """
+    SELECT callback.id, callback.state, callback.account_id, account.customer_id, account.wallet_id, wallet.currency,
+           wallet.balance_micros, wallet.ledger_head, COALESCE(lock.amount_micros, 0) AS locked_micros
+      FROM callback
+      JOIN account ON account.id = callback.account_id
+      JOIN wallet ON wallet.id = account.wallet_id
+      LEFT JOIN lock ON lock.callback_id = callback.id AND lock.state = 'held'
+     WHERE callback.id = ?
+"""
+
+_LEGS = "SELECT name, cli, cld, pricing, pricing_if_b_fails FROM leg WHERE callback_id = ?"
+
+_END_LEGS = """
+    UPDATE leg
+       SET state = 'ended', ended_at = CASE name WHEN 'A' THEN ? ELSE ? END, queue_position = NULL,
+           connection_id = CASE name WHEN 'A' THEN COALESCE(?, connection_id) ELSE COALESCE(?, connection_id) END
+     WHERE callback_id = ?
+"""
+
+
+@db.transaction
+def settle(callback_id: str, usages: Sequence[LegUsage], ending: str, b_answered: bool, at: datetime) -> Settlement:
+    """End a callback: an xDR a placed leg, the charges, the lock closed, the rows ended, in one transaction, once.
+
+    A second call changes nothing and returns what the first one did. Leg A is charged by CALLBACK_FAIL where B was not
+    answered and the application charges specially (domain 1.6). Raises LookupError where there is no such callback.
+    """
+    query.hold(_WALLET, callback_id)
+    callback = query.row(_CALLBACK, callback_id)
+    if callback is None:
+        raise LookupError(f"there is no callback {callback_id}")
+    if callback["state"] == "ended":
+        return _settled_before(callback)
+    legs = {leg["name"]: leg for leg in query.rows(_LEGS, callback_id)} if usages else {}
+    rated = [_rate(legs[usage.leg], usage, b_answered) for usage in usages]
+    total_micros = sum(each.charge.amount_micros for each in rated)
+    _close_lock(callback, total_micros, at)
+    entries = [entry for each in rated for entry in _write_bill(callback, each, at)]
+    ledger.write(
+        {
+            "id": callback["wallet_id"],
+            "currency": callback["currency"],
+            "balance_micros": callback["balance_micros"],
+            "ledger_head": callback["ledger_head"],
+        },
+        entries,
+        at,
+        unlock_micros=callback["locked_micros"],
+    )
+    _end_rows(callback, usages, ending, at)
+    return Settlement({each.usage.leg: each.charge.amount_micros for each in rated}, total_micros, callback["currency"])
+
+
+@dataclass(frozen=True, slots=True)
+class _RatedLeg:
+    row: Row
+    usage: LegUsage
+    pricing: Pricing
+    charge: Charge
+
+
+def _rate(leg: Row, usage: LegUsage, b_answered: bool) -> _RatedLeg:
+    frozen = leg["pricing"] if b_answered or leg["pricing_if_b_fails"] is None else leg["pricing_if_b_fails"]
+    pricing = Pricing.from_json(frozen)
+    if usage.answered_at is not None:
+        pricing = pricing.answered(usage.answered_at)
+    return _RatedLeg(leg, usage, pricing, rating.charge(pricing, usage.used_seconds))
+
+
+def _close_lock(callback: Row, total_micros: int, at: datetime) -> None:
+    if total_micros > callback["locked_micros"]:
+        log.error(
+            "callback %s costs %d micros more than were locked",
+            callback["id"],
+            total_micros - callback["locked_micros"],
+        )
+    query.change(
+        "UPDATE lock SET state = ?, closed_at = ? WHERE callback_id = ? AND state = 'held'",
+        "settled" if total_micros else "released",
+        micros(at),
+        callback["id"],
+    )
+
+
+def _write_bill(callback: Row, rated: _RatedLeg, at: datetime) -> list[Entry]:
+    """Write the xDR of a leg; the ledger entry where it costs anything."""
+    usage, pricing, charge = rated.usage, rated.pricing, rated.charge
+    xdr = (
+        "charge",
+        None,
+        callback["id"],
+        usage.leg,
+        callback["account_id"],
+        callback["customer_id"],
+        rated.row["cli"],
+        rated.row["cld"],
+        pricing.access_code,
+        pricing.destination,
+        pricing.tariff_name,
+        usage.connection_id,
+        None if usage.answered_at is None else micros(usage.answered_at),
+        micros(usage.ended_at),
+        micros(at),
+        usage.setup_ms,
+        usage.used_seconds,
+        charge.charged_seconds,
+        charge.amount_micros,
+        callback["currency"],
+        usage.disconnect_cause,
+        json.dumps(charge.explanation, separators=(",", ":")),
+    )
+    xdr_id = _write_xdr(xdr)
+    if not charge.amount_micros:
+        return []
+    key = f"charge:{callback['id']}:{usage.leg}"
+    return [
+        Entry(key, "charge", -charge.amount_micros, _MADE_BY_ENGINE, callback["account_id"], xdr_id=xdr_id, xdr=xdr)
+    ]
+
+
+def _end_rows(callback: Row, usages: Sequence[LegUsage], ending: str, at: datetime) -> None:
+    ended_at = {usage.leg: micros(usage.ended_at) for usage in usages}
+    connections = {usage.leg: usage.connection_id for usage in usages}
+    now = micros(at)
+    query.change(
+        _END_LEGS,
+        ended_at.get("A", now),
+        ended_at.get("B", now),
+        connections.get("A"),
+        connections.get("B"),
+        callback["id"],
+    )
+    query.change(
+        "UPDATE callback SET state = 'ended', ended_at = ?, ending = ? WHERE id = ?", now, ending, callback["id"]
+    )
+    if any(usage.used_seconds for usage in usages):
+        ledger.note_use(callback["account_id"], at)
+
+
+def _settled_before(callback: Row) -> Settlement:
+    bills = query.rows("SELECT leg, charged_micros FROM xdr WHERE callback_id = ? AND kind = 'charge'", callback["id"])
+    charged_micros = {bill["leg"]: bill["charged_micros"] for bill in bills}
+    return Settlement(charged_micros, sum(charged_micros.values()), callback["currency"])
+
+
+# Giving back ---------------------------------------------------------------------------------------------------------
+
+
+class RefundProblem(ValueError):
+    """A refund that cannot be; the message says why, in the operator's words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """What was given back of a leg's charge, and what of the charge is left, in micros of `currency`."""
+
+    xdr_id: int
+    refunded_micros: int
+    left_micros: int
+    currency: str
+    account_id: int
+
+
+_CHARGED = f"""
+    SELECT xdr.id, account.wallet_id, (SELECT COALESCE(SUM(charged_micros), 0) FROM xdr AS correction
+                                        WHERE correction.refund_of_id = xdr.id) AS given_back_micros,
+           {", ".join(f"xdr.{column}" for column in XDR_COLUMNS)}
+      FROM xdr JOIN account ON account.id = xdr.account_id
+     WHERE xdr.callback_id = ? AND xdr.leg = ? AND xdr.kind = 'charge'
+"""  # noqa: S608
+
+
+@db.transaction
+def refund(
+    callback_id: str, leg: LegName, amount_micros: int | None, event_key: str, made_by: str, note: str, at: datetime
+) -> Refund:
+    """Give back the charge of a leg, whole (None: what is left of it) or in part, by a correcting xDR; once for an `event_key`.
+
+    Raises LookupError where there is no such bill, RefundProblem where the amount is not above 0 or more than is left.
+    """
+    query.hold(_WALLET, callback_id)
+    bill = query.row(_CHARGED, callback_id, leg)
+    if bill is None:
+        raise LookupError(f"leg {leg} of callback {callback_id} has no bill")
+    left_micros = bill["charged_micros"] + int(bill["given_back_micros"])
+    known = query.row("SELECT xdr_id, amount_micros FROM ledger WHERE event_key = ?", event_key)
+    if known is not None:
+        return Refund(known["xdr_id"], known["amount_micros"], left_micros, bill["currency"], bill["account_id"])
+    given = left_micros if amount_micros is None else amount_micros
+    if left_micros == 0:
+        raise RefundProblem("nothing of its charge is left to give back")
+    if not 0 < given <= left_micros:
+        raise RefundProblem("give back more than nothing, and at most what is left of the charge")
+    correction: Row = {column: bill[column] for column in XDR_COLUMNS} | {
+        "kind": "refund",
+        "refund_of_id": bill["id"],
+        "bill_time": micros(at),
+        "used_quantity": 0,
+        "charged_quantity": 0,
+        "charged_micros": -given,
+        "explanation": json.dumps({"refund_of": bill["id"], "why": note}, ensure_ascii=False, separators=(",", ":")),
+    }
+    xdr = tuple(correction.values())
+    xdr_id = _write_xdr(xdr)
+    entry = Entry(event_key, "refund", given, made_by, bill["account_id"], note, xdr_id=xdr_id, xdr=xdr)
+    ledger.write(ledger.held_wallet(bill["wallet_id"]), [entry], at)
+    return Refund(xdr_id, given, left_micros - given, bill["currency"], bill["account_id"])
