@@ -35,6 +35,12 @@ def test_credentials_are_masked(said: str, stored: str) -> None:
     assert readable(message.encode()) == f"BYE sip:a@b SIP/2.0\r\n{stored}\r\nCSeq: 1 BYE\r\n\r\n"
 
 
+def test_keys_of_srtp_are_masked() -> None:
+    line = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:"
+    kept = readable(f"INVITE\r\n\r\n{line}PS1uQCVeeCFCanVmcjkpPywjNWhcYD0mXXtxaVBR|2^20|1:4\r\n".encode())
+    assert kept == f"INVITE\r\n\r\n{line}{'*' * 40}|2^20|1:4\r\n"
+
+
 def test_what_no_database_takes_is_replaced_and_what_is_long_is_cut() -> None:
     assert readable(b"a\0b\xffc") == "a\ufffdb\ufffdc"
     assert len(readable(b"x" * 60_000)) == trace.MESSAGE_BYTES_MAX

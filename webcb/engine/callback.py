@@ -15,6 +15,7 @@ from webcb.billing.limit import joint_limit, sole_limit
 from webcb.billing.pricing import Pricing
 from webcb.engine import events, leg
 from webcb.engine.causes import Ending, LegName, release_cause
+from webcb.engine.codecs import DIGITS, heard_codecs
 from webcb.engine.commands import (
     Command,
     Join,
@@ -27,7 +28,6 @@ from webcb.engine.commands import (
 )
 from webcb.engine.leg import SECOND_US, Leg, LegPlan, Turn
 
-DIGITS: Final = "telephone-event"  # RFC 4733; offered beside every voice codec
 WAITING_SECONDS_MAX: Final = 3600  # A alone on the line while B is tried; the ring times end it long before
 
 
@@ -96,7 +96,7 @@ Step = tuple[Callback, list[Command]]
 def begin(plan: Plan, now_us: int) -> Step:
     """A callback claimed and authorized, its row in state "calling A": call A."""
     callback = Callback(plan, Leg("A", plan.a), Leg("B", plan.b))
-    # Nothing is transcoded: A is offered only what some route of B carries, and B what A then answers.
+    # A is offered first what some route of B carries, and B what A then answers: that needs no recoding.
     voices = dict.fromkeys(name for route in plan.b.routes for name in route.codecs)
     a, commands, turn = leg.call(callback.a, (*voices, DIGITS), now_us)
     callback, following = _turn(replace(callback, a=a), "A", turn, now_us)
@@ -138,7 +138,7 @@ def _call_b(callback: Callback, _: Turn, now_us: int) -> Step:
     if joint_limit(pricing_a, plan.pricing_b, 0, plan.funds_micros, plan.talk_seconds_max) < 1:
         callback, ending = _end(callback, Ending.TIME_IS_OUT, now_us)
         return callback, answered + ending
-    b, placing, turn = leg.call(callback.b, callback.a.codecs, now_us)
+    b, placing, turn = leg.call(callback.b, heard_codecs(callback.a.codecs), now_us)
     callback, following = _turn(replace(callback, b=b, phase=Phase.CALLING_B), "B", turn, now_us)
     return callback, [*answered, WriteCallback("calling B"), *placing, *following]
 

@@ -12,10 +12,11 @@ from typing import Final, Protocol
 from webcb.billing.routing import RouteChoice
 from webcb.engine import events
 from webcb.engine.causes import Q850, LegName
+from webcb.engine.codecs import offered_codecs
 from webcb.engine.commands import HangUp, Place
 from webcb.engine.leg import ROUTES_MAX
 from webcb.engine.line import Line, Timekeeper
-from webcb.engine.media import Media, offered_codecs
+from webcb.engine.media import Media
 from webcb.engine.running import Running
 from webcb.engine.starts import Starts, Ticket
 from webcb.engine.transport import family_of

@@ -4,38 +4,51 @@ What SDP means is webcb.sip; packets are rtpbridge. Which codecs this engine car
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from ipaddress import ip_address
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, ip_address
 from typing import Final
 
 from rtpbridge import Bridge, Direction, EventKind, Port, Tone
+from webcb.engine.codecs import DIGITS, heard_codecs, offered_codecs
 from webcb.engine.tones import ringback
 from webcb.sip.grammar import ProtocolError
-from webcb.sip.offer_answer import Codec, Stream, make_answer, make_offer, read_answer, read_offer
+from webcb.sip.offer_answer import Codec, Side, Srtp, Stream, read_answer, read_offer, write_answer, write_offer
+from webcb.sip.sdes import SUITES, Crypto, make_crypto
 
 SILENCE_MS: Final = 10_000  # until the bridge tells that a leg is silent; how long that is borne stands in leg.py
-TELEPHONE_EVENT: Final = "telephone-event"
+FRAME_MS: Final = 20  # of our tones, and what we ask of the peers, whose packets are passed on as long as they are
+# The dynamic numbers are those that most have; each peer answers with its own.
 VOICE_CODECS: Final = {
     "PCMU": Codec("PCMU", 0, 8000),
     "PCMA": Codec("PCMA", 8, 8000),
+    "G722": Codec("G722", 9, 8000),
+    "opus": Codec("opus", 111, 48_000, "useinbandfec=1", channels=2),
 }
-_DIGITS: Final = Codec(TELEPHONE_EVENT, 101, 8000, "0-16")
+# Events have the clock of the voice that they are among (RFC 4733, 2.1); many send 8000 with whatever voice.
+_DIGITS: Final = Codec(DIGITS, 101, 8000, "0-16")
+_DIGITS_48000: Final = Codec(DIGITS, 110, 48_000, "0-16")
 
 
 @dataclass(slots=True)
 class Voice:
-    """One leg's voice: its port, and the description last told to its peer."""
+    """One leg's voice: its port, and the description last told to its peer. `srtp` is the connection's way with SRTP."""
 
     port: Port
     host: str
     session_id: int
+    entropy: Callable[[int], bytes]
+    srtp: Srtp = "none"
     version: int = 1
     offer: bytes = b""
+    told: bytes = b""
 
-    def make_offer(self, names: Iterable[str]) -> bytes:
-        """The offer of an INVITE, with these codecs."""
-        codecs = tuple(_codec(name) for name in names)
-        self.offer = make_offer(self.host, self.port.rtp_port, codecs, self.session_id, self.version)
+    def make_offer(self, names: Iterable[str], srtp: Srtp = "none") -> bytes:
+        """The offer of an INVITE, with these codecs; under keys of its own, which nobody has who was called before."""
+        self.srtp = srtp
+        cryptos: tuple[Crypto, ...] = ()
+        if srtp != "none":
+            cryptos = tuple(make_crypto(tag, suite, self.entropy) for tag, suite in enumerate(SUITES, 1))
+        self.offer = self.told = write_offer(self._side(_numbered(names), cryptos))
         return self.offer
 
     def take_answer(self, sdp: bytes, offer: bytes = b"") -> tuple[str, ...]:
@@ -43,63 +56,86 @@ class Voice:
 
         `offer` is what it answers where that is not the offer of the INVITE.
         """
-        stream = read_answer(offer or self.offer, sdp)
-        self._connect(stream, _payloads(read_offer(offer or self.offer)))
-        return tuple(codec.name for codec in stream.codecs)
+        stream, ours = read_answer(offer or self.offer, sdp), read_offer(offer or self.offer)
+        self._connect(stream, ours)
+        return tuple(dict.fromkeys(codec.name for codec in stream.codecs))
 
     def answer_offer(self, sdp: bytes, names: Sequence[str]) -> tuple[bytes, bool]:
         """The answer to an offer of the peer, and whether it will send no voice. ProtocolError: refused, nothing changes.
 
-        `names` are the codecs the other leg has. Where the peer has none of them left but the other law of G.711, the bridge
-        recodes.
+        `names` are the codecs the other leg has. Where the peer has none of them left, the bridge recodes what it can.
         """
         if not sdp:  # a re-INVITE without an offer wants ours (RFC 3261, 14.2); what its ACK answers is taken then
             return self._offer_again(), False
-        stream = read_offer(sdp)
+        stream = read_offer(sdp, self.srtp)
         offered = {codec.name for codec in stream.codecs}
+        names = heard_codecs(names)
         if not any(name in VOICE_CODECS and name in offered for name in names):
-            names = (*VOICE_CODECS, *names)
-        codecs = tuple(_codec(name) for name in dict.fromkeys(names))
-        answer = make_answer(sdp, self.host, self.port.rtp_port, codecs, self.session_id, self.version + 1)
-        self._connect(stream, _payloads(stream))  # an answer keeps the numbers of the offer
-        self.version += 1
+            names = offered_codecs(VOICE_CODECS, names)
+        side = self._side(_numbered(names), self._keys_for(stream))
+        version, answer = self._versioned(side, lambda each: write_answer(sdp, each))
+        # An answer keeps the numbers of the offer, and has the one key that goes with the peer's.
+        self._connect(stream, replace(stream, cryptos=side.cryptos))
+        self.version, self.told = version, answer
         return answer, stream.direction in ("recvonly", "inactive")
 
     def _offer_again(self) -> bytes:
-        """The offer of the INVITE; where something else was told in between, under a new version (RFC 3264, 8)."""
-        if self.version > 1:
-            self.version += 1
-            codecs = read_offer(self.offer).codecs
-            return make_offer(self.host, self.port.rtp_port, codecs, self.session_id, self.version)
-        return self.offer
+        """The offer of the INVITE, its keys too; where something else was told in between, under a new version (RFC 3264, 8)."""
+        ours = read_offer(self.offer)
+        side = self._side(ours.codecs, ours.cryptos)
+        self.version, self.told = self._versioned(side, lambda each: write_offer(each, self.told))
+        return self.told
 
-    def _connect(self, stream: Stream, ours: dict[str, int]) -> None:
+    def _side(self, offered: tuple[Codec, ...], cryptos: tuple[Crypto, ...]) -> Side:
+        port = self.port.rtp_port
+        return Side(self.host, port, offered, self.session_id, self.version, "sendrecv", FRAME_MS, cryptos, self.srtp)
+
+    def _versioned(self, side: Side, write: Callable[[Side], bytes]) -> tuple[int, bytes]:
+        """What is told, and its version: the next one where it is another than before, else the same (RFC 3264, 8)."""
+        same = write(side)
+        if same == self.told:
+            return self.version, same
+        return self.version + 1, write(replace(side, version=self.version + 1))
+
+    def _keys_for(self, stream: Stream) -> tuple[Crypto, ...]:
+        """Our line that answers the peer's: the key that we send under already, where its suite is the same."""
+        theirs = stream.crypto
+        if theirs is None:
+            return ()
+        known = next((own for own in read_offer(self.told).cryptos if own.suite == theirs.suite), None)
+        return (replace(known, tag=theirs.tag) if known else make_crypto(theirs.tag, theirs.suite, self.entropy),)
+
+    def _connect(self, stream: Stream, ours: Stream) -> None:
+        host = ip_address(_literal(stream.host))
+        if host.is_multicast or (isinstance(host, IPv4Address) and host.is_reserved):
+            raise ProtocolError(f"voice cannot be sent to {stream.host}: many would hear it", 488)
         try:
-            if not ip_address(stream.host).is_unspecified:  # the hold of RFC 2543: the address stays as it was
-                self.port.connect(stream.host, stream.port, _payloads(stream), stream.rtcp_port, ours=ours)
+            if not host.is_unspecified:  # the hold of RFC 2543: the address stays as it was
+                self.port.connect(stream.host, stream.port, _payloads(stream), stream.rtcp_port, ours=_payloads(ours))
             self.port.hold(Direction[stream.direction.upper()])
         except ValueError as wrong:
             raise ProtocolError(f"voice cannot be sent to {stream.host}: {wrong}", 488) from wrong
 
 
+def _literal(host: str) -> str:
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        raise ProtocolError(f"voice cannot be sent to {host}: it is no address", 488) from None
+
+
 def _payloads(stream: Stream) -> dict[str, int]:
-    """The payload numbers of a description, by encoding name and clock."""
-    return {f"{codec.name}/{codec.clock_rate}": codec.payload_type for codec in stream.codecs}
+    """The payload numbers of a description, by encoding name, clock and channels."""
+    return {codec.encoding: codec.payload_type for codec in stream.codecs}
 
 
-def _codec(name: str) -> Codec:
-    return _DIGITS if name == TELEPHONE_EVENT else VOICE_CODECS[name]
-
-
-def offered_codecs(route_codecs: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
-    """What a leg is offered over a connection: those of the `wanted` codecs that it carries and we do.
-
-    Digits (telephone-event) go along where wanted. Empty where no voice is in common.
-    """
-    carried = [name.upper() for name in route_codecs]
-    asked = [name.upper() for name in wanted]
-    voices = tuple(name for name in asked if name in VOICE_CODECS and name in carried)
-    return (*voices, TELEPHONE_EVENT) if voices and TELEPHONE_EVENT in wanted else voices
+def _numbered(names: Iterable[str]) -> tuple[Codec, ...]:
+    """The codecs of these names with our numbers, digits at the clock of each voice."""
+    known = tuple(names)
+    numbered = tuple(VOICE_CODECS[name] for name in known if name in VOICE_CODECS)
+    if DIGITS not in known:
+        return numbered
+    return (*numbered, _DIGITS, _DIGITS_48000) if "opus" in known else (*numbered, _DIGITS)
 
 
 class Media:
@@ -118,7 +154,7 @@ class Media:
         """
         port = self._bridge.open_port()
         self._watchers[port.id] = heard
-        return Voice(port, self._advertised, int.from_bytes(self._entropy(4)))
+        return Voice(port, self._advertised, int.from_bytes(self._entropy(4)), self._entropy)
 
     def play_ringback(self, voice: Voice, country: str) -> None:
         """Let the leg hear a country's ringback until it is joined."""

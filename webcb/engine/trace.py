@@ -20,6 +20,8 @@ _CREDENTIALS: Final = re.compile(
     rb"^((?:proxy-)?authorization[ \t]*:[ \t]*(?:digest|basic|bearer)?)([^\n]*(?:\n[ \t][^\n]*)*)",
     re.IGNORECASE | re.MULTILINE,
 )
+# The keys of SRTP are as good as the voice (RFC 4568, 9.1).
+_KEYS: Final = re.compile(rb"(inline:)([A-Za-z0-9+/=]+)", re.IGNORECASE)
 _HIDDEN: Final = re.compile(rb"[^\s]")
 _CALL_ID: Final = re.compile(rb"\n(?:call-id|i)[ \t]*:\s*(\S+)", re.IGNORECASE)
 
@@ -70,5 +72,7 @@ def call_id(message: bytes) -> bytes:
 
 def readable(message: bytes) -> str:
     """A message as it is stored: masked, cut, and in characters that every database takes."""
-    masked = _CREDENTIALS.sub(lambda found: found[1] + _HIDDEN.sub(b"*", found[2]), message)
+    masked = message
+    for secret in (_CREDENTIALS, _KEYS):
+        masked = secret.sub(lambda found: found[1] + _HIDDEN.sub(b"*", found[2]), masked)
     return masked[:MESSAGE_BYTES_MAX].decode(errors="replace").replace("\0", "\ufffd")

@@ -317,7 +317,10 @@ class Connection(Entry):
     ] = ""
     username: Annotated[str, text("for the switch that asks for a digest", 128)] = ""
     password: Annotated[str | None, text("kept sealed; not written: stays as it is", 128, least=1, secret=True)] = None
-    codecs: Annotated[str, several(("PCMU", "PCMA"), "offered, in order of preference")] = "PCMU,PCMA"
+    codecs: Annotated[
+        str,
+        several(("PCMU", "PCMA", "G722", "opus"), "offered, in order of preference; Opus only where both legs have it"),
+    ] = "PCMU,PCMA"
     tech_prefix: Annotated[
         str,
         pattern(
