@@ -53,6 +53,20 @@ CREATE TABLE tariff (
   description TEXT NOT NULL DEFAULT '' CHECK (length(description) <= 1000)
 );
 
+-- A rate sheet that was read into a tariff; its rates name it, and `replaced` has those that it took the place of, as JSON.
+CREATE TABLE rate_import (
+  id INTEGER PRIMARY KEY,
+  tariff_id BIGINT NOT NULL REFERENCES tariff (id),
+  mode TEXT NOT NULL CHECK (mode IN ('add', 'replace')),
+  file_name TEXT NOT NULL CHECK (length(file_name) <= 255),
+  at BIGINT NOT NULL,
+  made_by TEXT NOT NULL CHECK (length(made_by) BETWEEN 1 AND 64),
+  rates INTEGER NOT NULL CHECK (rates >= 0),
+  replaced TEXT NOT NULL DEFAULT '[]',
+  undone_at BIGINT
+);
+CREATE INDEX rate_import_tariff ON rate_import (tariff_id);
+
 CREATE TABLE rate (
   id INTEGER PRIMARY KEY,
   tariff_id BIGINT NOT NULL REFERENCES tariff (id),
@@ -70,11 +84,13 @@ CREATE TABLE rate (
   formula TEXT NOT NULL DEFAULT '' CHECK (length(formula) <= 500),
   forbidden BOOLEAN NOT NULL DEFAULT FALSE,
   discontinued BOOLEAN NOT NULL DEFAULT FALSE,
+  rate_import_id BIGINT REFERENCES rate_import (id),
   UNIQUE (tariff_id, destination_id, effective_at),
   CHECK (mode = 'flat' OR (off_peak_first_interval_seconds IS NOT NULL AND off_peak_next_interval_seconds IS NOT NULL
     AND off_peak_first_price_micros IS NOT NULL AND off_peak_next_price_micros IS NOT NULL))
 );
 CREATE INDEX rate_destination ON rate (destination_id);
+CREATE INDEX rate_of_import ON rate (rate_import_id) WHERE rate_import_id IS NOT NULL;
 
 -- Products ------------------------------------------------------------------------------------------------------------
 

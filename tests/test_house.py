@@ -23,7 +23,17 @@ VALUES = {"webcb.capture", "webcb.ladder", "webcb.money", "webcb.number"}
 CORRIDOR = {"webcb.clock", "webcb.db", "webcb.doorbell", "webcb.jobs", "webcb.models", "webcb.settings"} | VALUES
 BILLING_DOORS = {
     "webcb.billing." + name
-    for name in ("batch", "books", "catalog", "credentials", "ledger", "query", "reception", "settlement")
+    for name in (
+        "batch",
+        "books",
+        "catalog",
+        "credentials",
+        "ledger",
+        "query",
+        "rate_import",
+        "reception",
+        "settlement",
+    )
 }
 ENGINE_DOORS = {
     "webcb.engine." + name

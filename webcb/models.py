@@ -70,6 +70,17 @@ class Tariff(Table):
     description = TextField(default="")
 
 
+class RateImport(Table):
+    tariff = ForeignKeyField(Tariff)
+    mode = TextField()
+    file_name = TextField()
+    at = InstantField()
+    made_by = TextField()
+    rates = IntegerField()
+    replaced = TextField(default="[]")
+    undone_at = InstantField(null=True)
+
+
 class Rate(Table):
     tariff = ForeignKeyField(Tariff, backref="rates")
     destination = ForeignKeyField(Destination)
@@ -86,6 +97,7 @@ class Rate(Table):
     formula = TextField(default="")
     forbidden = BooleanField(default=False)
     discontinued = BooleanField(default=False)
+    rate_import = ForeignKeyField(RateImport, null=True)
 
 
 class Node(Table):
@@ -360,6 +372,7 @@ ALL_TABLES: tuple[type[Table], ...] = (
     Destination,
     OffPeakPeriod,
     Tariff,
+    RateImport,
     Rate,
     Node,
     Product,

@@ -61,7 +61,7 @@ def test_every_column_an_operator_configures_has_its_field(kind: type[Entry], ta
             "last_used_at",
         },
         models.Tariff: {"service", "managed_by"},
-        models.Rate: {"tariff"},
+        models.Rate: {"tariff", "rate_import"},
         models.Route: {"tariff"},
         models.UsageCharge: {"product"},
         models.Connection: {"state", "state_at", "state_reason"},

@@ -169,12 +169,14 @@ def _run(settings: Any, job_id: int | None) -> int:
 @click.argument("name", metavar="BATCH")
 def activate(name: str) -> None:
     """Let every account of a batch be used."""
-    from webcb import clock
+    from webcb import clock, models
     from webcb.billing import batch
     from webcb.cli import desk
 
     with desk.opened():
-        changed = _whole(lambda: batch.set_activated(_batch(name), desk.who(), clock.utc_now()))
+        changed = _whole(
+            lambda: batch.set_activated(desk.named(models.Batch, "batch", name), desk.who(), clock.utc_now())
+        )
     click.echo(f"batch {name}: {changed} accounts activated")
 
 
@@ -184,12 +186,14 @@ def activate(name: str) -> None:
 @click.confirmation_option(prompt="All accounts of the batch?")
 def block(name: str, undo: bool) -> None:
     """Block every account of a batch; their calls end."""
-    from webcb import clock
+    from webcb import clock, models
     from webcb.billing import batch
     from webcb.cli import desk
 
     with desk.opened():
-        changed = _whole(lambda: batch.set_blocked(_batch(name), not undo, desk.who(), clock.utc_now()))
+        changed = _whole(
+            lambda: batch.set_blocked(desk.named(models.Batch, "batch", name), not undo, desk.who(), clock.utc_now())
+        )
     click.echo(f"batch {name}: {changed} accounts {'unblocked' if undo else 'blocked'}")
 
 
@@ -202,30 +206,21 @@ def _whole(work: Any) -> int:
         raise click.ClickException(str(busy)) from None
 
 
-def _batch(name: str) -> Any:
-    from webcb.models import Batch
-    from webcb.provisioning.fields import near
-
-    row = Batch.get_or_none(Batch.name == name)
-    if row is None:
-        names = [each.name for each in Batch.select(Batch.name)]
-        raise click.ClickException(f"there is no batch {name!r}{near(name, names)}")
-    return row
-
-
 @batches.command()
 @click.argument("name", metavar="BATCH")
 @csv_option
 def export(name: str, as_csv: bool) -> None:
     """List the accounts of a batch as they are now, without passwords."""
-    from webcb import clock
+    from webcb import clock, models
     from webcb.cli import desk, lists
     from webcb.models import Account, Wallet
     from webcb.money import format_amount
 
     with desk.opened():
         at: datetime = clock.utc_now()
-        query = Account.select(Account, Wallet).join(Wallet).where(Account.batch == _batch(name))
+        query = (
+            Account.select(Account, Wallet).join(Wallet).where(Account.batch == desk.named(models.Batch, "batch", name))
+        )
         lines = []
         for row in query.order_by(Account.control_number).iterator():
             wallet = row.wallet

@@ -72,6 +72,17 @@ def application(typed: str) -> Any:
     return row
 
 
+def named(table: Any, noun: str, typed: str) -> Any:
+    """The row of a table by its name."""
+    from webcb.provisioning.fields import near
+
+    row = table.get_or_none(table.name == typed)
+    if row is None:
+        names = [each.name for each in table.select(table.name)]
+        raise click.ClickException(f"there is no {noun} {typed!r}{near(typed, names)}")
+    return row
+
+
 def account(typed: str) -> Any:
     """The row of an account by its ID."""
     from webcb.models import Account

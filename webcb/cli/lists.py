@@ -142,17 +142,26 @@ RATE_HEADS = (
 )
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--tariff", metavar="NAME", help="Only this tariff's.")
 @click.option("--prefix", metavar="DIGITS", help="Only prefixes that begin with these digits.")
 @click.option("--number", metavar="DIGITS", help="Only the rate that holds for this number (E.164), in each tariff.")
 @click.option("--all", "also_others", is_flag=True, help="Superseded and coming rates too, not only those in force.")
 @limit_option(200)
 @csv_option
+@click.pass_context
 def rates(
-    tariff: str | None, prefix: str | None, number: str | None, also_others: bool, limit: int, as_csv: bool
+    ctx: click.Context,
+    tariff: str | None,
+    prefix: str | None,
+    number: str | None,
+    also_others: bool,
+    limit: int,
+    as_csv: bool,
 ) -> None:
-    """List rates: prices per minute, intervals in seconds."""
+    """List rates: prices per minute, intervals in seconds; `upload` and `download` move whole sheets."""
+    if ctx.invoked_subcommand is not None:
+        return
     from webcb import clock
     from webcb.cli import desk
     from webcb.models import Destination, Rate, Tariff
@@ -312,4 +321,4 @@ def connections(as_csv: bool) -> None:
     print_list(CONNECTION_HEADS, lines, as_csv)
 
 
-COMMANDS = (accounts, rates, connections, xdrs)
+COMMANDS = (accounts, connections, xdrs)
