@@ -45,6 +45,7 @@ ENGINE_DOORS = {
         "line",
         "lookout",
         "media",
+        "names",
         "prober",
         "recovery",
         "rows",

@@ -99,6 +99,22 @@ def _binds(value: Any) -> tuple[Bind, ...]:
     return tuple(_literal_bind(str(item).strip()) for item in items)
 
 
+def _dns_servers(value: Any) -> tuple[Bind, ...]:
+    items = value if isinstance(value, list) else [item for item in str(value).split(",") if item.strip()]
+    return tuple(_dns_server(str(item).strip()) for item in items)
+
+
+def _dns_server(text: str) -> Bind:
+    try:
+        return Bind(str(ip_address(text)), 53)
+    except ValueError:
+        pass
+    try:
+        return _literal_bind(text)
+    except ValueError:
+        raise ValueError("write IP addresses, as in 192.0.2.53 or 192.0.2.53:5353, comma between") from None
+
+
 def _literal(value: Any) -> str:
     try:
         return str(ip_address(str(value)))
@@ -184,6 +200,9 @@ class Settings:
     )
     sip_advertised: Bind | None = _setting(
         _bind_or_none, None, "address:port written into Via and Contact where NAT changes them; empty: as bound"
+    )
+    dns_servers: tuple[Bind, ...] = _setting(
+        _dns_servers, (), "name servers, comma between; empty: those of /etc/resolv.conf"
     )
     rtp_host: str = _setting(_literal, "127.0.0.1", "address the RTP ports are opened on")
     rtp_advertised: str = _setting(

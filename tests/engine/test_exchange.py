@@ -7,6 +7,8 @@ from tests.engine.world import PCMA, PCMU, World
 from webcb import models
 from webcb.billing import reception
 from webcb.engine.causes import Ending
+from webcb.sip.events import Address
+from webcb.sip.location import Located, NextHop
 from webcb.sip.offer_answer import Codec, read_offer
 
 A, B = NUMBER_A.digits, NUMBER_B.digits
@@ -293,10 +295,10 @@ def test_no_more_callbacks_begin_than_there_is_room_for(world: World) -> None:
 def test_a_name_is_resolved_before_the_invite_and_a_release_meanwhile_sends_none(world: World) -> None:
     models.Connection.update(host="sbc.example").execute()
     callback_id = world.place()
-    ((host, done),) = world.names.asked
-    assert host == "sbc.example"
+    ((hop, found),) = world.names.asked
+    assert hop == NextHop("sbc.example", 5060, "udp")
     world.exchange.release(callback_id, Ending.USER_RELEASED)
-    done("127.0.0.1")
+    found(Located((Address("127.0.0.1", 5060),)))
     world.pass_seconds(1)
     assert_over(world, callback_id, Ending.USER_RELEASED, {})
     assert world.ladder == []
@@ -305,7 +307,7 @@ def test_a_name_is_resolved_before_the_invite_and_a_release_meanwhile_sends_none
 def test_a_name_nobody_knows_is_an_unreachable_route(world: World) -> None:
     models.Connection.update(host="sbc.example").execute()
     callback_id = world.place()
-    world.names.asked[0][1](None)
+    world.names.asked[0][1](Located((), "sbc.example has no address"))
     world.pass_seconds(0)
     assert_over(world, callback_id, Ending.A_UNREACHABLE, {})
 

@@ -8,6 +8,7 @@ from tests.engine.world import World
 from webcb import models
 from webcb.engine import prober
 from webcb.sip.events import Address
+from webcb.sip.location import Located
 from webcb.sip.message import Request, Response, read_message
 
 
@@ -100,7 +101,7 @@ def test_a_host_without_an_address_is_down(world: World) -> None:
     world.prober.look()
     world.pass_seconds(1)
     ((_, found),) = world.names.asked
-    found(None)
+    found(Located((), "no.such.example has no address"))
     world.pass_seconds(0)
-    assert state() == ("down", "503 no.such.example has no address of ours")
+    assert state() == ("down", "503 no.such.example has no address")
     world.prober.close()

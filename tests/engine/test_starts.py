@@ -8,6 +8,8 @@ from webcb import models
 from webcb.engine.calls import WAIT_SECONDS_MAX
 from webcb.engine.causes import Ending
 from webcb.number import Kind, Number
+from webcb.sip.events import Address
+from webcb.sip.location import Located
 
 A, B = NUMBER_A.digits, NUMBER_B.digits
 
@@ -87,8 +89,8 @@ def test_a_release_at_the_moment_of_the_turn_loses_no_place(world: World) -> Non
     world.exchange.release(placed[0], Ending.USER_RELEASED)
     world.pass_seconds(0)
     assert len(world.names.asked) == 2
-    for _, done in world.names.asked:
-        done("127.0.0.1")
+    for _, found in world.names.asked:
+        found(Located((Address("127.0.0.1", 5060),)))
     world.pass_seconds(0)
     assert invited(world) == ["0.0 1 -> INVITE"]
 

@@ -11,8 +11,9 @@ import pytest
 from tests.engine.certificates import Authority
 from tests.engine.stream_phone import server_context
 from webcb.engine import stream
+from webcb.engine.names import Resolver
 from webcb.engine.stream import Streams
-from webcb.engine.transport import BindProblem, Resolver, Wire, bind_tcp, bind_udp
+from webcb.engine.transport import BindProblem, Wire, bind_tcp, bind_udp
 from webcb.engine.trust import Trust
 from webcb.settings import Bind
 from webcb.sip.events import Address
@@ -102,10 +103,10 @@ def test_one_connection_carries_everything_in_order_and_answers_come_back_over_i
     async def body(streams: Streams, ear: Ear, peer: Peer) -> None:
         there = Address(HERE, await peer.open(), "tcp")
         named = Address("sbc.example", there.port, "tcp")
-        streams.send(message("one"), there, HERE)
-        streams.send(message("two"), named, HERE)
+        streams.send(message("one"), there, there)
+        streams.send(message("two"), named, there)
         await until(lambda: b"two" in bytes(b"".join(peer.brought)))
-        streams.send(message("three"), there, HERE)
+        streams.send(message("three"), there, there)
         await until(lambda: peer.brought[0] == message("one") + message("two") + message("three"))
         assert len(peer.brought) == 1
         whole = message("answer")
@@ -130,7 +131,7 @@ def test_a_peer_opens_a_connection_pings_and_is_answered_over_it() -> None:
         await until(lambda: ear.heard)
         source = ear.heard[0][1]
         assert source == Address(HERE, writer.get_extra_info("sockname")[1], "tcp")
-        streams.send(b"answer", source, source.host)
+        streams.send(b"answer", source, source)
         assert await reader.readexactly(6) == b"answer"
         writer.write(b"SIP without end\r\n\r\n")
         assert await reader.read() == b""  # closed: no message can be found in it any more
@@ -142,7 +143,7 @@ def test_a_peer_opens_a_connection_pings_and_is_answered_over_it() -> None:
 def test_a_flood_over_one_connection_gives_others_their_turn() -> None:
     async def body(streams: Streams, ear: Ear, peer: Peer) -> None:
         there = Address(HERE, await peer.open(), "tcp")
-        streams.send(message("one"), there, HERE)
+        streams.send(message("one"), there, there)
         await until(lambda: peer.writers)
         peer.writers[0].write(b"".join(message(str(number)) for number in range(500)))
         await until(lambda: len(ear.heard) == 500)
@@ -157,17 +158,17 @@ def test_a_connection_refused_is_told_and_for_a_while_nobody_tries_again(monkeyp
         port = await peer.open()
         peer.close()
         there = Address(HERE, port, "tcp")
-        streams.send(message("one"), there, HERE)
+        streams.send(message("one"), there, there)
         assert not ear.undelivered  # never while the line is sending
         await until(lambda: ear.undelivered)
         await peer.open(port)
-        streams.send(message("two"), there, HERE)
+        streams.send(message("two"), there, there)
         await until(lambda: len(ear.undelivered) == 2)
         assert [address for address, _ in ear.undelivered] == [there, there]
         assert "onnect" in ear.undelivered[0][1]
         assert not peer.brought
         await asyncio.sleep(stream.REST_SECONDS)
-        streams.send(message("three"), there, HERE)
+        streams.send(message("three"), there, there)
         await until(lambda: peer.brought and peer.brought[0])
         assert ear.broken == []
 
@@ -184,10 +185,10 @@ def test_no_answer_to_the_connection_is_told_in_time(monkeypatch: pytest.MonkeyP
                 each.setblocking(False)
                 each.connect_ex((HERE, port))
             there = Address(HERE, port, "tcp")
-            streams.send(message("one"), there, HERE)
+            streams.send(message("one"), there, there)
             await until(lambda: ear.undelivered)
             assert "no connection within" in ear.undelivered[0][1]
-            streams.send(message("two"), there, HERE)
+            streams.send(message("two"), there, there)
             assert not streams._ours  # not tried again
             await until(lambda: len(ear.undelivered) == 2)
             for each in fillers:
@@ -201,12 +202,12 @@ def test_no_answer_to_the_connection_is_told_in_time(monkeypatch: pytest.MonkeyP
 def test_a_connection_that_worked_and_breaks_is_told_as_such_and_opened_anew() -> None:
     async def body(streams: Streams, ear: Ear, peer: Peer) -> None:
         there = Address(HERE, await peer.open(), "tcp")
-        streams.send(message("one"), there, HERE)
+        streams.send(message("one"), there, there)
         await until(lambda: peer.brought and peer.brought[0])
         peer.writers[0].close()
         await until(lambda: ear.broken)
         assert (ear.broken, ear.undelivered) == ([there], [])
-        streams.send(message("two"), there, HERE)
+        streams.send(message("two"), there, there)
         await until(lambda: len(peer.brought) == 2 and peer.brought[1] == message("two"))
 
     on_streams(body)
@@ -219,7 +220,7 @@ def test_what_is_idle_is_closed_and_what_calls_depend_on_is_kept_alive(
     async def body(streams: Streams, ear: Ear, peer: Peer) -> None:
         ear.sessions = calls
         there = Address(HERE, await peer.open(), "tcp")
-        streams.send(message("one"), there, HERE)
+        streams.send(message("one"), there, there)
         if calls:
             await until(lambda: peer.brought and peer.brought[0] == message("one") + 3 * PING)
             assert ear.broken == []
@@ -236,10 +237,10 @@ def test_a_peer_that_reads_nothing_is_given_up() -> None:
     async def body(streams: Streams, ear: Ear, peer: Peer) -> None:
         with socket.create_server((HERE, 0)) as deaf:
             there = Address(HERE, deaf.getsockname()[1], "tcp")
-            streams.send(message("one"), there, HERE)
+            streams.send(message("one"), there, there)
             accepted, _ = await asyncio.get_running_loop().run_in_executor(None, deaf.accept)
             for _ in range(1000):
-                streams.send(bytes(65_536), there, HERE)
+                streams.send(bytes(65_536), there, there)
                 await asyncio.sleep(0)
                 if ear.broken:
                     break
@@ -295,11 +296,11 @@ def test_a_certificate_is_checked_and_what_is_wrong_with_it_is_said(
         ear.trusts[HERE, port] = Trust(trusted.split(" ")[0], ca_file)
         if shown == "no tls":
             asyncio.get_running_loop().call_later(0.1, lambda: [each.write(b"SIP/2.0 400") for each in peer.writers])
-        streams.send(message("one"), there, HERE)
+        streams.send(message("one"), there, there)
         if said is None:
             await until(lambda: peer.brought and peer.brought[0] == message("one"))
             other_port = Address(HERE, 9, "tls")  # a Contact of the same host
-            streams.send(message("two"), other_port, HERE)
+            streams.send(message("two"), other_port, other_port)
             await until(lambda: peer.brought[0] == message("one") + message("two"))
             peer.writers[0].write(message("answer"))
             await until(lambda: ear.heard)
@@ -320,7 +321,7 @@ def test_a_switch_that_asks_for_our_certificate_gets_it(shows: bool, tmp_path: P
         port = await peer.open(context=server_context(*switch, authority.file))
         files = (str(ours.certificate), str(ours.key)) if shows else ("", "")
         ear.trusts[HERE, port] = Trust(HERE, str(authority.file), *files)
-        streams.send(message("one"), Address(HERE, port, "tls"), HERE)
+        streams.send(message("one"), Address(HERE, port, "tls"), Address(HERE, port, "tls"))
         await until(lambda: ear.broken or (peer.brought and peer.brought[0]))
         assert (bool(ear.broken), bool(peer.brought and peer.brought[0])) == (not shows, shows)
 
@@ -333,7 +334,7 @@ def test_the_wire_sends_by_transport_and_says_what_it_does_not_speak() -> None:
         ear, peer = Ear(), Peer()
         port = await peer.open()
         with bind_udp(Bind(HERE, 0)) as bound:
-            wire = Wire(loop, bound, Resolver(loop))
+            wire = Wire(loop, bound, Resolver(loop, (4,)))
             wire.line = ear  # type: ignore[assignment]
             wire.send(message("one"), Address(HERE, port, "tcp"))
             await until(lambda: peer.brought and peer.brought[0] == message("one"))

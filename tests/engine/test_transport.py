@@ -4,13 +4,15 @@ import asyncio
 import fcntl
 import socket
 import termios
-import threading
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 
 import pytest
 
-from webcb.engine import guard, transport
-from webcb.engine.transport import BindProblem, Resolver, Wire, bind_udp, family_of, own_address
+from tests.name_server import name_server
+from webcb.engine import guard
+from webcb.engine.names import Resolver
+from webcb.engine.transport import BindProblem, Wire, bind_udp, family_of, own_address
 from webcb.settings import Bind
 from webcb.sip.events import Address
 
@@ -53,7 +55,7 @@ def test_datagrams_are_read_in_batches_with_one_flush() -> None:
     async def body() -> None:
         loop = asyncio.get_running_loop()
         with bind_udp(Bind("127.0.0.1", 0)) as bound, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
-            wire, ear = Wire(loop, bound, Resolver(loop)), Ear()
+            wire, ear = Wire(loop, bound, Resolver(loop, (4,))), Ear()
             wire.line = ear  # type: ignore[assignment]
             peer.bind(("127.0.0.1", 0))
             for number in range(10):
@@ -73,7 +75,7 @@ def test_a_flood_of_a_stranger_is_dropped_unread_and_said_until_we_call_him(capl
     async def body() -> None:
         loop = asyncio.get_running_loop()
         with bind_udp(Bind("127.0.0.1", 0)) as bound, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
-            wire, ear = Wire(loop, bound, Resolver(loop)), Ear()
+            wire, ear = Wire(loop, bound, Resolver(loop, (4,))), Ear()
             wire.line = ear  # type: ignore[assignment]
             peer.bind(("127.0.0.1", 0))
             us, there = bound.getsockname(), Address(*peer.getsockname())
@@ -101,7 +103,7 @@ def test_a_flood_of_a_stranger_is_dropped_unread_and_said_until_we_call_him(capl
 def test_a_host_named_by_a_peer_is_resolved_before_sending() -> None:
     async def body() -> None:
         loop = asyncio.get_running_loop()
-        resolver = Resolver(loop)
+        resolver = Resolver(loop, (4,))
         with bind_udp(Bind("127.0.0.1", 0)) as bound, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
             peer.bind(("127.0.0.1", 0))
             peer.setblocking(False)
@@ -119,7 +121,7 @@ def test_a_host_named_by_a_peer_is_resolved_before_sending() -> None:
 def test_what_cannot_be_sent_is_told_to_the_line() -> None:
     async def body() -> None:
         loop = asyncio.get_running_loop()
-        resolver = Resolver(loop)
+        resolver = Resolver(loop, (4,))
         with bind_udp(Bind("127.0.0.1", 0)) as bound:
             wire, ear = Wire(loop, bound, resolver), Ear()
             wire.line = ear  # type: ignore[assignment]
@@ -137,49 +139,40 @@ def test_what_cannot_be_sent_is_told_to_the_line() -> None:
     in_loop(body)
 
 
-def test_a_slow_name_server_holds_up_nothing_and_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked, answer = [], threading.Event()
-
-    def slow(host: str, *_: object) -> list[object]:
-        asked.append(host)
-        answer.wait(PATIENCE_SECONDS)
-        return [(socket.AF_INET, socket.SOCK_DGRAM, 0, "", ("192.0.2.9", 0))]
+def test_a_hop_by_name_keeps_to_the_address_that_it_was_sent_to_first() -> None:
+    """A retransmission to another server would be another call there."""
 
     async def body() -> None:
         loop = asyncio.get_running_loop()
-        monkeypatch.setattr(transport.socket, "getaddrinfo", slow)
-        resolver = Resolver(loop)
-        found: list[str | None] = []
-        done = asyncio.Event()
-        resolver.resolve("sbc.example", 0, found.append)
-        resolver.resolve("SBC.example", 0, lambda literal: (found.append(literal), done.set()))
-        resolver.resolve("192.0.2.1", 0, found.append)
-        assert found == ["192.0.2.1"]  # a literal waits for nobody
-        answer.set()
-        await done.wait()
-        assert found == ["192.0.2.1", "192.0.2.9", "192.0.2.9"]
-        resolver.resolve("sbc.example", 0, found.append)
-        assert found[-1] == "192.0.2.9"
-        assert asked == ["sbc.example"]
-        resolver.close()
+        with bind_udp(Bind("127.0.0.1", 0)) as bound, bind_udp(Bind("127.0.0.1", 0)) as one, ExitStack() as opened:
+            two = opened.enter_context(bind_udp(Bind("127.0.0.1", 0)))
+            ports = [each.getsockname()[1] for each in (one, two)]
+            records = [f"0 1 {port} localhost." for port in ports]
+            server = opened.enter_context(name_server({("_sip._udp.sbc.example", "SRV"): records}))
+            resolver = Resolver(loop, (4,), (server.bind,))
+            wire, ear = Wire(loop, bound, resolver), Ear()
+            wire.line = ear  # type: ignore[assignment]
+            for number in range(20):
+                wire.send(b"%d" % number, Address("sbc.example", 0))
+                await asyncio.sleep(0.05 if not number else 0)
+            heard = [_drain(each) for each in (one, two)]
+            assert sorted(map(len, heard)) == [0, 20]
+            resolver.rest(Address("127.0.0.1", ports[0 if heard[0] else 1]), 10)
+            wire.send(b"elsewhere", Address("sbc.example", 0))
+            assert _drain(two if heard[0] else one) == [b"elsewhere"]
+            wire.close()
+            resolver.close()
 
     in_loop(body)
 
 
-def test_no_answer_in_time_is_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "RESOLVE_SECONDS_MAX", 0.01)
-    never = threading.Event()
-    monkeypatch.setattr(transport.socket, "getaddrinfo", lambda *_: never.wait(PATIENCE_SECONDS) and [])
-
-    async def body() -> None:
-        resolver = Resolver(asyncio.get_running_loop())
-        waiting = asyncio.get_running_loop().create_future()
-        resolver.resolve("sbc.example", 0, waiting.set_result)
-        assert await waiting is None
-        never.set()
-        resolver.close()
-
-    in_loop(body)
+def _drain(opened: socket.socket) -> list[bytes]:
+    heard = []
+    while True:
+        try:
+            heard.append(opened.recv(100))
+        except BlockingIOError:
+            return heard
 
 
 def test_families_and_own_address() -> None:

@@ -22,6 +22,7 @@ from webcb.engine.lookout import Lookout
 from webcb.engine.media import Media, Voice
 from webcb.engine.prober import Prober
 from webcb.sip.events import Address
+from webcb.sip.location import Located, NextHop, family_of
 from webcb.sip.message import Request, Response, read_message
 from webcb.sip.offer_answer import Codec, make_offer
 from webcb.sip.useragent import Identity
@@ -99,16 +100,29 @@ class Names:
     """A resolver for tests: literals, and the names it was given."""
 
     def __init__(self) -> None:
-        self.known: dict[str, str] = {}
-        self.asked: list[tuple[str, Callable[[str | None], None]]] = []
+        self.known: dict[str, tuple[Address, ...]] = {}
+        self.asked: list[tuple[NextHop, Callable[[Located], None]]] = []
+        self.rests: dict[Address, float] = {}
 
-    def resolve(self, host: str, family: int, done: Callable[[str | None], None]) -> None:
-        if host.replace(".", "").isdigit():
-            done(host)
-        elif host in self.known:
-            done(self.known[host])
+    def resolve(self, hop: NextHop, found: Callable[[Located], None]) -> None:
+        def tell(located: Located) -> None:
+            found(Located(tuple(each for each in located.targets if each not in self.rests), located.trouble))
+
+        self.resolve_all(hop, tell)
+
+    def resolve_all(self, hop: NextHop, found: Callable[[Located], None]) -> None:
+        if family_of(hop.host):
+            found(Located((Address(hop.host, hop.port or 5060, hop.transport or "udp"),)))
+        elif hop.host in self.known:
+            found(Located(self.known[hop.host]))
         else:
-            self.asked.append((host, done))
+            self.asked.append((hop, found))
+
+    def rest(self, address: Address, seconds: float) -> None:
+        self.rests[address] = seconds
+
+    def wake(self, address: Address) -> None:
+        self.rests.pop(address, None)
 
 
 @dataclass

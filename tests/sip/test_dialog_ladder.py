@@ -328,21 +328,21 @@ def test_strict_route():
     bye = wire.last("BYE")
     assert bye.uri == "sip:p2.example.com"
     assert bye.fields["Route"] == ["<sip:p1.example.com;lr>", "<sip:bob@10.0.0.9>"]
-    assert wire.addresses[-1] == Address("p2.example.com", 5060)
+    assert wire.addresses[-1] == Address("p2.example.com", 0)
 
 
 @pytest.mark.parametrize(
     ("contact", "goes_to"),
     [
-        ("<sip:bob@carrier.example>", Address("carrier.example", 5060)),
+        ("<sip:bob@carrier.example>", Address("carrier.example", 0)),
         ("<sip:bob@[2001:db8::1]:5070>", Address("2001:db8::1", 5070)),
         ("sip:bob@10.0.0.9:5062;expires=60", Address("10.0.0.9", 5062)),
         ("<sip:bob@10.0.0.9;transport=tcp>", Address("10.0.0.9", 5060, "tcp")),
         ("<sips:bob@10.0.0.9>", Address("10.0.0.9", 5061, "tls")),
         ("<sip:bob@10.0.0.9;maddr=10.0.0.10>", Address("10.0.0.10", 5060)),
-        ("", Address("carrier.example", 5060)),
-        ("garbage", Address("carrier.example", 5060)),
-        ("<tel:+15551234567>", Address("carrier.example", 5060)),
+        ("", Address("carrier.example", 0)),
+        ("garbage", Address("carrier.example", 0)),
+        ("<tel:+15551234567>", Address("carrier.example", 0)),
     ],
 )
 def test_target_is_the_contact_as_written(contact, goes_to):

@@ -51,9 +51,11 @@ def test_other_schemes_are_416():
 @pytest.mark.parametrize(
     ("text", "address"),
     [
-        ("sip:a@b", Address("b", 5060, "udp")),
-        ("sips:a@b", Address("b", 5061, "tls")),
-        ("sip:a@b;transport=TCP", Address("b", 5060, "tcp")),
+        ("sip:a@b", Address("b", 0, "udp")),
+        ("sips:a@b", Address("b", 0, "tls")),
+        ("sip:a@b;transport=TCP", Address("b", 0, "tcp")),
+        ("sip:a@192.0.2.1", Address("192.0.2.1", 5060, "udp")),
+        ("sips:a@[2001:db8::1]", Address("2001:db8::1", 5061, "tls")),
         ("sip:a@b:7;maddr=c", Address("c", 7, "udp")),
     ],
 )

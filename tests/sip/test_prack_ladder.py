@@ -37,7 +37,7 @@ def test_prack_names_the_answer_and_goes_inside_the_early_dialog():
     assert prack.first("RAck") == f"776655 {invite.cseq} INVITE"
     assert (prack.cseq, prack.call_id, prack.from_tag, prack.to_tag) == (2, invite.call_id, invite.from_tag, "peer")
     assert (prack.uri, prack.fields["Route"]) == ("sip:gw@203.0.113.5:5090", ["<sip:p1.example.com;lr>"])
-    assert wire.addresses[-1] == Address("p1.example.com", 5060)
+    assert wire.addresses[-1] == Address("p1.example.com", 0)
     assert wire.events() == [Progress(session, 183, "Reason", SDP)]
     wire.answer(200, to=prack)
     wire.expect("<- 200")

@@ -56,7 +56,8 @@ def test_what_cannot_be_gone_to_is_left_out(contact, targets):
         ("sip:+15551234567@10.0.0.1;user=phone", True),
         ("sip:15551234567@carrier.example:5070", True),
         ("sip:15551234567@carrier.example", False),  # whence it came
-        ("sip:15551234567@CARRIER.example:5060", False),
+        ("sip:15551234567@CARRIER.example", False),
+        ("sip:15551234567@CARRIER.example:5060", True),  # its own addresses, whatever SRV says (RFC 3263, 4.2)
         ("sip:19005551234@10.0.0.1", False),  # another number may cost more
         ("sip:15551234567;rn=1900@10.0.0.1", False),
         ("sip:10.0.0.1", False),

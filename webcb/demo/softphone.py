@@ -7,6 +7,7 @@ from webcb.demo.proxy import Softphone
 from webcb.number import NumberError, parse_number
 from webcb.sip.events import Address
 from webcb.sip.grammar import ProtocolError
+from webcb.sip.location import SIP_PORT
 from webcb.sip.uri import parse_uri
 
 DEFAULT_COUNTRY = "US"
@@ -35,11 +36,12 @@ def read_softphone(text: str) -> Softphone:
 
 
 def _resolve(target: Address) -> Address:
+    port = target.port or SIP_PORT
     try:
-        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_DGRAM)
+        found = socket.getaddrinfo(target.host, port, type=socket.SOCK_DGRAM)
     except OSError as wrong:
         raise SoftphoneProblem(f"{target.host}: {wrong.strerror}") from None
-    return Address(str(found[0][4][0]), target.port)
+    return Address(str(found[0][4][0]), port)
 
 
 def reachable_host(softphones: list[Softphone]) -> str:

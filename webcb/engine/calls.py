@@ -24,6 +24,7 @@ from webcb.engine.trust import Trust
 from webcb.sip import events as sip_events
 from webcb.sip.events import Address, Cause
 from webcb.sip.grammar import ProtocolError, print_host_port
+from webcb.sip.location import Located, NextHop
 from webcb.sip.redirection import is_same_number_elsewhere
 from webcb.sip.uri import parse_uri
 from webcb.sip.useragent import Call, Credentials
@@ -41,10 +42,21 @@ def request_uri(route: RouteChoice, cld: str) -> str:
     return f"sip:{route.tech_prefix}{cld}@{print_host_port(route.host, route.port)}{over}"
 
 
-class Resolver(Protocol):
-    """Names to literals: see transport.Resolver."""
+def next_hop(route: RouteChoice) -> NextHop:
+    """Where the addresses of a route's host are looked for."""
+    return NextHop(route.host, route.port, route.transport)
 
-    def resolve(self, host: str, family: int, done: Callable[[str | None], None]) -> None: ...
+
+class Resolver(Protocol):
+    """Next hops to addresses: see names.Resolver."""
+
+    def resolve(self, hop: NextHop, found: Callable[[Located], None]) -> None: ...
+
+    def resolve_all(self, hop: NextHop, found: Callable[[Located], None]) -> None: ...
+
+    def rest(self, address: Address, seconds: float) -> None: ...
+
+    def wake(self, address: Address) -> None: ...
 
 
 class Calls:
@@ -158,40 +170,42 @@ class Calls:
 
     def _resolve(self, running: Running, leg: LegName) -> None:
         place, ticket = running.placing[leg]
-        family = next(iter(self._lines)) if len(self._lines) == 1 else 0
-        host = parse_uri(place.target).address.host if place.target else self._route(running, place).host
-        self._resolver.resolve(host, family, partial(self._resolved, running, place, ticket))
+        hop = parse_uri(place.target).next_hop if place.target else next_hop(self._route(running, place))
+        if not hop.transport:  # a redirection is followed over the same one
+            hop = hop._replace(transport=self._route(running, place).transport)
+        self._resolver.resolve(hop, partial(self._located, running, place, ticket))
 
-    def _resolved(self, running: Running, place: Place, ticket: Ticket, literal: str | None) -> None:
+    def _located(self, running: Running, place: Place, ticket: Ticket, located: Located) -> None:
         if running.placing.get(place.leg) != (place, ticket):
             return  # hung up meanwhile
         route = self._route(running, place)
-        line = self._lines.get(family_of(literal)) if literal else None
-        if literal is None or line is None:
-            self._skip(running, place, Q850.NETWORK_OUT_OF_ORDER, f"{route.name}: its host has no address of ours")
+        if not located.targets:
+            self._skip(running, place, Q850.NETWORK_OUT_OF_ORDER, f"{route.name}: {located.trouble}")
             return
         try:
-            self._invite(running, place, line, literal)
+            self._invite(running, place, located.targets[0])
         except (OSError, ValueError) as wrong:  # no port or descriptor is left, or what is configured fits no URI
             self._skip(running, place, Q850.NO_CIRCUIT, f"{route.name}: {wrong}")
         except Exception:
             log.exception("callback %s: leg %s could not be placed", running.id, place.leg)
             self._fail(running)
 
-    def _invite(self, running: Running, place: Place, line: Line, literal: str) -> None:
+    def _invite(self, running: Running, place: Place, there: Address) -> None:
+        line = self._lines[family_of(there.host)]
         leg = running.callback.leg(place.leg)
         route = self._route(running, place)
         voice = running.voices.get(place.leg)
         if voice is None:
             voice = running.voices[place.leg] = self._media.open_voice(partial(self._tell_voice, running, place.leg))
         uri = place.target or request_uri(route, leg.plan.cld)
-        there = parse_uri(uri).address
-        if there.transport == "tls":
+        if (
+            there.transport == "tls"
+        ):  # the certificate is for the name that is configured, whatever SRV says (RFC 5922, 4)
             files = (route.tls_ca_file, route.tls_certificate_file, route.tls_key_file)
-            line.trust(literal, there.port, Trust(there.host, *files))
+            line.trust(there.host, there.port, Trust(parse_uri(uri).next_hop.host, *files))
         call = Call(
             uri=uri,
-            next_hop=Address(literal, there.port, there.transport),
+            next_hop=there,
             from_uri=f"sip:{leg.plan.cli or 'anonymous'}@{print_host_port(line.advertised.host, None)}",
             offer=voice.make_offer(offered_codecs(route.codecs, place.codecs)),
             credentials=Credentials(route.username, route.password) if route.username else None,

@@ -16,8 +16,9 @@ from webcb.engine.line import Alarm, Line, Timekeeper
 from webcb.engine.transport import family_of
 from webcb.engine.trust import Trust
 from webcb.sip import events as sip_events
-from webcb.sip.events import Address, Cause
+from webcb.sip.events import Cause
 from webcb.sip.grammar import print_host_port
+from webcb.sip.location import Located, NextHop
 
 log = logging.getLogger(__name__)
 
@@ -103,22 +104,23 @@ class Prober:
             if each["id"] not in self._asked and self._due.get(each["id"], now) <= now:
                 self._due[each["id"]] = now + each["probe_seconds"]
                 self._asked.add(each["id"])
-                family = next(iter(self._lines)) if len(self._lines) == 1 else 0
-                self._resolver.resolve(each["host"], family, partial(self._ask, each))
+                hop = NextHop(each["host"], each["port"], each["transport"])
+                self._resolver.resolve(hop, partial(self._ask, each))
 
-    def _ask(self, found: Found, literal: str | None) -> None:
-        line = self._lines.get(family_of(literal)) if literal else None
-        if literal is None or line is None:
-            self._hear(found, Cause(503, 3, f"{found['host']} has no address of ours"))
+    def _ask(self, found: Found, located: Located) -> None:
+        if not located.targets:
+            self._hear(found, Cause(503, 3, located.trouble))
             return
+        there = located.targets[0]
+        line = self._lines[family_of(there.host)]
         transport = found["transport"]
-        if transport == "tls":
+        if there.transport == "tls":
             files = (found["tls_ca_file"], found["tls_certificate_file"], found["tls_key_file"])
-            line.trust(literal, found["port"], Trust(found["host"], *files))
+            line.trust(there.host, there.port, Trust(found["host"], *files))
         over = f";transport={transport}" if transport != "udp" else ""
         uri = f"sip:{print_host_port(found['host'], found['port'])}{over}"
         try:
-            line.probe(uri, Address(literal, found["port"], transport), partial(self._told, found))
+            line.probe(uri, there, partial(self._told, found))
         except ValueError as wrong:
             self._hear(found, Cause(503, 3, str(wrong)))
 

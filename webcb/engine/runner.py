@@ -26,10 +26,13 @@ from webcb.engine.journal import Journal
 from webcb.engine.line import Line
 from webcb.engine.lookout import Lookout
 from webcb.engine.media import SILENCE_MS, Media
+from webcb.engine.names import Resolver
 from webcb.engine.prober import Prober
-from webcb.engine.transport import BindProblem, Resolver, Wire, bind_tcp, bind_udp, family_of, own_address
+from webcb.engine.transport import BindProblem, Wire, bind_tcp, bind_udp, family_of, own_address
 from webcb.settings import Bind, Settings
+from webcb.sip import location
 from webcb.sip.events import Address
+from webcb.sip.location import Family
 from webcb.sip.useragent import Identity
 
 log = logging.getLogger(__name__)
@@ -94,7 +97,7 @@ class Engine:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopped.set)
         _open_database(settings)
-        resolver = Resolver(loop)
+        resolver = Resolver(loop, _families(settings), settings.dns_servers)
         opened.callback(resolver.close)
         self._lines = {family_of(bind.host): self._open_line(bind, resolver) for bind in settings.sip_binds}
         media = self._open_media()
@@ -191,6 +194,12 @@ class Engine:
         self._loop.remove_reader(bell.fileno())
         bell.close()
         self._settings.doorbell.unlink(missing_ok=True)
+
+
+def _families(settings: Settings) -> list[Family]:
+    """The families SIP is spoken over; that of the voice first, as a carrier's SDP is most often of the family of its SIP."""
+    families = [family for bind in settings.sip_binds if (family := location.family_of(bind.host))]
+    return sorted(families, key=lambda family: family != location.family_of(settings.rtp_host))
 
 
 def _callbacks_max(settings: Settings) -> int:

@@ -150,9 +150,8 @@ class Streams:
         """Take the connections that peers open to a listening socket."""
         self._do(self._serve(bound))
 
-    def send(self, data: bytes, address: Address, literal: str) -> None:
-        """Send one message to what the line calls `address`, over the connection there is or a new one."""
-        peer = Address(literal, address.port, address.transport)
+    def send(self, data: bytes, address: Address, peer: Address) -> None:
+        """Send one message to `peer`, which the line calls `address`, over the connection there is or a new one."""
         stream = self._find(peer)
         if stream is None:
             until, why = self._resting.get(peer, (0.0, ""))
@@ -160,7 +159,7 @@ class Streams:
                 self._tell_undeliverable(address, why)
                 return
             stream = self._ours[peer] = Stream(self, peer)
-            self._do(self._connect(stream, peer, self._trust(address, literal)))
+            self._do(self._connect(stream, peer, self._trust(address, peer)))
         stream.names.add(address)
         stream.send(data)
 
@@ -250,13 +249,13 @@ class Streams:
         line = self._line()
         return line is not None and (peer.host, peer.port) in line.trusts
 
-    def _trust(self, address: Address, literal: str) -> Trust | None:
+    def _trust(self, address: Address, peer: Address) -> Trust | None:
         """Whom a new connection trusts; None: no TLS."""
-        if address.transport != "tls":
+        if peer.transport != "tls":
             return None
         line = self._line()
         by_name = Trust(address.host)
-        return line.trusts.get((literal, address.port), by_name) if line is not None else by_name
+        return line.trusts.get((peer.host, peer.port), by_name) if line is not None else by_name
 
     async def _connect(self, stream: Stream, peer: Address, trusted: Trust | None) -> None:
         try:

@@ -1,23 +1,20 @@
-"""What is under the SIP lines: UDP read in batches by the asyncio loop; names resolved beside it; TCP and TLS by stream.py.
-
-SRV is not asked for: a connection names host and port (RFC 3263 asks for no SRV then).
-"""
+"""What is under the SIP lines: UDP read in batches by the asyncio loop; TCP and TLS are stream.py's, names names.py's."""
 
 import asyncio
 import logging
-import queue
 import socket
-import threading
-from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_address
 from typing import Final
 
 from webcb.engine.guard import Guard
 from webcb.engine.line import Line
+from webcb.engine.names import Resolver
 from webcb.engine.stream import Streams
 from webcb.settings import Bind
 from webcb.sip.events import Address
+from webcb.sip.grammar import print_host_port
+from webcb.sip.location import Located, NextHop
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +23,7 @@ REFUSED_PER_TURN_MAX: Final = 100  # those the guard refuses cost microseconds; 
 DATAGRAM_BYTES_MAX: Final = 65_535
 SOCKET_BUFFER_BYTES: Final = 4 * 1024 * 1024
 BACKLOG_MAX: Final = 128  # connections that wait to be taken
-RESOLVER_THREADS: Final = 4
-RESOLVE_SECONDS_MAX: Final = 5
-NAMES_MAX: Final = 1000
-NAME_SECONDS: Final = 60  # how long an answer is believed
-NO_NAME_SECONDS: Final = 5  # and how long its absence
+CHOSEN_MAX: Final = 1000  # hops by name whose address is remembered
 
 
 class BindProblem(Exception):
@@ -93,70 +86,6 @@ def own_address(host: str) -> str:
         return str(probe.getsockname()[0])
 
 
-Found = Callable[[str | None], None]
-Name = tuple[str, int]  # host and address family, 0: any
-
-
-class Resolver:
-    """Host names to literals, in a few threads of its own; answers are kept a little while."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._known: dict[Name, tuple[float, str | None]] = {}
-        self._waiting: dict[Name, tuple[list[Found], asyncio.TimerHandle]] = {}
-        self._asked: queue.SimpleQueue[Name | None] = queue.SimpleQueue()
-        for _ in range(RESOLVER_THREADS):  # daemons: a name server that does not answer holds up no exit
-            threading.Thread(target=self._ask, name="names", daemon=True).start()
-
-    def resolve(self, host: str, family: int, found: Found) -> None:
-        """Call `found` with a literal of the family (0: any), or None: no such name, or no answer in time. Literals at once."""
-        if family_of(host):
-            found(host)
-            return
-        name = (host.lower(), family)
-        until, literal = self._known.get(name, (0.0, None))
-        if until > self._loop.time():
-            found(literal)
-        elif name in self._waiting:
-            self._waiting[name][0].append(found)
-        elif len(self._waiting) >= NAMES_MAX:
-            found(None)
-        else:
-            self._waiting[name] = ([found], self._loop.call_later(RESOLVE_SECONDS_MAX, self._answer, name, None))
-            self._asked.put(name)
-
-    def _ask(self) -> None:
-        while (name := self._asked.get()) is not None:
-            host, family = name
-            try:
-                addresses = socket.getaddrinfo(host, None, family, socket.SOCK_DGRAM)
-                literal = str(addresses[0][4][0]) if addresses else None
-            except (OSError, UnicodeError):
-                literal = None
-            try:
-                self._loop.call_soon_threadsafe(self._answer, name, literal)
-            except RuntimeError:  # the loop has ended meanwhile
-                return
-
-    def _answer(self, name: Name, literal: str | None) -> None:
-        if len(self._known) >= NAMES_MAX:
-            self._known.clear()
-        self._known[name] = (self._loop.time() + (NAME_SECONDS if literal else NO_NAME_SECONDS), literal)
-        waiting, timeout = self._waiting.pop(name, ([], None))
-        if timeout is not None:
-            timeout.cancel()
-        for found in waiting:
-            found(literal)
-
-    def close(self) -> None:
-        """Answer nobody any more."""
-        for _, timeout in self._waiting.values():
-            timeout.cancel()
-        self._waiting.clear()
-        for _ in range(RESOLVER_THREADS):
-            self._asked.put(None)
-
-
 class Wire:
     """One SIP address: what arrives at its UDP socket or over its `streams` goes to its line, what the line sends goes out."""
 
@@ -168,6 +97,7 @@ class Wire:
         self._resolver = resolver
         self._guard = Guard(loop.time())
         self._report: asyncio.TimerHandle | None = None
+        self._chosen: dict[Address, Address] = {}
         self.streams = Streams(loop, bound.getsockname()[0], lambda: self.line, self._admits)
         loop.add_reader(bound.fileno(), self._read)
 
@@ -206,33 +136,44 @@ class Wire:
     def send(self, data: bytes, address: Address) -> None:
         """Send one message, its host resolved first where it is a name (a peer's Contact or Record-Route)."""
         if family_of(address.host):
-            self._send(data, address, address.host)
+            self._send(data, address, address)
         else:
-            self._resolver.resolve(address.host, self.family, partial(self._send, data, address))
+            hop = NextHop(address.host, address.port or None, address.transport)
+            self._resolver.resolve(hop, partial(self._located, data, address))
 
-    def _send(self, data: bytes, address: Address, literal: str | None) -> None:
-        if literal is None:
-            self._give_up(address, f"{address.host} has no address")
+    def _located(self, data: bytes, address: Address, located: Located) -> None:
+        """Keep to one of the addresses while it is among them: what is said again must come to who heard it first."""
+        targets = [each for each in located.targets if family_of(each.host) == self.family]
+        if not targets:
+            self._give_up(address, located.trouble or f"{address.host} has no address of this family")
             return
-        if not data.startswith(b"SIP/"):  # who gets an answer from us is no peer of ours by that
-            self._guard.call(literal, self._loop.time())
-        if address.transport in ("tcp", "tls"):
-            self.streams.send(data, address, literal)
-        elif address.transport == "udp":
-            self._send_datagram(data, address, literal)
-        else:
-            self._give_up(address, f"{address.transport} is not spoken here")
+        chosen = self._chosen.get(address)
+        if chosen not in targets:
+            if len(self._chosen) >= CHOSEN_MAX:
+                self._chosen.clear()
+            chosen = self._chosen[address] = targets[0]
+        self._send(data, address, chosen)
 
-    def _send_datagram(self, data: bytes, address: Address, literal: str) -> None:
+    def _send(self, data: bytes, address: Address, target: Address) -> None:
+        if not data.startswith(b"SIP/"):  # who gets an answer from us is no peer of ours by that
+            self._guard.call(target.host, self._loop.time())
+        if target.transport in ("tcp", "tls"):
+            self.streams.send(data, address, target)
+        elif target.transport == "udp":
+            self._send_datagram(data, address, target)
+        else:
+            self._give_up(address, f"{target.transport} is not spoken here")
+
+    def _send_datagram(self, data: bytes, address: Address, target: Address) -> None:
         try:
-            self._socket.sendto(data, (literal, address.port))
+            self._socket.sendto(data, (target.host, target.port))
         except BlockingIOError:
             log.warning("SIP to %s: the socket is full; lost like any datagram, it will be sent again", address.host)
         except OSError as wrong:
             self._give_up(address, wrong.strerror or str(wrong))
 
     def _give_up(self, address: Address, why: str) -> None:
-        log.warning("SIP to %s port %d cannot be sent: %s", address.host, address.port, why)
+        log.warning("SIP to %s cannot be sent: %s", print_host_port(address.host, address.port or None), why)
         if self.line is not None:
             self.line.undeliverable(address, why)
 

@@ -20,12 +20,11 @@ from webcb.sip.grammar import (
     print_parameters,
     unquote,
 )
+from webcb.sip.location import NextHop, default_port, family_of
 
 URI_CHARACTERS: Final = ALPHANUMERIC + "-_.!~*'()%&=+$,;?/:@[]#`{}|^\\"
 SCHEME: Final = ALPHANUMERIC + "+-."
 DISPLAY_NAME: Final = TOKEN + BLANK
-SIP_PORT: Final = 5060
-SIPS_PORT: Final = 5061
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +57,22 @@ class Uri:
 
     @property
     def address(self) -> Address:
-        """Where a request to this URI goes, host as written: names are for the owner to resolve (RFC 3263)."""
+        """Where a request to this URI goes, host as written: names are for the owner to resolve (RFC 3263).
+
+        Port 0: a name without a port, which is part of what is to be found out.
+        """
         secure = self.scheme == "sips"
         transport = self.parameters.get("transport", "").lower() or "udp"
         if secure:
             transport = "tls"
-        port = self.port or (SIPS_PORT if transport == "tls" else SIP_PORT)
-        return Address(self.parameters.get("maddr") or self.host, port, transport)
+        host = self.parameters.get("maddr") or self.host
+        return Address(host, self.port or (default_port(transport) if family_of(host) else 0), transport)
+
+    @property
+    def next_hop(self) -> NextHop:
+        """Where to look for the addresses of this URI: what it says, and what it leaves open (RFC 3263, 4)."""
+        transport = self.parameters.get("transport", "").lower()
+        return NextHop(self.parameters.get("maddr") or self.host, self.port, transport, self.scheme == "sips")
 
 
 class NameAddress(NamedTuple):
