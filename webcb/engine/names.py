@@ -21,8 +21,8 @@ import dns.name
 import dns.nameserver
 import dns.resolver
 
-from webcb.engine.answers import Answers
 from webcb.settings import Bind
+from webcb.sip.answers import Answers
 from webcb.sip.events import Address
 from webcb.sip.location import (
     RECORDS_MAX,

@@ -1,7 +1,7 @@
 """For how long the name servers' answers are believed, in seconds that only pass when told."""
 
-from webcb.engine import answers
-from webcb.engine.answers import Answers
+from webcb.sip import answers
+from webcb.sip.answers import Answers
 from webcb.sip.location import Question
 
 A = Question("sbc.example", "A")
