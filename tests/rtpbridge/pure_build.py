@@ -23,6 +23,8 @@ HEADERS = (
     "g722.h",
     "resample.h",
     "voice.h",
+    "dtmf.h",
+    "inband.h",
 )
 # Types of other people's headers: only the compiler needs to know what is in them.
 OPAQUE = """
