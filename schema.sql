@@ -156,7 +156,10 @@ CREATE TABLE customer (
   name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
   wallet_id BIGINT NOT NULL UNIQUE REFERENCES wallet (id),
   balance_control TEXT NOT NULL DEFAULT 'postpaid' CHECK (balance_control IN ('prepaid', 'postpaid')),
+  billing_period TEXT NOT NULL DEFAULT 'monthly'
+    CHECK (billing_period IN ('daily', 'weekly', 'semimonthly', 'monthly', 'monthly anniversary', '30 days')),
   billing_time_zone TEXT NOT NULL DEFAULT 'UTC' CHECK (length(billing_time_zone) BETWEEN 1 AND 64),
+  created_at BIGINT NOT NULL DEFAULT 0, -- anniversaries count from here
   status TEXT NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'blocked', 'closed'))
 );
 
@@ -433,6 +436,7 @@ CREATE TABLE ledger (
 );
 CREATE UNIQUE INDEX ledger_xdr ON ledger (xdr_id, kind) WHERE xdr_id IS NOT NULL;
 CREATE INDEX ledger_wallet ON ledger (wallet_id, id);
+CREATE INDEX ledger_wallet_at ON ledger (wallet_id, at, id);
 
 -- Operators -----------------------------------------------------------------------------------------------------------
 

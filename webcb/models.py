@@ -124,7 +124,9 @@ class Customer(Table):
     name = TextField(unique=True)
     wallet = ForeignKeyField(Wallet, unique=True)
     balance_control = TextField(default="postpaid")
+    billing_period = TextField(default="monthly")
     billing_time_zone = TextField(default="UTC")
+    created_at = InstantField(default=0)
     status = TextField(default="active")
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from webcb.billing import period
+from webcb.billing.billing_period import KINDS as BILLING_PERIODS
 from webcb.billing.formula import TEXT_LENGTH_MAX as FORMULA_LENGTH_MAX
 from webcb.billing.formula import parse as parse_formula
 from webcb.provisioning.fields import (
@@ -223,7 +224,8 @@ class Customer(Entry):
     ] = "postpaid"
     credit_limit: Annotated[int, amount("how far a postpaid customer may owe", most=FUNDS_MAX)] = 0
     opening_balance: Annotated[int, amount("funds posted when it is created", least=-FUNDS_MAX, most=FUNDS_MAX)] = 0
-    billing_time_zone: Annotated[str, zone("zone in which off-peak periods hold")] = "UTC"
+    billing_period: Annotated[str, choice(BILLING_PERIODS, "how often a statement is made")] = "monthly"
+    billing_time_zone: Annotated[str, zone("zone of its billing periods, and in which off-peak periods hold")] = "UTC"
     status: Annotated[str, choice(("active", "blocked", "closed"), "only an active customer's accounts call")] = (
         "active"
     )

@@ -28,7 +28,7 @@ def apply_customers(books: Books) -> None:
             continue
         if row is None:
             wallet = models.Wallet.create(currency=placed.entry.currency, credit_limit_micros=placed.entry.credit_limit)
-            columns["wallet"] = wallet.id
+            columns |= {"wallet": wallet.id, "created_at": books.at}
         changes = [] if row is None else _credit_limit(books, placed, wallet)
         written = books.write(models.Customer, placed, row, placed.entry.name, columns, *changes)
         books.rows("customers")[placed.key] = written
