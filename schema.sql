@@ -45,12 +45,15 @@ CREATE TABLE tariff (
   applied_to TEXT NOT NULL DEFAULT 'customer' CHECK (applied_to IN ('customer', 'vendor')),
   managed_by TEXT NOT NULL DEFAULT 'Administrator only' CHECK (managed_by = 'Administrator only'),
   off_peak_period_id BIGINT REFERENCES off_peak_period (id),
+  second_off_peak_period_id BIGINT REFERENCES off_peak_period (id), -- off-peak is what lies in either
   off_peak_when TEXT NOT NULL DEFAULT 'starts' CHECK (off_peak_when IN ('starts', 'finishes', 'starts and finishes')),
   free_seconds INTEGER NOT NULL DEFAULT 0 CHECK (free_seconds BETWEEN 0 AND 86400),
   connect_fee_micros BIGINT NOT NULL DEFAULT 0 CHECK (connect_fee_micros BETWEEN 0 AND 1000000000000),
+  login_fee_micros BIGINT NOT NULL DEFAULT 0 CHECK (login_fee_micros BETWEEN 0 AND 1000000000000), -- for a log-in by voice
   post_call_surcharge_ppm INTEGER NOT NULL DEFAULT 0 CHECK (post_call_surcharge_ppm BETWEEN 0 AND 10000000),
   decimals INTEGER NOT NULL DEFAULT 5 CHECK (decimals BETWEEN 0 AND 6),
-  description TEXT NOT NULL DEFAULT '' CHECK (length(description) <= 1000)
+  description TEXT NOT NULL DEFAULT '' CHECK (length(description) <= 1000),
+  CHECK (second_off_peak_period_id IS NULL OR off_peak_period_id IS NOT NULL)
 );
 
 -- A rate sheet that was read into a tariff; its rates name it, and `replaced` has those that it took the place of, as JSON.
@@ -85,12 +88,23 @@ CREATE TABLE rate (
   forbidden BOOLEAN NOT NULL DEFAULT FALSE,
   discontinued BOOLEAN NOT NULL DEFAULT FALSE,
   rate_import_id BIGINT REFERENCES rate_import (id),
+  hidden BOOLEAN NOT NULL DEFAULT FALSE, -- used, and not shown to those who pay by it
   UNIQUE (tariff_id, destination_id, effective_at),
   CHECK (mode = 'flat' OR (off_peak_first_interval_seconds IS NOT NULL AND off_peak_next_interval_seconds IS NOT NULL
     AND off_peak_first_price_micros IS NOT NULL AND off_peak_next_price_micros IS NOT NULL))
 );
 CREATE INDEX rate_destination ON rate (destination_id);
 CREATE INDEX rate_of_import ON rate (rate_import_id) WHERE rate_import_id IS NOT NULL;
+
+-- What one unit of the base currency is worth in `currency`, in micros, from the beginning of `day` (UTC) on. The base is the
+-- currency whose own rate is 1.
+CREATE TABLE exchange_rate (
+  id INTEGER PRIMARY KEY,
+  currency TEXT NOT NULL CHECK (length(currency) = 3 AND currency = upper(currency)),
+  day TEXT NOT NULL CHECK (length(day) = 10),
+  per_base_micros BIGINT NOT NULL CHECK (per_base_micros BETWEEN 1 AND 1000000000000000),
+  UNIQUE (currency, day)
+);
 
 -- Products ------------------------------------------------------------------------------------------------------------
 
@@ -106,6 +120,7 @@ CREATE TABLE product (
   name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
   visible_name TEXT NOT NULL DEFAULT '' CHECK (length(visible_name) <= 64),
   currency TEXT NOT NULL CHECK (length(currency) = 3 AND currency = upper(currency)),
+  profit_guarantee BOOLEAN NOT NULL DEFAULT FALSE, -- a route dearer than what the leg is charged is left out
   description TEXT NOT NULL DEFAULT '' CHECK (length(description) <= 1000)
 );
 
@@ -257,6 +272,19 @@ CREATE TABLE route (
   UNIQUE (tariff_id, destination_id)
 );
 
+-- A number that is another after every change of what prices and routes a call but the rates: who keeps a copy of that looks
+-- whether it is still this one. It is drawn, not counted: what a rolled back change left in a copy is not found again.
+CREATE TABLE catalog (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  epoch BIGINT NOT NULL
+);
+--[sqlite
+INSERT INTO catalog VALUES (1, random());
+--]
+--[postgresql
+INSERT INTO catalog VALUES (1, (random() * 9e15)::BIGINT);
+--]
+
 -- Triggers ------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE voice_application (
@@ -397,6 +425,11 @@ CREATE TABLE xdr (
   charged_quantity INTEGER NOT NULL CHECK (charged_quantity >= 0), -- seconds after intervals
   charged_micros BIGINT NOT NULL,
   currency TEXT NOT NULL,
+  vendor_cost_micros BIGINT CHECK (vendor_cost_micros >= 0), -- in the vendor's currency; NULL: no vendor, or no rate of it
+  vendor_currency TEXT,
+  cost_micros BIGINT CHECK (cost_micros >= 0), -- the same in the currency of the charge; NULL: no exchange rate that day
+  currency_per_base_micros BIGINT, -- the two exchange rates by which it was converted; NULL: one currency
+  vendor_currency_per_base_micros BIGINT,
   disconnect_cause INTEGER NOT NULL, -- Q.850
   explanation TEXT NOT NULL, -- JSON: how the amount came about
   CHECK ((kind = 'refund') = (refund_of_id IS NOT NULL)),
@@ -474,4 +507,41 @@ CREATE FUNCTION stays_written() RETURNS trigger LANGUAGE plpgsql AS
 CREATE TRIGGER xdr_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON xdr EXECUTE FUNCTION stays_written();
 CREATE TRIGGER ledger_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger EXECUTE FUNCTION stays_written();
 CREATE TRIGGER audit_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON audit EXECUTE FUNCTION stays_written();
+--]
+
+-- What changes is noted ------------------------------------------------------------------------------------------------
+
+--[sqlite
+CREATE TRIGGER off_peak_period_insert_noted AFTER INSERT ON off_peak_period BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER off_peak_period_update_noted AFTER UPDATE ON off_peak_period BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER off_peak_period_delete_noted AFTER DELETE ON off_peak_period BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER tariff_insert_noted AFTER INSERT ON tariff BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER tariff_update_noted AFTER UPDATE ON tariff BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER tariff_delete_noted AFTER DELETE ON tariff BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER exchange_rate_insert_noted AFTER INSERT ON exchange_rate BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER exchange_rate_update_noted AFTER UPDATE ON exchange_rate BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER exchange_rate_delete_noted AFTER DELETE ON exchange_rate BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER product_insert_noted AFTER INSERT ON product BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER product_update_noted AFTER UPDATE ON product BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER product_delete_noted AFTER DELETE ON product BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER usage_charge_insert_noted AFTER INSERT ON usage_charge BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER usage_charge_update_noted AFTER UPDATE ON usage_charge BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER usage_charge_delete_noted AFTER DELETE ON usage_charge BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER vendor_insert_noted AFTER INSERT ON vendor BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER vendor_update_noted AFTER UPDATE ON vendor BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER vendor_delete_noted AFTER DELETE ON vendor BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER connection_insert_noted AFTER INSERT ON connection BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER connection_update_noted AFTER UPDATE ON connection BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER connection_delete_noted AFTER DELETE ON connection BEGIN UPDATE catalog SET epoch = random(); END;
+--]
+--[postgresql
+CREATE FUNCTION catalog_changed() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN UPDATE catalog SET epoch = (random() * 9e15)::BIGINT; RETURN NULL; END $$;
+CREATE TRIGGER off_peak_period_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON off_peak_period EXECUTE FUNCTION catalog_changed();
+CREATE TRIGGER tariff_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON tariff EXECUTE FUNCTION catalog_changed();
+CREATE TRIGGER exchange_rate_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON exchange_rate EXECUTE FUNCTION catalog_changed();
+CREATE TRIGGER product_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON product EXECUTE FUNCTION catalog_changed();
+CREATE TRIGGER usage_charge_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON usage_charge EXECUTE FUNCTION catalog_changed();
+CREATE TRIGGER vendor_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON vendor EXECUTE FUNCTION catalog_changed();
+CREATE TRIGGER connection_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON connection EXECUTE FUNCTION catalog_changed();
 --]

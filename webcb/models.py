@@ -62,9 +62,11 @@ class Tariff(Table):
     applied_to = TextField(default="customer")
     managed_by = TextField(default="Administrator only")
     off_peak_period = ForeignKeyField(OffPeakPeriod, null=True)
+    second_off_peak_period = ForeignKeyField(OffPeakPeriod, null=True)
     off_peak_when = TextField(default="starts")
     free_seconds = IntegerField(default=0)
     connect_fee_micros = BigIntegerField(default=0)
+    login_fee_micros = BigIntegerField(default=0)
     post_call_surcharge_ppm = IntegerField(default=0)
     decimals = IntegerField(default=5)
     description = TextField(default="")
@@ -98,6 +100,13 @@ class Rate(Table):
     forbidden = BooleanField(default=False)
     discontinued = BooleanField(default=False)
     rate_import = ForeignKeyField(RateImport, null=True)
+    hidden = BooleanField(default=False)
+
+
+class ExchangeRate(Table):
+    currency = TextField()
+    day = TextField()
+    per_base_micros = BigIntegerField()
 
 
 class Node(Table):
@@ -110,6 +119,7 @@ class Product(Table):
     name = TextField(unique=True)
     visible_name = TextField(default="")
     currency = TextField()
+    profit_guarantee = BooleanField(default=False)
     description = TextField(default="")
 
 
@@ -224,6 +234,10 @@ class Route(Table):
     huntstop = BooleanField(default=False)
 
 
+class Catalog(Table):
+    epoch = BigIntegerField()
+
+
 class VoiceApplication(Table):
     name = TextField(unique=True)
     path = TextField(unique=True)
@@ -333,6 +347,11 @@ class Xdr(Table):
     charged_quantity = IntegerField()
     charged_micros = BigIntegerField()
     currency = TextField()
+    vendor_cost_micros = BigIntegerField(null=True)
+    vendor_currency = TextField(null=True)
+    cost_micros = BigIntegerField(null=True)
+    currency_per_base_micros = BigIntegerField(null=True)
+    vendor_currency_per_base_micros = BigIntegerField(null=True)
     disconnect_cause = IntegerField()
     explanation = TextField()
 
@@ -376,6 +395,7 @@ ALL_TABLES: tuple[type[Table], ...] = (
     Tariff,
     RateImport,
     Rate,
+    ExchangeRate,
     Node,
     Product,
     UsageCharge,
@@ -387,6 +407,7 @@ ALL_TABLES: tuple[type[Table], ...] = (
     Vendor,
     Connection,
     Route,
+    Catalog,
     VoiceApplication,
     Callback,
     Leg,

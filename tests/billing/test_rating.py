@@ -89,7 +89,10 @@ def test_the_explanation_tells_how_the_amount_came_about():
             {"intervals": 1, "seconds": 6, "price_per_minute_micros": 100_000},
         ],
         "post_call_surcharge_ppm": 100_000,
+        "login_fee_micros": 0,
         "decimals": 5,
+        "currency": "USD",
+        "amount_micros": 176_000,  # (0.05 + 0.10 + 0.01) * 1.1
     }
 
 

@@ -142,6 +142,12 @@ def test_callbacks_and_xdrs_list_what_happened(installed: Types) -> None:
         ("B", "61", "120", "0.20"),
         ("A", "61", "61", "0.01017"),
     ]
+    margins = csv.DictReader(io.StringIO(installed("xdrs", "--margin", "--csv").out))
+    # Each leg: 61 s at 0.01, 1/1 = 0.01017 to the vendor. B leaves 0.20 - 0.01017, A nothing.
+    assert [(line["leg"], line["cost"], line["margin"], line["callback_margin"]) for line in margins] == [
+        ("B", "0.01017", "0.18983", "0.18983"),
+        ("A", "0.01017", "0.00", "0.18983"),
+    ]
     assert installed("xdrs", "--since", "2100-01-01", "--csv").lines == [",".join(bills[0])]
     assert len(installed("xdrs", "--since", "2020-01-01T00:00:00-03:00").lines) == 3
 
@@ -240,6 +246,17 @@ def test_a_leg_is_given_back_and_the_ledger_tells_it(installed: Types) -> None:
         ("opening balance", "opening", rows[-1]["amount"], "", ""),
     ]
     assert installed("ledger", "--since", "2100-01-01", "--csv").lines == [",".join(rows[0])]
+
+
+def test_hidden_rates_are_left_out_of_the_sheet_for_users(installed: Types) -> None:
+    assert len(installed("rates", "--csv", "--tariff", "Retail").lines) == 4
+    models.Rate.update(hidden=True).where(models.Rate.first_price_micros == 20_000).execute()
+    assert [line.split(",")[1] for line in installed("rates", "--csv", "--tariff", "Retail", "--for-users").lines] == [
+        "prefix",
+        "1206",
+        "55",
+    ]
+    assert installed("rates", "--tariff", "Retail", "--prefix", "1").lines[1].endswith("hidden")
 
 
 def test_rates_are_listed(installed: Types) -> None:

@@ -134,7 +134,8 @@ def test_parts_are_removed_one_by_one(applied: Applies) -> None:
     vendor = "{name: Carrier One, currency: USD, applied_to: vendor, %s}"
     report = applied(
         f"tariffs: [{vendor % 'rates: [{prefix: 1, absent: true}], routes: [{prefix: 55, absent: true}]'}]\n"
-        "products: [{name: Callback, currency: USD, visible_name: Call me now, description: Both legs at list prices,"
+        "products: [{name: Callback, currency: USD, visible_name: Call me now, profit_guarantee: true,"
+        " description: Both legs at list prices,"
         " usage_charges: [{access_code: WEBCALLBACK, node: edge-1, absent: true}]}]\n"
     )
     assert [line.said() for line in report.lines] == [

@@ -9,11 +9,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from webcb.billing import account, limit, product, rating, tariff
+from webcb.billing import account, limit, product, rating, routing, tariff
 from webcb.billing.account import Account
+from webcb.billing.currency import ExchangeRates
 from webcb.billing.pricing import Pricing
 from webcb.billing.product import LegName, UsageCharge
-from webcb.billing.routing import Connection
+from webcb.billing.routing import COST_SECONDS, Connection, Market, Route
 from webcb.billing.tariff import Rate, Tariff
 from webcb.number import Kind, Number
 
@@ -66,7 +67,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """A yes: what each leg is charged by, and the longest talk in seconds the available funds would pay."""
+    """A yes: what each leg is charged by, the longest talk in seconds the available funds would pay, and the routes.
+
+    `charge_*` are the usage charges that matched.
+    """
 
     currency: str
     available_micros: int
@@ -74,6 +78,10 @@ class Authorization:
     pricing_a_if_b_fails: Pricing | None
     pricing_b: Pricing
     longest_seconds: int
+    charge_a: UsageCharge
+    charge_b: UsageCharge
+    routes_a: tuple[Route, ...]
+    routes_b: tuple[Route, ...]
 
     @property
     def pricings_of_a(self) -> tuple[Pricing, ...]:
@@ -107,8 +115,8 @@ class Application:
 class Facts:
     """Everything a verdict rests on, as of `at`; `application` is None where there is none of that name.
 
-    `rates` are those of the prefixes of both numbers; `routes_*` the connections that carry them; `open_callbacks` counts
-    the account's others.
+    `rates` are those of the prefixes of both numbers, in the tariffs of the usage charges and of the connections;
+    `open_callbacks` counts the account's others.
     """
 
     at: datetime
@@ -124,8 +132,9 @@ class Facts:
     rates: Sequence[Rate]
     number_a: Number
     number_b: Number
-    routes_a: Sequence[Connection]
-    routes_b: Sequence[Connection]
+    connections: Sequence[Connection]
+    exchange_rates: ExchangeRates
+    profit_guaranteed: bool
     open_callbacks: int
 
 
@@ -161,8 +170,10 @@ def authorize(facts: Facts) -> Authorization | Refusal:
     pricings = _pricings(facts, facts.application, charge_a, charge_b)
     if isinstance(pricings, Refusal):
         return pricings
-    authorization = _authorization(facts, facts.application, *pricings)
-    return _refusal_of_routes(facts) or _refusal_of_use(facts, facts.application, authorization) or authorization
+    authorization = _authorization(facts, facts.application, (charge_a, charge_b), *pricings)
+    return (
+        _refusal_of_routes(authorization) or _refusal_of_use(facts, facts.application, authorization) or authorization
+    )
 
 
 def _refusal_of_account(facts: Facts) -> Refusal | None:
@@ -212,24 +223,48 @@ def _pricing(facts: Facts, charge: UsageCharge, rate: Rate) -> Pricing:
 
 
 def _authorization(
-    facts: Facts, application: Application, pricing_a: Pricing, pricing_a_if_b_fails: Pricing | None, pricing_b: Pricing
+    facts: Facts,
+    application: Application,
+    charges: tuple[UsageCharge, UsageCharge],
+    pricing_a: Pricing,
+    pricing_a_if_b_fails: Pricing | None,
+    pricing_b: Pricing,
 ) -> Authorization:
+    answered_a, answered_b = pricing_a.answered(facts.at), pricing_b.answered(facts.at)
     longest_seconds = limit.joint_limit(
-        pricing_a.answered(facts.at),
-        pricing_b.answered(facts.at),
+        answered_a,
+        answered_b,
         ran_a_us=0,
         funds_micros=facts.available_micros,
         seconds_max=application.talk_seconds_max,
     )
     return Authorization(
-        facts.currency, facts.available_micros, pricing_a, pricing_a_if_b_fails, pricing_b, longest_seconds
+        currency=facts.currency,
+        available_micros=facts.available_micros,
+        pricing_a=pricing_a,
+        pricing_a_if_b_fails=pricing_a_if_b_fails,
+        pricing_b=pricing_b,
+        longest_seconds=longest_seconds,
+        charge_a=charges[0],
+        charge_b=charges[1],
+        routes_a=_routes(facts, facts.number_a, answered_a),
+        routes_b=_routes(facts, facts.number_b, answered_b),
     )
 
 
-def _refusal_of_routes(facts: Facts) -> Refusal | None:
-    if not facts.routes_a:
+def _routes(facts: Facts, number: Number, answered: Pricing) -> tuple[Route, ...]:
+    """The routes of a leg; with profit guarantee, none on which a minute costs more than it is charged."""
+    minute_micros_max = rating.amount(answered, COST_SECONDS) if facts.profit_guaranteed else None
+    market = Market(
+        facts.connections, facts.tariffs, facts.rates, facts.exchange_rates, facts.currency, minute_micros_max
+    )
+    return routing.routes(market, number.digits, facts.at)
+
+
+def _refusal_of_routes(authorization: Authorization) -> Refusal | None:
+    if not authorization.routes_a:
         return Refusal(Reason.NO_ROUTE, "A")
-    return None if facts.routes_b else Refusal(Reason.NO_ROUTE, "B")
+    return None if authorization.routes_b else Refusal(Reason.NO_ROUTE, "B")
 
 
 def _refusal_of_use(facts: Facts, application: Application, authorization: Authorization) -> Refusal | None:

@@ -38,6 +38,12 @@ _CHECKS = {
           FROM xdr LEFT JOIN ledger ON ledger.xdr_id = xdr.id AND ledger.kind IN ('charge', 'refund')
          WHERE COALESCE(-ledger.amount_micros, 0) <> charged_micros
     """,
+    "vendor cost in the ledger is not the xDR's": """
+        SELECT 'xDR ' || xdr.id || ' of callback ' || xdr.callback_id || ', leg ' || xdr.leg AS subject,
+               COALESCE(ledger.amount_micros, 0) AS found, COALESCE(vendor_cost_micros, 0) AS due
+          FROM xdr LEFT JOIN ledger ON ledger.xdr_id = xdr.id AND ledger.kind = 'vendor cost'
+         WHERE COALESCE(ledger.amount_micros, 0) <> COALESCE(vendor_cost_micros, 0)
+    """,
     "more was given back than charged": """
         SELECT 'xDR ' || xdr.id || ' of callback ' || xdr.callback_id || ', leg ' || xdr.leg AS subject,
                -SUM(correction.charged_micros) AS found, xdr.charged_micros AS due

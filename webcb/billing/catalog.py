@@ -1,46 +1,56 @@
 """The catalog door: rows of tariffs, rates, products and connections as the values the pure files decide on.
 
-Only what a callback needs is read: the rates of the two numbers' prefixes, never a whole tariff.
+What changes seldom is read once and kept until the number in the table `catalog` says that it changed. Of the rates only
+those of the two numbers' prefixes are read, never a whole tariff.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from webcb import number
+from webcb.billing.cost import VendorTerms
+from webcb.billing.currency import ExchangeRates
 from webcb.billing.formula import Intervals
 from webcb.billing.product import UsageCharge
 from webcb.billing.query import Row, instant, marks, micros, row, rows
 from webcb.billing.routing import Connection
-from webcb.billing.tariff import Rate, Tariff
+from webcb.billing.tariff import Rate, Tariff, pricing, rate_in_force
 
-_USAGE_CHARGES = "SELECT node_id, access_code, tariff_id FROM usage_charge WHERE product_id = ?"
+_EPOCH = "SELECT epoch FROM catalog"
+
+_USAGE_CHARGES = "SELECT product_id, node_id, access_code, tariff_id FROM usage_charge"
 
 _TARIFFS = """
-    SELECT tariff.id, tariff.name, currency, off_peak_when, free_seconds, connect_fee_micros, post_call_surcharge_ppm,
-           decimals, COALESCE(off_peak_period.definition, '') AS off_peak_period
-      FROM tariff LEFT JOIN off_peak_period ON off_peak_period.id = tariff.off_peak_period_id
-     WHERE tariff.id IN ({tariffs})
+    SELECT tariff.id, tariff.name, currency, off_peak_when, free_seconds, connect_fee_micros, login_fee_micros,
+           post_call_surcharge_ppm, decimals, COALESCE(first.definition, '') AS off_peak_period,
+           second.definition AS second_off_peak_period
+      FROM tariff
+      LEFT JOIN off_peak_period AS first ON first.id = tariff.off_peak_period_id
+      LEFT JOIN off_peak_period AS second ON second.id = tariff.second_off_peak_period_id
 """
 
 _CONNECTIONS = """
     SELECT connection.id, connection.name, tariff_id, host, port, username, sealed_password, tech_prefix, codecs, capacity,
            calls_per_second, transport, tls_ca_file, tls_certificate_file, tls_key_file,
-           vendor.billing_time_zone AS time_zone
+           vendor_id, vendor.billing_time_zone AS time_zone, active
       FROM connection JOIN vendor ON vendor.id = connection.vendor_id
-     WHERE connection.active
 """
 
-_DESTINATIONS = "SELECT id, prefix FROM destination WHERE prefix IN ({prefixes})"
+_EXCHANGE_RATES = "SELECT currency, day, per_base_micros FROM exchange_rate"
 
-# The newest effective rate of each destination by one seek in the index (tariff, destination, effective).
+_GUARANTEED = "SELECT id FROM product WHERE profit_guarantee"
+
+# Each prefix by one seek in the index of destinations, its newest effective rate by another in (tariff, destination,
+# effective): 1,000,000 rates are no slower than 1,000. On SQLite, CROSS JOIN keeps that order.
 _RATES = """
-    SELECT rate.tariff_id, rate.destination_id, effective_at, mode, formula, forbidden, discontinued,
+    SELECT rate.tariff_id, destination.prefix, effective_at, mode, formula, forbidden, discontinued,
            first_interval_seconds, next_interval_seconds, first_price_micros, next_price_micros,
            off_peak_first_interval_seconds, off_peak_next_interval_seconds, off_peak_first_price_micros,
            off_peak_next_price_micros, category, preference, huntstop
-      FROM rate
+      FROM destination CROSS JOIN rate
       LEFT JOIN route ON route.tariff_id = rate.tariff_id AND route.destination_id = rate.destination_id
-     WHERE rate.tariff_id IN ({tariffs}) AND rate.destination_id IN ({destinations})
+     WHERE destination.prefix IN ({prefixes}) AND rate.destination_id = destination.id AND rate.tariff_id IN ({tariffs})
        AND effective_at = (SELECT MAX(effective_at) FROM rate AS newer
                             WHERE newer.tariff_id = rate.tariff_id AND newer.destination_id = rate.destination_id
                               AND newer.effective_at <= ?)
@@ -50,37 +60,81 @@ _RATES = """
 _LIKELY_NODE = "SELECT id FROM node ORDER BY COALESCE(heard_at, 0) DESC, id LIMIT 1"
 
 
-def usage_charges(product_id: int) -> tuple[UsageCharge, ...]:
-    """The rating list of a product."""
-    return tuple(UsageCharge(**found) for found in rows(_USAGE_CHARGES, product_id))
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Everything that prices and routes calls but the rates: by id; `connections` are the active ones.
+
+    The passwords of the connections are still sealed. `guaranteed` are the products with profit guarantee.
+    """
+
+    epoch: int
+    tariffs: Mapping[int, Tariff]
+    usage_charges: Mapping[int, tuple[UsageCharge, ...]]
+    connections: tuple[Connection, ...]
+    every_connection: Mapping[int, Connection]
+    exchange_rates: ExchangeRates
+    guaranteed: frozenset[int]
 
 
-def tariffs(tariff_ids: Iterable[int]) -> dict[int, Tariff]:
-    """Tariffs by id."""
-    wanted = sorted(set(tariff_ids))
-    found = rows(_TARIFFS.format(tariffs=marks(wanted)), *wanted)
-    return {each["id"]: Tariff(**each) for each in found}
+_kept: Book | None = None
 
 
-def connections() -> tuple[Connection, ...]:
-    """Every active connection; the passwords are still sealed."""
-    return tuple(
-        Connection(**each | {"codecs": tuple(each["codecs"].replace(" ", "").split(","))})
+def book(epoch: int | None = None) -> Book:
+    """The book as the transaction that is open sees it; `epoch` where the caller has read that number in it."""
+    global _kept  # noqa: PLW0603  one book a process: replaced whole, never changed
+    if epoch is None:
+        epoch = int(rows(_EPOCH)[0]["epoch"])
+    kept = _kept
+    if kept is None or kept.epoch != epoch:
+        kept = _kept = _read_book(epoch)
+    return kept
+
+
+def _read_book(epoch: int) -> Book:
+    usage_charges: dict[int, list[UsageCharge]] = {}
+    for each in rows(_USAGE_CHARGES):
+        usage_charges.setdefault(each.pop("product_id"), []).append(UsageCharge(**each))
+    connections = [
+        (bool(each.pop("active")), Connection(**each | {"codecs": tuple(each["codecs"].replace(" ", "").split(","))}))
         for each in rows(_CONNECTIONS)
+    ]
+    return Book(
+        epoch=epoch,
+        tariffs={each["id"]: _tariff(each) for each in rows(_TARIFFS)},
+        usage_charges={product_id: tuple(charges) for product_id, charges in usage_charges.items()},
+        connections=tuple(connection for is_active, connection in connections if is_active),
+        every_connection={connection.id: connection for _, connection in connections},
+        exchange_rates=ExchangeRates.of(
+            (each["currency"], each["day"], each["per_base_micros"]) for each in rows(_EXCHANGE_RATES)
+        ),
+        guaranteed=frozenset(each["id"] for each in rows(_GUARANTEED)),
     )
+
+
+def _tariff(found: Row) -> Tariff:
+    second = found.pop("second_off_peak_period")
+    return Tariff(**found if second is None else found | {"off_peak_period": f"{found['off_peak_period']}\n{second}"})
+
+
+def vendor_terms(connection_id: int, digits: str, at: datetime) -> VendorTerms | None:
+    """By what the vendor of a connection charges a leg answered at `at`; None where its tariff has no rate for the number."""
+    known = book()
+    connection = known.every_connection[connection_id]
+    found = rate_in_force(rates((connection.tariff_id,), (digits,), at), connection.tariff_id, digits, at)
+    if found is None:
+        return None
+    price = pricing(known.tariffs[connection.tariff_id], found, "", connection.time_zone)
+    return VendorTerms(connection.vendor_id, price.answered(at))
 
 
 def rates(tariff_ids: Iterable[int], numbers: Sequence[str], at: datetime) -> tuple[Rate, ...]:
     """The rates effective at `at` of every prefix of the numbers (E.164 digits), in these tariffs."""
-    prefixes = sorted({prefix for digits in numbers for prefix in number.prefixes(digits)})
     wanted = sorted(set(tariff_ids))
-    destinations = {
-        each["id"]: each["prefix"] for each in rows(_DESTINATIONS.format(prefixes=marks(prefixes)), *prefixes)
-    }
-    if not destinations or not wanted:
+    if not wanted:
         return ()
-    sql = _RATES.format(tariffs=marks(wanted), destinations=marks(destinations))
-    return tuple(_rate(each, destinations) for each in rows(sql, *wanted, *destinations, micros(at)))
+    prefixes = {prefix for digits in numbers for prefix in number.prefixes(digits)}
+    sql = _RATES.format(prefixes=marks(prefixes), tariffs=marks(wanted))
+    return tuple(_rate(each) for each in rows(sql, *prefixes, *wanted, micros(at)))
 
 
 def likely_node_id() -> int | None:
@@ -89,11 +143,11 @@ def likely_node_id() -> int | None:
     return None if found is None else int(found["id"])
 
 
-def _rate(found: Row, destinations: dict[int, str]) -> Rate:
+def _rate(found: Row) -> Rate:
     route = {} if found["category"] is None else {name: found[name] for name in ("category", "preference")}
     return Rate(
         tariff_id=found["tariff_id"],
-        prefix=destinations[found["destination_id"]],
+        prefix=found["prefix"],
         effective_at=instant(found["effective_at"]) or datetime.min.replace(tzinfo=UTC),
         intervals=_intervals(found, ""),
         off_peak=_intervals(found, "off_peak_") if found["mode"] == "off-peak" else None,

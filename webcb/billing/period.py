@@ -95,13 +95,20 @@ def _next_tick(instant: datetime, zone: ZoneInfo, minutes: tuple[int, ...]) -> d
 
 @lru_cache(maxsize=1024)
 def parse(text: str) -> Period:
-    """Read a period such as `hr{6pm-5am} wd{mo-fr}, md{1 24-26} mo{dec}`; raises PeriodError (domain 3)."""
+    """Read a period such as `hr{6pm-5am} wd{mo-fr}, md{1 24-26} mo{dec}`; raises PeriodError (domain 3).
+
+    Of several periods, one a line, the union.
+    """
+    return Period(tuple(definition for line in text.split("\n") for definition in _definitions(line)))
+
+
+def _definitions(text: str) -> tuple[Definition, ...]:
     if len(text) > TEXT_LENGTH_MAX:
         raise PeriodError(f"an off-peak period has at most {TEXT_LENGTH_MAX} characters")
     parts = text.lower().split(",")
     if len(parts) > DEFINITIONS_MAX:
         raise PeriodError(f"an off-peak period has at most {DEFINITIONS_MAX} definitions")
-    return Period(tuple(_definition(part.strip()) for part in parts))
+    return tuple(_definition(part.strip()) for part in parts)
 
 
 def _definition(text: str) -> Definition:

@@ -16,6 +16,8 @@ from webcb.billing.stairs import Stairs, Terms
 
 _SECOND = timedelta(seconds=1)
 
+_OF_THE_CALL = frozenset({"answered_at", "logged_in"})
+
 OffPeakWhen = Literal["starts", "finishes", "starts and finishes"]
 
 
@@ -37,7 +39,8 @@ class OffPeak:
 class Pricing:
     """How one leg is charged (domain 3): intervals in seconds, prices in micros per minute, amounts in micros.
 
-    `answered_at` is None until the leg is answered; so long, an off-peak rate counts as the dearer of its two.
+    `answered_at` is None until the leg is answered; so long, an off-peak rate counts as the dearer of its two. The login fee
+    is charged where the user has `logged_in` by voice during the leg.
     """
 
     intervals: Intervals
@@ -46,16 +49,22 @@ class Pricing:
     free_seconds: int = 0
     connect_fee_micros: int = 0
     post_call_surcharge_ppm: int = 0
+    login_fee_micros: int = 0
     decimals: int = 5
     currency: str = "USD"
     tariff_name: str = ""
     access_code: str = ""
     destination: str = ""
     answered_at: datetime | None = None
+    logged_in: bool = False
 
     def answered(self, at: datetime) -> "Pricing":
         """The pricing of this leg now that it is known when it was answered."""
         return self if self.off_peak is None else replace(self, answered_at=at)
+
+    def with_login(self) -> "Pricing":
+        """The pricing of this leg now that a user has logged in by voice on it; the fee is charged once."""
+        return replace(self, logged_in=True)
 
     def off_peak_in_force(self, used_seconds: int) -> bool | None:
         """Whether a session of `used_seconds` is off-peak; None where it is not answered and could be either."""
@@ -110,7 +119,10 @@ class Pricing:
 
     @cached_property
     def _terms(self) -> Terms:
-        return Terms(self.free_seconds, self.connect_fee_micros, self.post_call_surcharge_ppm, self.decimals)
+        login_fee_micros = self.login_fee_micros if self.logged_in else 0
+        return Terms(
+            self.free_seconds, self.connect_fee_micros, self.post_call_surcharge_ppm, self.decimals, login_fee_micros
+        )
 
     @cached_property
     def _starts_off_peak(self) -> bool:
@@ -137,7 +149,7 @@ class Pricing:
         return runs[-1].price_micros
 
     def as_json(self) -> str:
-        """The text kept on the row of the leg; `answered_at` has a column of its own there."""
+        """The text kept on the row of the leg: what was agreed before the call, not what happened in it."""
         return json.dumps(self, default=_plain, separators=(",", ":"))
 
     @classmethod
@@ -152,4 +164,4 @@ class Pricing:
 
 
 def _plain(value: Pricing | OffPeak | Intervals) -> dict[str, Any]:
-    return {field.name: getattr(value, field.name) for field in fields(value) if field.name != "answered_at"}
+    return {field.name: getattr(value, field.name) for field in fields(value) if field.name not in _OF_THE_CALL}

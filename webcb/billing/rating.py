@@ -4,7 +4,7 @@ How long a call may be is limit.py's; which rate applies is tariff.py's.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from webcb.billing.formula import Disconnect, Element, Fee, Run, Surcharge
@@ -29,7 +29,12 @@ def amount(pricing: Pricing, used_seconds: int) -> int:
 
 
 def charge(pricing: Pricing, used_seconds: int) -> Charge:
-    """Charge a leg of `used_seconds` whole seconds, 0 for one that was not answered (domain 3)."""
+    """Charge a leg of `used_seconds` whole seconds, 0 for one that was not answered (domain 3).
+
+    The explanation has plain JSON values; explanation.py says it in words.
+    """
+    if used_seconds == 0:
+        pricing = replace(pricing, logged_in=False)
     off_peak = _is_off_peak(pricing, used_seconds)
     steps = list(_walk(pricing.plan(off_peak=off_peak), used_seconds - pricing.free_seconds))
     charged_seconds = sum(count * element.seconds for element, count in steps if isinstance(element, Run))
@@ -41,11 +46,14 @@ def charge(pricing: Pricing, used_seconds: int) -> Charge:
         "formula": pricing.formula,
         "connect_fee_micros": pricing.connect_fee_micros if steps else 0,
         "steps": [_explained(element, count) for element, count in steps],
-        "post_call_surcharge_ppm": pricing.post_call_surcharge_ppm,
+        "post_call_surcharge_ppm": pricing.post_call_surcharge_ppm if steps else 0,
+        "login_fee_micros": pricing.login_fee_micros if pricing.logged_in else 0,
         "decimals": pricing.decimals,
+        "currency": pricing.currency,
     }
     stairs = pricing.off_peak_stairs if off_peak else pricing.peak_stairs
-    return Charge(climb(stairs, used_seconds), charged_seconds, explanation)
+    amount_micros = climb(stairs, used_seconds)
+    return Charge(amount_micros, charged_seconds, explanation | {"amount_micros": amount_micros})
 
 
 def _is_off_peak(pricing: Pricing, used_seconds: int) -> bool:

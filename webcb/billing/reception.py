@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from webcb import db
-from webcb.billing import catalog, credentials, ledger, query, routing
+from webcb.billing import catalog, credentials, ledger, query
 from webcb.billing.account import Account
 from webcb.billing.authorization import (
     Application,
@@ -217,8 +217,8 @@ def begin(callback_id: str, at: datetime) -> Begun | Refusal:
     return Begun(
         authorization=verdict,
         locked_micros=locked_micros,
-        routes_a=_choices(facts.routes_a),
-        routes_b=_choices(facts.routes_b),
+        routes_a=_choices(route.connection for route in verdict.routes_a),
+        routes_b=_choices(route.connection for route in verdict.routes_b),
         ring_seconds_a=callback["ring_seconds_a"],
         ring_seconds_b=callback["ring_seconds_b"],
         talk_seconds_max=callback["talk_seconds_max"],
@@ -278,7 +278,8 @@ def _choices(connections: Iterable[Connection]) -> tuple[RouteChoice, ...]:
 _ACCOUNT = """
     SELECT login, blocked, closed, activated, activation_at, expires_at, days_after_first_use, days_after_last_use,
            first_used_at, last_used_at, product_id, customer.status, customer.billing_time_zone, wallet.currency,
-           balance_micros + credit_limit_micros - locked_micros AS available_micros
+           balance_micros + credit_limit_micros - locked_micros AS available_micros,
+           (SELECT epoch FROM catalog) AS epoch
       FROM account
       JOIN customer ON customer.id = account.customer_id
       JOIN wallet ON wallet.id = account.wallet_id
@@ -306,12 +307,10 @@ def _facts(
     owner = query.row(_ACCOUNT, account_id)
     assert owner is not None  # noqa: S101  accounts are closed, never deleted
     application = query.row(_APPLICATION, path)
-    usage_charges = catalog.usage_charges(owner["product_id"])
-    connections = catalog.connections()
-    tariff_ids = {each.tariff_id for each in usage_charges} | {each.tariff_id for each in connections}
-    tariffs = catalog.tariffs(tariff_ids)
-    digits_a, digits_b = (number.digits for number in numbers)
-    rates = catalog.rates(tariff_ids, (digits_a, digits_b), at)
+    book = catalog.book(owner["epoch"])
+    usage_charges = book.usage_charges.get(owner["product_id"], ())
+    tariff_ids = {each.tariff_id for each in usage_charges} | {each.tariff_id for each in book.connections}
+    rates = catalog.rates(tariff_ids, [number.digits for number in numbers], at)
     return Facts(
         at=at,
         account=_account(owner),
@@ -322,12 +321,13 @@ def _facts(
         application=None if application is None else Application(**application),
         node_id=node_id,
         usage_charges=usage_charges,
-        tariffs=tariffs,
+        tariffs=book.tariffs,
         rates=rates,
         number_a=numbers[0],
         number_b=numbers[1],
-        routes_a=routing.routes(connections, tariffs, rates, digits_a, at),
-        routes_b=routing.routes(connections, tariffs, rates, digits_b, at),
+        connections=book.connections,
+        exchange_rates=book.exchange_rates,
+        profit_guaranteed=owner["product_id"] in book.guaranteed,
         open_callbacks=open_callbacks,
     )
 

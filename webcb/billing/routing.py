@@ -1,11 +1,13 @@
 """Routing: which connections carry a number, and in what order they are tried (domain 8)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from webcb import money
 from webcb.billing import rating
+from webcb.billing.currency import ExchangeRates
+from webcb.billing.pricing import Pricing
 from webcb.billing.tariff import Rate, Tariff, pricing, rate_in_force
 
 COST_SECONDS = 60  # vendors are compared by what a call of one minute costs, its fees and intervals included
@@ -32,6 +34,7 @@ class Connection:
     tls_certificate_file: str = ""
     tls_key_file: str = ""
     calls_per_second: int | None = None
+    vendor_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +62,57 @@ class RouteChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
+class Route:
+    """A connection that carries a number: by what its vendor charges, and what COST_SECONDS of it cost.
+
+    `minute_micros` is in the currency that was asked for and exact to a micro; None where no exchange rate leads there.
+    """
+
     connection: Connection
-    rate: Rate
-    cost_micros: int
+    pricing: Pricing
+    minute_micros: int | None
 
 
-def routes(
-    connections: Iterable[Connection], tariffs: Mapping[int, Tariff], rates: Sequence[Rate], digits: str, at: datetime
-) -> tuple[Connection, ...]:
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What routes are chosen from, and how they are compared: by cost in `currency`, by the exchange rates of the day.
+
+    A route whose minute costs more than `minute_micros_max` is left out, and so is one whose cost in that currency is not
+    known; None: nothing is left out for its cost (domain 8, profit guarantee).
+    """
+
+    connections: Sequence[Connection]
+    tariffs: Mapping[int, Tariff]
+    rates: Sequence[Rate]
+    exchange_rates: ExchangeRates
+    currency: str
+    minute_micros_max: int | None = None
+
+
+def routes(market: Market, digits: str, at: datetime) -> tuple[Route, ...]:
     """The connections that carry a number, in the order they are tried.
 
     A connection carries what its vendor's tariff has a rate for that is not forbidden. Order: category (1 first), preference
-    (10 first, 0 never), cost, then name. A route with huntstop is the last: those ordered after it are left out. Costs in
-    different currencies are compared as numbers.
+    (10 first, 0 never), cost, then name; a cost that cannot be compared comes after those that can. A route with huntstop is
+    the last: those ordered after it are left out.
     """
     candidates = []
-    for connection in connections:
-        rate = rate_in_force(rates, connection.tariff_id, digits, at)
+    for connection in market.connections:
+        rate = rate_in_force(market.rates, connection.tariff_id, digits, at)
         if rate is None or rate.forbidden or rate.preference == PREFERENCE_NEVER:
             continue
-        exact = replace(tariffs[connection.tariff_id], decimals=money.DECIMALS_MAX)  # rounding would make ties
-        price = pricing(exact, rate, "", connection.time_zone).answered(at)
-        candidates.append(_Candidate(connection, rate, rating.amount(price, COST_SECONDS)))
-    candidates.sort(
-        key=lambda each: (each.rate.category, -each.rate.preference, each.cost_micros, each.connection.name)
-    )
-    last = next((position for position, each in enumerate(candidates, 1) if each.rate.huntstop), len(candidates))
-    return tuple(each.connection for each in candidates[:last])
+        price = pricing(market.tariffs[connection.tariff_id], rate, "", connection.time_zone)
+        minute_micros = _minute_micros(price, market, at)
+        if market.minute_micros_max is not None and (minute_micros is None or minute_micros > market.minute_micros_max):
+            continue
+        order = rate.category, -rate.preference, minute_micros is None, minute_micros or 0, connection.name
+        candidates.append((order, rate.huntstop, Route(connection, price, minute_micros)))
+    candidates.sort(key=lambda each: each[0])
+    last = next((position for position, each in enumerate(candidates, 1) if each[1]), len(candidates))
+    return tuple(route for _, _, route in candidates[:last])
+
+
+def _minute_micros(price: Pricing, market: Market, at: datetime) -> int | None:
+    exact = replace(price, decimals=money.DECIMALS_MAX).answered(at)  # rounding would make ties
+    exchanged = market.exchange_rates.convert(rating.amount(exact, COST_SECONDS), price.currency, market.currency, at)
+    return None if exchanged is None else exchanged.amount_micros

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from webcb import db
-from webcb.billing import ledger, query, rating
+from webcb.billing import catalog, ledger, query, rating
+from webcb.billing.cost import Cost, cost
 from webcb.billing.ledger import Entry
 from webcb.billing.pricing import Pricing
 from webcb.billing.product import LegName
@@ -38,6 +39,7 @@ class LegUsage:
     setup_ms: int | None
     disconnect_cause: int
     connection_id: int | None
+    logged_in: bool = False  # by voice, which costs the login fee
 
     @property
     def used_seconds(self) -> int:
@@ -60,8 +62,11 @@ class Settlement:
 XDR_COLUMNS = (
     "kind", "refund_of_id", "callback_id", "leg", "account_id", "customer_id", "cli", "cld", "access_code", "destination",
     "tariff", "connection_id", "connect_time", "disconnect_time", "bill_time", "setup_ms", "used_quantity",
-    "charged_quantity", "charged_micros", "currency", "disconnect_cause", "explanation",
+    "charged_quantity", "charged_micros", "currency", "vendor_cost_micros", "vendor_currency", "cost_micros",
+    "currency_per_base_micros", "vendor_currency_per_base_micros", "disconnect_cause", "explanation",
 )  # fmt: skip
+
+_OF_COST = XDR_COLUMNS[XDR_COLUMNS.index("vendor_cost_micros") : XDR_COLUMNS.index("disconnect_cause")]
 
 _XDR = f"INSERT INTO xdr ({', '.join(XDR_COLUMNS)}) VALUES ({query.marks(XDR_COLUMNS)}) RETURNING id"  # noqa: S608
 
@@ -136,6 +141,7 @@ class _RatedLeg:
     usage: LegUsage
     pricing: Pricing
     charge: Charge
+    cost: Cost | None
 
 
 def _rate(leg: Row, usage: LegUsage, b_answered: bool) -> _RatedLeg:
@@ -143,7 +149,19 @@ def _rate(leg: Row, usage: LegUsage, b_answered: bool) -> _RatedLeg:
     pricing = Pricing.from_json(frozen)
     if usage.answered_at is not None:
         pricing = pricing.answered(usage.answered_at)
-    return _RatedLeg(leg, usage, pricing, rating.charge(pricing, usage.used_seconds))
+    if usage.logged_in:
+        pricing = pricing.with_login()
+    charge = rating.charge(pricing, usage.used_seconds)
+    return _RatedLeg(leg, usage, pricing, charge, _cost(usage, leg["cld"], pricing.currency))
+
+
+def _cost(usage: LegUsage, cld: str, currency: str) -> Cost | None:
+    """What the vendor charges for the leg, and what that is in the currency of its charge; None without a vendor's rate."""
+    if usage.connection_id is None:
+        return None
+    at = usage.answered_at or usage.ended_at
+    terms = catalog.vendor_terms(usage.connection_id, cld, at)
+    return None if terms is None else cost(terms, usage.used_seconds, currency, catalog.book().exchange_rates, at)
 
 
 def _close_lock(callback: Row, total_micros: int, at: datetime) -> None:
@@ -162,7 +180,7 @@ def _close_lock(callback: Row, total_micros: int, at: datetime) -> None:
 
 
 def _write_bill(callback: Row, rated: _RatedLeg, at: datetime) -> list[Entry]:
-    """Write the xDR of a leg; the ledger entry where it costs anything."""
+    """Write the xDR of a leg; the ledger entries of what it costs, and what it costs us."""
     usage, pricing, charge = rated.usage, rated.pricing, rated.charge
     xdr = (
         "charge",
@@ -185,16 +203,55 @@ def _write_bill(callback: Row, rated: _RatedLeg, at: datetime) -> list[Entry]:
         charge.charged_seconds,
         charge.amount_micros,
         callback["currency"],
+        *_cost_columns(rated.cost),
         usage.disconnect_cause,
-        json.dumps(charge.explanation, separators=(",", ":")),
+        _explanation(rated),
     )
     xdr_id = _write_xdr(xdr)
-    if not charge.amount_micros:
-        return []
-    key = f"charge:{callback['id']}:{usage.leg}"
-    return [
-        Entry(key, "charge", -charge.amount_micros, _MADE_BY_ENGINE, callback["account_id"], xdr_id=xdr_id, xdr=xdr)
-    ]
+    leg = f"{callback['id']}:{usage.leg}"
+    entries = []
+    if charge.amount_micros:
+        entries.append(
+            Entry(
+                f"charge:{leg}",
+                "charge",
+                -charge.amount_micros,
+                _MADE_BY_ENGINE,
+                callback["account_id"],
+                xdr_id=xdr_id,
+                xdr=xdr,
+            )
+        )
+    if rated.cost is not None and rated.cost.amount_micros:
+        entries.append(
+            Entry(
+                f"cost:{leg}",
+                "vendor cost",
+                rated.cost.amount_micros,
+                _MADE_BY_ENGINE,
+                xdr_id=xdr_id,
+                xdr=xdr,
+                vendor_id=rated.cost.vendor_id,
+                vendor_currency=rated.cost.currency,
+            )
+        )
+    return entries
+
+
+def _cost_columns(cost: Cost | None) -> tuple[int | str | None, ...]:
+    """The columns of the xDR that say what the leg cost us."""
+    if cost is None:
+        return (None,) * len(_OF_COST)
+    exchanged = cost.exchanged
+    if exchanged is None:
+        return cost.amount_micros, cost.currency, None, None, None
+    rates = exchanged.to_per_base_micros, exchanged.from_per_base_micros
+    return cost.amount_micros, cost.currency, exchanged.amount_micros, *rates
+
+
+def _explanation(rated: _RatedLeg) -> str:
+    vendor = {} if rated.cost is None else {"vendor": rated.cost.explanation}
+    return json.dumps(rated.charge.explanation | vendor, separators=(",", ":"))
 
 
 def _end_rows(callback: Row, usages: Sequence[LegUsage], ending: str, at: datetime) -> None:
@@ -277,6 +334,7 @@ def refund(
         "used_quantity": 0,
         "charged_quantity": 0,
         "charged_micros": -given,
+        **dict.fromkeys(_OF_COST),
         "explanation": json.dumps({"refund_of": bill["id"], "why": note}, ensure_ascii=False, separators=(",", ":")),
     }
     xdr = tuple(correction.values())

@@ -26,6 +26,7 @@ class Terms:
     connect_fee_micros: int
     post_call_surcharge_ppm: int
     decimals: int
+    login_fee_micros: int = 0  # charged whatever the call is long, without the surcharge
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,8 @@ Stairs = tuple[Flight, ...]
 
 @lru_cache(maxsize=4096)
 def build(plan: tuple[Element, ...], terms: Terms) -> Stairs:
-    """The flights of a plan, the last first: most calls end on it. The lowest is level: what is free (domain 3)."""
-    level = Flight(_NEVER, 1, None, 0, 0, 1, 1, 0, 0, 1)
+    """The flights of a plan, the last first: most calls end on it. The lowest is level: what is free but for a log-in (domain 3)."""
+    level = _flight(_NEVER, 1, None, terms.login_fee_micros, 0, 1, terms.decimals)
     return (level, *_flights(plan, terms))[::-1]
 
 
@@ -68,7 +69,8 @@ def _flights(plan: tuple[Element, ...], terms: Terms) -> Iterator[Flight]:
         match element:
             case Run(count, seconds, price_micros):
                 step = seconds * price_micros * (denominator // (_PER_MINUTE * _MILLION)) * with_surcharge
-                yield _flight(start, seconds, count, before, step, denominator, terms.decimals)
+                login_fee = terms.login_fee_micros * denominator
+                yield _flight(start, seconds, count, before + login_fee, step, denominator, terms.decimals)
                 start += (count or 0) * seconds
                 before += (count or 0) * step
             case Fee(fee_micros):

@@ -11,7 +11,7 @@ from webcb.billing.pricing import OffPeak, OffPeakWhen, Pricing
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """What all rates of a tariff share; `off_peak_period` is the text of its period, "" where it has none."""
+    """What all rates of a tariff share; `off_peak_period` is the text of its periods, one a line, "" where it has none."""
 
     id: int
     name: str
@@ -22,6 +22,7 @@ class Tariff:
     connect_fee_micros: int = 0
     post_call_surcharge_ppm: int = 0
     decimals: int = 5
+    login_fee_micros: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ def pricing(tariff: Tariff, rate: Rate, access_code: str, time_zone: str) -> Pri
         free_seconds=tariff.free_seconds,
         connect_fee_micros=tariff.connect_fee_micros,
         post_call_surcharge_ppm=tariff.post_call_surcharge_ppm,
+        login_fee_micros=tariff.login_fee_micros,
         decimals=tariff.decimals,
         currency=tariff.currency,
         tariff_name=tariff.name,

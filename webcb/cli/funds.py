@@ -128,7 +128,8 @@ def ledger(login: str | None, since: datetime | None, limit: int, as_csv: bool) 
         query = query.where(Ledger.at >= since)
     with desk.opened():
         if login:
-            query = query.where(Ledger.wallet == desk.account(login).__data__["wallet"])
+            # What a vendor is owed for its calls hangs in the same chain and moves no funds of it.
+            query = query.where(Ledger.wallet == desk.account(login).__data__["wallet"], Ledger.vendor.is_null())
         lines: list[tuple[Any, ...]] = [
             (
                 row.at,

@@ -146,6 +146,7 @@ RATE_HEADS = (
 @click.option("--tariff", metavar="NAME", help="Only this tariff's.")
 @click.option("--prefix", metavar="DIGITS", help="Only prefixes that begin with these digits.")
 @click.option("--number", metavar="DIGITS", help="Only the rate that holds for this number (E.164), in each tariff.")
+@click.option("--for-users", is_flag=True, help="The sheet users may see: hidden rates are left out.")
 @click.option("--all", "also_others", is_flag=True, help="Superseded and coming rates too, not only those in force.")
 @limit_option(200)
 @csv_option
@@ -155,6 +156,7 @@ def rates(
     tariff: str | None,
     prefix: str | None,
     number: str | None,
+    for_users: bool,
     also_others: bool,
     limit: int,
     as_csv: bool,
@@ -185,6 +187,8 @@ def rates(
     if number is not None:
         serving = _serving([row for row in found if row.id in serving and not row.discontinued], digits)
     shown = [row for row in found if row.id in serving or (also_others and number is None)]
+    if for_users:
+        shown = [row for row in shown if not row.hidden]
     lines = [_rate_line(row, at, is_in_force=row.id in serving) for row in shown[:limit]]
     print_list(RATE_HEADS, lines, as_csv)
 
@@ -205,7 +209,7 @@ def _serving(rows: list[Any], digits: str) -> set[int]:
 def _rate_line(row: Any, at: datetime, *, is_in_force: bool) -> tuple[Any, ...]:
     from webcb.money import format_amount
 
-    remarks = [name for name in ("forbidden", "discontinued") if getattr(row, name)]
+    remarks = [name for name in ("forbidden", "discontinued", "hidden") if getattr(row, name)]
     remarks += ["off-peak prices"] if row.mode == "off-peak" else []
     remarks += [row.formula] if row.formula else []
     remarks += [] if is_in_force else ["coming" if row.effective_at > at else "superseded"]
@@ -230,6 +234,9 @@ XDR_HEADS = (
 )  # fmt: skip
 
 
+MARGIN_HEADS = ("vendor_cost", "vendor_currency", "cost", "margin", "callback_margin")
+
+
 class Instant(click.ParamType[datetime]):
     """A date, or a date and time; UTC where it names no zone."""
 
@@ -248,12 +255,16 @@ class Instant(click.ParamType[datetime]):
 @click.command()
 @click.option("--account", "login", metavar="ID", help="Only this account's.")
 @click.option("--since", type=Instant(), help="Only those billed since; UTC unless a zone is written.")
+@click.option(
+    "--margin", "with_margin", is_flag=True, help="What the vendor charges, and what is left of each callback."
+)
 @limit_option(100)
 @csv_option
-def xdrs(login: str | None, since: datetime | None, limit: int, as_csv: bool) -> None:
+def xdrs(login: str | None, since: datetime | None, with_margin: bool, limit: int, as_csv: bool) -> None:
     """List the bills of the legs, and what was given back of them, the latest first.
 
-    Times are UTC, quantities seconds, causes Q.850.
+    Times are UTC, quantities seconds, causes Q.850. Cost and margins are in the currency of the amount, empty where no vendor's
+    rate or no exchange rate of the day was known.
     """
     from webcb.cli import desk
     from webcb.models import Account, Xdr
@@ -282,10 +293,32 @@ def xdrs(login: str | None, since: datetime | None, limit: int, as_csv: bool) ->
                 row.disconnect_cause,
                 row.destination,
                 row.tariff,
+                *(_margin(row) if with_margin else ()),
             )
             for row in query.iterator()
         ]
-    print_list(XDR_HEADS, lines, as_csv)
+    print_list(XDR_HEADS + (MARGIN_HEADS if with_margin else ()), lines, as_csv)
+
+
+def _margin(row: Any) -> tuple[str | None, ...]:
+    """The columns of MARGIN_HEADS; the margin of the callback is over all its legs, so it stands on each of them."""
+    from webcb.models import Xdr
+    from webcb.money import format_amount
+
+    margins = [_margin_micros(each) for each in Xdr.select().where(Xdr.callback == row.__data__["callback"])]
+    whole = None if None in margins else sum(margins)
+    vendor_cost, cost, margin, callback_margin = (
+        None if micros is None else format_amount(micros)
+        for micros in (row.vendor_cost_micros, row.cost_micros, _margin_micros(row), whole)
+    )
+    return vendor_cost, row.vendor_currency, cost, margin, callback_margin
+
+
+def _margin_micros(row: Any) -> Any:
+    """What an xDR leaves, in micros; None where the cost is not known. A refund is a loss and costs nothing more."""
+    if row.kind == "refund":
+        return row.charged_micros
+    return None if row.cost_micros is None else row.charged_micros - row.cost_micros
 
 
 # Connections -------------------------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def apply(
 
 def _apply(books: Books, hashes: Hashes | None, set_passwords: bool) -> None:
     """Everything in the order of what refers to what, removals last."""
-    for section in ("destinations", "off_peak_periods"):
+    for section in ("destinations", "off_peak_periods", "exchange_rates"):
         _apply_plain(books, section)
     apply_tariffs(books)
     _apply_plain(books, "nodes")

@@ -20,6 +20,7 @@ TABLES: dict[str, type[Table]] = {
     "destinations": models.Destination,
     "off_peak_periods": models.OffPeakPeriod,
     "tariffs": models.Tariff,
+    "exchange_rates": models.ExchangeRate,
     "nodes": models.Node,
     "products": models.Product,
     "customers": models.Customer,

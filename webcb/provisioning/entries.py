@@ -19,6 +19,8 @@ from webcb.provisioning.fields import (
     choice,
     country_code,
     currency_code,
+    date,
+    exchange,
     instant,
     naming,
     parsed,
@@ -142,6 +144,7 @@ class Rate(Entry):
     ] = ""
     forbidden: Annotated[bool, yes_no("calls there are refused")] = False
     discontinued: Annotated[bool, yes_no("no longer offered, as if the tariff had no such rate")] = False
+    hidden: Annotated[bool, yes_no("used, and left out of the rate sheets that users see")] = False
 
 
 class Route(Entry):
@@ -160,7 +163,11 @@ class Tariff(Entry):
     """A price list: of what customers pay, or of what a vendor charges."""
 
     NOUN = "tariff"
-    COLUMNS = {"connect_fee": "connect_fee_micros", "post_call_surcharge_percent": "post_call_surcharge_ppm"}
+    COLUMNS = {
+        "connect_fee": "connect_fee_micros",
+        "login_fee": "login_fee_micros",
+        "post_call_surcharge_percent": "post_call_surcharge_ppm",
+    }
     FIXED = frozenset({"currency", "applied_to"})
     CHILDREN = {"rates": Rate, "routes": Route}
     name: Annotated[str, naming("its name")]
@@ -169,15 +176,30 @@ class Tariff(Entry):
     off_peak_period: Annotated[
         str | None, reference("off_peak_periods", "when its off-peak prices hold", or_nothing=True)
     ] = None
+    second_off_peak_period: Annotated[
+        str | None, reference("off_peak_periods", "off-peak is what lies in this one, too", or_nothing=True)
+    ] = None
     off_peak_when: Annotated[
         str,
         choice(("starts", "finishes", "starts and finishes"), "off-peak is a session that does this in the period"),
     ] = "starts"
     free_seconds: Annotated[int, whole(0, 86_400, "seconds at the start of a call that cost nothing")] = 0
     connect_fee: Annotated[int, amount("charged once for a call longer than the free seconds", most=PRICE_MAX)] = 0
+    login_fee: Annotated[int, amount("charged once for a call in which the user logs in by voice", most=PRICE_MAX)] = 0
     post_call_surcharge_percent: Annotated[int, percent("added to the whole charge")] = 0
     decimals: Annotated[int, whole(0, 6, "decimals a charge is rounded up to")] = 5
     description: Annotated[str, text("for the operator", 1000)] = ""
+
+
+class ExchangeRate(Entry):
+    """What one unit of the base currency is worth in another; the base is the currency whose own rate is 1."""
+
+    NOUN = "exchange rate"
+    KEY = ("currency", "day")
+    COLUMNS = {"per_base": "per_base_micros"}
+    currency: Annotated[str, currency_code("the currency")]
+    day: Annotated[str, date("from the beginning of this day, UTC, until the next one that is written")]
+    per_base: Annotated[int, exchange("units of it for one unit of the base currency")]
 
 
 class Node(Entry):
@@ -208,6 +230,9 @@ class Product(Entry):
     name: Annotated[str, naming("its name")]
     currency: Annotated[str, currency_code("currency of its tariffs; fixed once")]
     visible_name: Annotated[str, text("its name for end users; empty: the name", 64)] = ""
+    profit_guarantee: Annotated[
+        bool, yes_no("a route on which a minute costs more than the leg is charged for it is left out")
+    ] = False
     description: Annotated[str, text("for the operator", 1000)] = ""
 
 
@@ -372,6 +397,7 @@ SECTIONS: dict[str, type[Entry]] = {
     "destinations": Destination,
     "off_peak_periods": OffPeakPeriod,
     "tariffs": Tariff,
+    "exchange_rates": ExchangeRate,
     "nodes": Node,
     "products": Product,
     "customers": Customer,

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from datetime import date as calendar_date
 from difflib import get_close_matches
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -15,7 +16,15 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from webcb.money import MICROS_PER_UNIT, AmountError, format_amount, format_percent, parse_amount, percent_to_ppm
+from webcb.money import (
+    AMOUNT_MICROS_MAX,
+    MICROS_PER_UNIT,
+    AmountError,
+    format_amount,
+    format_percent,
+    parse_amount,
+    percent_to_ppm,
+)
 from webcb.number import country_names
 
 SHOWN_MAX = 60  # characters of a wrong value that are repeated in a message
@@ -165,6 +174,23 @@ def amount(description: str, *, most: int, least: int = 0, or_nothing: bool = Fa
     return Reader(read, format_amount, schema, right, description, or_nothing)
 
 
+def exchange(description: str) -> Reader:
+    """How much of a currency another one is worth, read exactly into micros."""
+    right = "an amount from 0.000001 to 1000000000 with at most 6 decimals, as in 0.92"
+
+    def read(value: str) -> int:
+        try:
+            micros = parse_amount(value)
+        except AmountError:
+            raise ValueError("") from None
+        if not 0 < micros <= AMOUNT_MICROS_MAX:
+            raise ValueError("")
+        return micros
+
+    schema = {"type": ["number", "string"], "exclusiveMinimum": 0, "pattern": r"^[0-9]+(\.[0-9]{1,6})?$"}
+    return Reader(read, format_amount, schema, right, description)
+
+
 def percent(description: str) -> Reader:
     """A percentage with at most four decimals, read into parts per million."""
 
@@ -207,6 +233,21 @@ def instant(description: str) -> Reader:
         description,
         may_be_nothing=True,
     )
+
+
+def date(description: str) -> Reader:
+    """A day of the calendar."""
+
+    def read(value: str) -> str:
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            raise ValueError("")
+        try:
+            return calendar_date.fromisoformat(value).isoformat()
+        except ValueError:
+            raise ValueError("") from None
+
+    schema = {"type": "string", "format": "date"}
+    return Reader(read, str, schema, "a day, as in 2026-01-31", description)
 
 
 def zone(description: str) -> Reader:

@@ -37,6 +37,12 @@ def _customer(values: Values) -> Contradictions:
     return []
 
 
+def _tariff(values: Values) -> Contradictions:
+    if values["second_off_peak_period"] and not values["off_peak_period"]:
+        return [("second_off_peak_period", "there is no first; write it as off_peak_period")]
+    return []
+
+
 def _rate(values: Values) -> Contradictions:
     if values["mode"] == "flat":
         return []
@@ -76,6 +82,7 @@ def _voice_application(values: Values) -> Contradictions:
 RULES: dict[str, Callable[[Values], Contradictions]] = {
     "account": _account,
     "customer": _customer,
+    "tariff": _tariff,
     "rate": _rate,
     "connection": _connection,
     "voice application": _voice_application,
