@@ -291,6 +291,7 @@ class Port:
         rtcp_port: int | None = None,
         *,
         ours: Mapping[str, int] | None = None,
+        frame_ms: int | None = None,
     ) -> None:
         """Takes the far side's address and payload numbers from its SDP; again after each offer and answer.
 
@@ -298,6 +299,8 @@ class Port:
         to this far side carries its numbers; a codec it does not have is dropped. `ours` are the numbers of our own SDP
         where they differ: what comes from it carries those (RFC 3264, 5.1). `rtcp_port` is a=rtcp (RFC 3605),
         the RTP port itself when multiplexed (RFC 5761), by default the one above. The watch for silence begins anew.
+        `frame_ms` is its a=ptime: frames of PCMU, PCMA and G.722 from a peer that has another length are cut anew, 10 to 120 ms.
+        PCMU, PCMA and G.722 are recoded into one another where the two sides of a join have no codec of one name.
         Raises ValueError for a host that is no literal or of another family, for payloads out of their limits, and for a
         port of this bridge itself: packets would go round for ever.
         """
@@ -315,6 +318,7 @@ class Port:
                 "rtcp_port": rtcp_port or 0,
                 "codecs": codecs,
                 "codecs_count": len(codecs),
+                "frame_ms": frame_ms or 0,
             },
         )
         self._ask(lib.bridge_port_connect, f"far side {host}:{port} with {dict(payloads)}", far_side)

@@ -10,6 +10,8 @@
 #define HOSTS_MAX 8              /* addresses of this host that ports may bind */
 #define CODECS_MAX 16            /* codecs of one far side */
 #define CODEC_NAME_BYTES 32      /* encoding name and clock as in a=rtpmap, with the closing zero */
+#define FRAME_MS_MIN 10
+#define FRAME_MS_MAX 120
 #define TONE_FREQUENCIES_MAX 4
 #define TONE_CADENCE_MAX 16      /* on, off, on, off ... */
 #define TONE_CADENCE_MS_MAX 60000
@@ -44,6 +46,7 @@ struct far_side {
     uint16_t rtcp_port;          /* 0: the port above; equal to rtp_port: multiplexed (RFC 5761) */
     const struct codec *codecs;  /* in its order of preference */
     size_t codecs_count;
+    uint32_t frame_ms;           /* its a=ptime, FRAME_MS_MIN to FRAME_MS_MAX; 0: it named none, frames go as they come */
 };
 
 /* The crypto suites of SDES (RFC 4568, 6.2; RFC 7714, 14.2). */

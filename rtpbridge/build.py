@@ -12,6 +12,7 @@ C_SOURCES = (
     "bridge.c",
     "control.c",
     "dtmf.c",
+    "framer.c",
     "g711.c",
     "g722.c",
     "inband.c",

@@ -80,30 +80,36 @@ void port_close(struct port *port)
     free(port);
 }
 
-static const struct codec *codec_named(const struct port *port, const char *name)
-{
-    for (size_t i = 0; i < port->codecs_count; i++)
-        if (strcasecmp(port->codecs[i].name, name) == 0)
-            return &port->codecs[i];
-    return NULL;
-}
-
-static struct recoding recoding_of(const struct port *port, const struct codec *from)
+/* The peer's codec of that name, else the first of its codecs that it can be recoded to. */
+static struct recoding recoding_of(struct port *port, const struct codec *from)
 {
     struct recoding recoding = {.payload_type = NO_PAYLOAD, .clock_hz = from->clock_hz};
-    const struct codec *const as = codec_named(port->peer, from->name);
+    const struct port *const peer = port->peer;
 
-    if (as != NULL)
-        recoding.payload_type = as->payload_type;
-    for (size_t i = 0; recoding.payload_type == NO_PAYLOAD && i < port->peer->codecs_count; i++)
-        if (recode_between(&recoding, from, &port->peer->codecs[i]))
-            recoding.payload_type = port->peer->codecs[i].payload_type;
+    for (size_t i = 0; recoding.payload_type == NO_PAYLOAD && i < peer->codecs_count; i++)
+        if (strcasecmp(peer->codecs[i].name, from->name) == 0)
+            recode_between(&recoding, &port->recoder, from, &peer->codecs[i]);
+    for (size_t i = 0; recoding.payload_type == NO_PAYLOAD && i < peer->codecs_count; i++)
+        recode_between(&recoding, &port->recoder, from, &peer->codecs[i]);
     return recoding;
+}
+
+/* A phone sends as it likes to receive: frames are cut anew only where one side named another length than the other has. */
+static uint32_t frame_ticks(const struct port *port)
+{
+    const uint32_t comes_ms = port->frame_ms != 0 ? port->frame_ms : FRAME_MS_USUAL;
+
+    if (port->peer == NULL || port->peer->frame_ms == 0 || port->peer->frame_ms == comes_ms)
+        return 0;
+    return port->peer->frame_ms * (VOICE_CLOCK_HZ / 1000);
 }
 
 /* Writes down once, for the packets to come, what becomes of each of the port's codecs on the way to the peer. */
 static void map_payloads(struct port *port)
 {
+    if (port->recoder.framer.active && port->peer != NULL)
+        rtp_sender_switch(&port->peer->sender); /* frames had numbers of their own */
+    recoder_begin(&port->recoder, frame_ticks(port));
     for (size_t number = 0; number < PAYLOAD_TYPES; number++) {
         port->recodings[number] = (struct recoding){.payload_type = NO_PAYLOAD};
         if (port->peer != NULL && port->codec_of[number] != NO_CODEC)
@@ -121,7 +127,7 @@ static void read_payloads(struct port *port)
         port->codec_of[port->codecs[i].our_payload_type] = (uint8_t)i;
 }
 
-static int codecs_check(const struct far_side *far_side)
+static int far_side_check(const struct far_side *far_side)
 {
     if (far_side->codecs_count == 0 || far_side->codecs_count > CODECS_MAX)
         return EINVAL;
@@ -132,7 +138,9 @@ static int codecs_check(const struct far_side *far_side)
             memchr(codec->name, 0, sizeof codec->name) == NULL)
             return EINVAL;
     }
-    return 0;
+    return far_side->frame_ms == 0 || (far_side->frame_ms >= FRAME_MS_MIN && far_side->frame_ms <= FRAME_MS_MAX)
+               ? 0
+               : EINVAL;
 }
 
 /* The tone goes on in the codec that the far side has now, and ends where it has none that we can speak. */
@@ -155,7 +163,7 @@ int port_connect(struct port *port, const struct far_side *far_side, int64_t now
 {
     const uint16_t rtcp_port = far_side->rtcp_port != 0 ? far_side->rtcp_port : (uint16_t)(far_side->rtp_port + 1);
     union address named;
-    int error = far_side->rtp_port == 0 ? EINVAL : codecs_check(far_side);
+    int error = far_side->rtp_port == 0 ? EINVAL : far_side_check(far_side);
 
     if (error == 0)
         error = address_read(&named, far_side->host, far_side->rtp_port);
@@ -175,6 +183,7 @@ int port_connect(struct port *port, const struct far_side *far_side, int64_t now
 
     port->codecs_count = far_side->codecs_count;
     memcpy(port->codecs, far_side->codecs, far_side->codecs_count * sizeof *port->codecs);
+    port->frame_ms = far_side->frame_ms;
     read_payloads(port);
     map_payloads(port);
     if (port->peer != NULL)

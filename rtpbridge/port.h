@@ -12,6 +12,7 @@
 #include "face.h"
 #include "hooks.h"
 #include "latch.h"
+#include "recode.h"
 #include "rtcp.h"
 #include "rtp.h"
 #include "secure.h"
@@ -20,6 +21,7 @@
 #define PAYLOAD_TYPES 128
 #define NO_CODEC UINT8_MAX
 #define NO_PAYLOAD UINT8_MAX
+#define FRAME_MS_USUAL 20 /* of who names none (RFC 3551, 4.2) */
 
 struct watch {
     bool running;              /* there is a far side */
@@ -51,6 +53,8 @@ struct port {
     struct codec codecs[CODECS_MAX];
     size_t codecs_count;
     uint8_t codec_of[PAYLOAD_TYPES];     /* place in codecs, or NO_CODEC */
+    uint32_t frame_ms;                   /* 0: it named none */
+    struct recoder recoder;
     struct recoding recodings[PAYLOAD_TYPES]; /* into what the peer understands */
     struct envelope envelope;            /* all NULL: plain RTP */
     struct secured secured;

@@ -2,40 +2,47 @@
 
 #include <strings.h>
 
-#include "g711.h"
-
-static size_t pcmu_to_pcma(void *state, struct packet *packets)
+void recoder_begin(struct recoder *recoder, uint32_t frame_ticks)
 {
-    (void)state;
-    g711_pcmu_to_pcma(packets->octets + packets->header.payload_begin, packets->header.payload_bytes);
-    return 1;
+    framer_begin(&recoder->framer, frame_ticks);
+    voice_recoder_begin(&recoder->voice, VOICE_NONE, VOICE_NONE);
 }
 
-static size_t pcma_to_pcmu(void *state, struct packet *packets)
+static size_t turn_voice(void *state, struct packet packets[RECODED_MAX])
 {
-    (void)state;
-    g711_pcma_to_pcmu(packets->octets + packets->header.payload_begin, packets->header.payload_bytes);
-    return 1;
+    const struct recode_way *const way = state;
+    struct voice_recoder *const voice = &way->recoder->voice;
+    struct rtp_header *const header = &packets->header;
+
+    if (way->from != way->to) {
+        if (voice->decoder.voice != way->from || voice->encoder.voice != way->to)
+            voice_recoder_begin(voice, way->from, way->to);
+        voice_recode(voice, packets->octets + header->payload_begin, header->payload_bytes);
+    }
+    return framer_turn(&way->recoder->framer, packets, RECODED_MAX);
 }
 
-/* A far side may answer with one law of G.711 while the other side sends the other: that much is recoded. */
-static const struct {
-    const char *from;
-    const char *to;
-    size_t (*turn)(void *state, struct packet *packets);
-} TURNS[] = {
-    {"PCMU/8000", "PCMA/8000", pcmu_to_pcma},
-    {"PCMA/8000", "PCMU/8000", pcma_to_pcmu},
-};
-
-bool recode_between(struct recoding *recoding, const struct codec *from, const struct codec *to)
+static size_t turn_other(void *state, struct packet packets[RECODED_MAX])
 {
-    for (size_t i = 0; i < sizeof TURNS / sizeof *TURNS; i++)
-        if (strcasecmp(TURNS[i].from, from->name) == 0 && strcasecmp(TURNS[i].to, to->name) == 0) {
-            recoding->turn = TURNS[i].turn;
-            recoding->state = NULL;
-            recoding->clock_hz = to->clock_hz;
-            return true;
-        }
-    return false;
+    const struct recode_way *const way = state;
+
+    return framer_pass(&way->recoder->framer, packets);
+}
+
+bool recode_between(struct recoding *recoding, struct recoder *recoder, const struct codec *from,
+                    const struct codec *to)
+{
+    const enum voice from_voice = voice_named(from->name), to_voice = voice_named(to->name);
+    const bool same = strcasecmp(from->name, to->name) == 0;
+
+    if (!same && (from_voice == VOICE_NONE || to_voice == VOICE_NONE))
+        return false;
+    recoding->payload_type = to->payload_type;
+    recoding->clock_hz = to->clock_hz;
+    if (same && recoder->framer.frame_ticks == 0)
+        return true;
+    recoder->ways[from_voice] = (struct recode_way){recoder, from_voice, to_voice};
+    recoding->state = &recoder->ways[from_voice];
+    recoding->turn = from_voice != VOICE_NONE ? turn_voice : turn_other;
+    return true;
 }

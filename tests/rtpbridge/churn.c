@@ -67,7 +67,7 @@ static void *listen_to_events(void *unused)
 static uint64_t open_connected(size_t slot)
 {
     const struct codec codecs[] = {{"PCMU/8000", 8000, 0, 0}, {"PCMA/8000", 8000, 8, 8}, {"telephone-event/8000", 8000, 4, 4}};
-    const struct far_side far_side = {"127.0.0.1", phone_port, 0, codecs, slot % 2 ? 3 : 2};
+    const struct far_side far_side = {"127.0.0.1", phone_port, 0, codecs, slot % 2 ? 3 : 2, slot % 3 ? 20 : 30};
     uint16_t rtp_port;
     uint64_t port;
 

@@ -23,6 +23,8 @@ HEADERS = (
     "g722.h",
     "resample.h",
     "voice.h",
+    "packet.h",
+    "framer.h",
     "dtmf.h",
     "inband.h",
 )
