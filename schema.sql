@@ -250,13 +250,30 @@ CREATE TABLE connection (
   sealed_password TEXT NOT NULL DEFAULT '', -- sealed with the installation's secret key: a copy of the database opens no trunk
   codecs TEXT NOT NULL DEFAULT 'PCMU,PCMA' CHECK (length(codecs) BETWEEN 1 AND 120),
   tech_prefix TEXT NOT NULL DEFAULT '' CHECK (length(tech_prefix) <= 16),
+  number_format TEXT NOT NULL DEFAULT 'digits' CHECK (number_format IN ('digits', 'plus')),
+  cld_rule TEXT NOT NULL DEFAULT '' CHECK (length(cld_rule) <= 500), -- translation rules: see webcb/translation.py
+  cli_rule TEXT NOT NULL DEFAULT '' CHECK (length(cli_rule) <= 500),
+  cli_withheld BOOLEAN NOT NULL DEFAULT FALSE,
+  from_user TEXT NOT NULL DEFAULT '' CHECK (length(from_user) <= 64), -- '': the calling number
+  from_name TEXT NOT NULL DEFAULT '' CHECK (length(from_name) <= 64),
+  from_domain TEXT NOT NULL DEFAULT '' CHECK (length(from_domain) <= 253), -- '': the registrar's, or our address
+  identity_headers TEXT NOT NULL DEFAULT '' CHECK (length(identity_headers) <= 120), -- header names, comma between
+  identity_user TEXT NOT NULL DEFAULT '' CHECK (length(identity_user) <= 64), -- '': the calling number
+  diversion_user TEXT NOT NULL DEFAULT '' CHECK (length(diversion_user) <= 64), -- '': no Diversion header
   capacity INTEGER CHECK (capacity BETWEEN 1 AND 100000),
   calls_per_second INTEGER CHECK (calls_per_second BETWEEN 1 AND 1000), -- NULL: as many as come
   active BOOLEAN NOT NULL DEFAULT TRUE,
   probe_seconds INTEGER CHECK (probe_seconds BETWEEN 5 AND 3600), -- NULL: not probed
   state TEXT NOT NULL DEFAULT 'unknown' CHECK (state IN ('unknown', 'up', 'down')), -- as an engine last saw it
   state_at BIGINT,
-  state_reason TEXT NOT NULL DEFAULT '' CHECK (length(state_reason) <= 120)
+  state_reason TEXT NOT NULL DEFAULT '' CHECK (length(state_reason) <= 120),
+  must_register BOOLEAN NOT NULL DEFAULT FALSE,
+  registrar TEXT NOT NULL DEFAULT '' CHECK (length(registrar) <= 253), -- domain of the address of record; '': host
+  register_user TEXT NOT NULL DEFAULT '' CHECK (length(register_user) <= 64), -- '': username
+  register_seconds INTEGER NOT NULL DEFAULT 3600 CHECK (register_seconds BETWEEN 60 AND 86400),
+  registration TEXT NOT NULL DEFAULT 'none' CHECK (registration IN ('none', 'registered', 'unregistered')), -- as an engine last saw it
+  registration_at BIGINT,
+  registration_reason TEXT NOT NULL DEFAULT '' CHECK (length(registration_reason) <= 120)
 );
 CREATE INDEX connection_vendor ON connection (vendor_id);
 CREATE INDEX connection_tariff ON connection (tariff_id);

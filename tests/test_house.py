@@ -19,7 +19,7 @@ C_SOURCES = sorted(
 )
 SCRIPTS = sorted([*TOP.glob("tests/**/*.py"), *TOP.glob("bench/*.py"), TOP / "setup.py"])
 
-VALUES = {"webcb.capture", "webcb.ladder", "webcb.money", "webcb.number"}
+VALUES = {"webcb.capture", "webcb.ladder", "webcb.money", "webcb.number", "webcb.translation"}
 CORRIDOR = {"webcb.clock", "webcb.db", "webcb.doorbell", "webcb.jobs", "webcb.models", "webcb.settings"} | VALUES
 BILLING_DOORS = {
     "webcb.billing." + name
@@ -48,9 +48,11 @@ ENGINE_DOORS = {
         "media",
         "names",
         "prober",
+        "registrar",
         "recovery",
         "rows",
         "runner",
+        "standing",
         "running",
         "starts",
         "stream",
@@ -99,6 +101,7 @@ RULES = [
     rule("webcb.ladder", pure=True),
     rule("webcb.money", pure=True),
     rule("webcb.number", pure=True),
+    rule("webcb.translation", pure=True),
     rule("webcb.clock"),
     rule("webcb.settings"),
     rule("webcb.doorbell"),
@@ -112,7 +115,16 @@ RULES = [
         rule(door, "webcb.engine", "webcb.sip", "webcb.billing", *CORRIDOR, "rtpbridge")
         for door in sorted(ENGINE_DOORS)
     ],
-    rule("webcb.engine", "webcb.engine", "webcb.sip.events", "webcb.sip.uri", "webcb.billing", *VALUES, pure=True),
+    rule(
+        "webcb.engine",
+        "webcb.engine",
+        "webcb.sip.caller",
+        "webcb.sip.events",
+        "webcb.sip.uri",
+        "webcb.billing",
+        *VALUES,
+        pure=True,
+    ),
     rule("webcb.web", "webcb.web", "webcb.billing", *CORRIDOR),
     rule("webcb.provisioning.document", "webcb.provisioning", "webcb.billing", *VALUES, pure=True),
     rule("webcb.provisioning", "webcb.provisioning", "webcb.billing", *CORRIDOR),

@@ -164,6 +164,6 @@ def test_a_turn_at_a_connection_that_went_down_meanwhile_is_the_next_routes(worl
         name="z second", vendor=world.house.vendor, tariff=world.house.vendor_tariff, host="127.0.0.2"
     )
     placed = place(world, 2)
-    world.exchange._calls._is_down = lambda connection_id: connection_id == world.house.connection.id
+    world.prober._is_up[world.house.connection.id] = False
     world.pass_seconds(1.1)
     assert world.legs(placed[1])["A"].connection_id == second.id

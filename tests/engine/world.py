@@ -21,6 +21,8 @@ from webcb.engine.line import Line
 from webcb.engine.lookout import Lookout
 from webcb.engine.media import Media, Voice
 from webcb.engine.prober import Prober
+from webcb.engine.registrar import Registrations
+from webcb.engine.standing import Standing
 from webcb.sip.events import Address
 from webcb.sip.location import Located, NextHop, family_of
 from webcb.sip.message import Request, Response, read_message
@@ -166,9 +168,9 @@ class World:
         self.journal = StraightJournal(self.time)
         lines = {2: self.line}
         self.prober = Prober(self.time, self.utc_now, lines, self.journal.post, self.names)
-        self.exchange = Exchange(
-            self.time, lines, self.media, self.journal, self.names, CALLBACKS_MAX, self.prober.is_down
-        )
+        self.registrations = Registrations(self.time, self.utc_now, lines, self.journal.post, self.names, "one")
+        standing = Standing(self.prober, self.registrations)
+        self.exchange = Exchange(self.time, lines, self.media, self.journal, self.names, CALLBACKS_MAX, standing)
         node = recovery.take_node("one", self.utc_now())
         self.lookout = Lookout(self.time, self.utc_now, lines, self.journal, self.exchange, node)
         self.lookout.look()

@@ -64,7 +64,10 @@ def test_every_column_an_operator_configures_has_its_field(kind: type[Entry], ta
         models.Rate: {"tariff", "rate_import"},
         models.Route: {"tariff"},
         models.UsageCharge: {"product"},
-        models.Connection: {"state", "state_at", "state_reason"},
+        models.Connection: {
+            *("state", "state_at", "state_reason"),
+            *("registration", "registration_at", "registration_reason"),
+        },
     }
     columns = set(table._meta.fields) - {"id"} - not_configured.get(table, set())
     assert columns <= {kind.column(field) for field in kind.model_fields}

@@ -5,7 +5,7 @@ those of the two numbers' prefixes are read, never a whole tariff.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
 from webcb import number
@@ -14,7 +14,7 @@ from webcb.billing.currency import ExchangeRates
 from webcb.billing.formula import Intervals
 from webcb.billing.product import UsageCharge
 from webcb.billing.query import Row, instant, marks, micros, row, rows
-from webcb.billing.routing import Connection
+from webcb.billing.routing import Connection, Presentation
 from webcb.billing.tariff import Rate, Tariff, pricing, rate_in_force
 
 _EPOCH = "SELECT epoch FROM catalog"
@@ -32,10 +32,12 @@ _TARIFFS = """
 
 _CONNECTIONS = """
     SELECT connection.id, connection.name, tariff_id, host, port, username, sealed_password, tech_prefix, codecs, capacity,
-           calls_per_second, transport, tls_ca_file, tls_certificate_file, tls_key_file,
+           calls_per_second, transport, tls_ca_file, tls_certificate_file, tls_key_file, must_register, registrar,
+           {presentation},
            vendor_id, vendor.billing_time_zone AS time_zone, active
       FROM connection JOIN vendor ON vendor.id = connection.vendor_id
 """
+_PRESENTATION = tuple(field.name for field in fields(Presentation))
 
 _EXCHANGE_RATES = "SELECT currency, day, per_base_micros FROM exchange_rate"
 
@@ -95,8 +97,8 @@ def _read_book(epoch: int) -> Book:
     for each in rows(_USAGE_CHARGES):
         usage_charges.setdefault(each.pop("product_id"), []).append(UsageCharge(**each))
     connections = [
-        (bool(each.pop("active")), Connection(**each | {"codecs": tuple(each["codecs"].replace(" ", "").split(","))}))
-        for each in rows(_CONNECTIONS)
+        (bool(each.pop("active")), _connection(each))
+        for each in rows(_CONNECTIONS.format(presentation=", ".join(_PRESENTATION)))
     ]
     return Book(
         epoch=epoch,
@@ -141,6 +143,21 @@ def likely_node_id() -> int | None:
     """The node that will probably claim a callback requested now; None where no node was ever named."""
     found = row(_LIKELY_NODE)
     return None if found is None else int(found["id"])
+
+
+def _connection(found: Row) -> Connection:
+    shown = {name: found.pop(name) for name in _PRESENTATION}
+    shown |= {"cli_withheld": bool(shown["cli_withheld"]), "identity_headers": _words(shown["identity_headers"])}
+    own = {
+        "codecs": _words(found["codecs"]),
+        "must_register": bool(found["must_register"]),
+        "presentation": Presentation(**shown),
+    }
+    return Connection(**found | own)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _rate(found: Row) -> Rate:

@@ -268,6 +268,9 @@ def _choices(connections: Iterable[Connection]) -> tuple[RouteChoice, ...]:
                 tls_certificate_file=each.tls_certificate_file,
                 tls_key_file=each.tls_key_file,
                 calls_per_second=each.calls_per_second,
+                presentation=each.presentation,
+                must_register=each.must_register,
+                registrar=each.registrar,
             )
         )
     return tuple(choices)

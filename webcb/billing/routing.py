@@ -15,6 +15,25 @@ PREFERENCE_NEVER = 0
 
 
 @dataclass(frozen=True, slots=True)
+class Presentation:
+    """How a connection wants to be told who calls and who is called; what each field means stands in the provisioning file.
+
+    `identity_headers` are names of headers, in order.
+    """
+
+    number_format: str = "digits"
+    cld_rule: str = ""
+    cli_rule: str = ""
+    cli_withheld: bool = False
+    from_user: str = ""
+    from_name: str = ""
+    from_domain: str = ""
+    identity_headers: tuple[str, ...] = ()
+    identity_user: str = ""
+    diversion_user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """A vendor's switch as configured; the password is still sealed. `time_zone` is the vendor's."""
 
@@ -35,6 +54,9 @@ class Connection:
     tls_key_file: str = ""
     calls_per_second: int | None = None
     vendor_id: int = 0
+    presentation: Presentation = Presentation()
+    must_register: bool = False
+    registrar: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +64,8 @@ class RouteChoice:
     """A connection to try, with what is needed to reach it.
 
     `capacity` is its limit of legs at once, `calls_per_second` of legs started; None: no limit.
-    `transport` is udp, tcp or tls; the tls files are paths, "" where the connection names none.
+    `transport` is udp, tcp or tls; the tls files are paths, "" where the connection names none. `must_register`: we must be registered
+    there to call, at the domain `registrar`, "" for its host.
     """
 
     connection_id: int
@@ -59,6 +82,15 @@ class RouteChoice:
     tls_certificate_file: str = ""
     tls_key_file: str = ""
     calls_per_second: int | None = None
+    presentation: Presentation = Presentation()
+    must_register: bool = False
+    registrar: str = ""
+
+    @property
+    def home_domain(self) -> str:
+        """The domain at which the carrier knows us, as a URI writes it, "" where it knows us by our address."""
+        domain = self.presentation.from_domain or ((self.registrar or self.host) if self.must_register else "")
+        return f"[{domain}]" if ":" in domain else domain
 
 
 @dataclass(frozen=True, slots=True)

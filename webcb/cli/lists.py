@@ -323,7 +323,19 @@ def _margin_micros(row: Any) -> Any:
 
 # Connections -------------------------------------------------------------------------------------------------------------
 
-CONNECTION_HEADS = ("connection", "vendor", "address", "transport", "active", "state", "since", "reason")
+CONNECTION_HEADS = (
+    "connection",
+    "vendor",
+    "address",
+    "transport",
+    "active",
+    "state",
+    "since",
+    "reason",
+    "registration",
+    "registration_since",
+    "registration_reason",
+)
 
 
 @click.command()
@@ -331,7 +343,8 @@ CONNECTION_HEADS = ("connection", "vendor", "address", "transport", "active", "s
 def connections(as_csv: bool) -> None:
     """List the connections with their state.
 
-    `unknown` is one that is not probed; `down` one that did not answer, and gets no calls until it does. Times are UTC.
+    `unknown` is one that is not probed; `down` one that did not answer, and gets no calls until it does; so does one that is
+    `unregistered`, which is `none` where it need not be registered. Times are UTC.
     """
     from webcb.cli import desk
     from webcb.models import Connection, Vendor
@@ -348,6 +361,9 @@ def connections(as_csv: bool) -> None:
                 row.state,
                 row.state_at,
                 row.state_reason,
+                row.registration,
+                row.registration_at,
+                row.registration_reason,
             )
             for row in Connection.select(Connection, Vendor).join(Vendor).order_by(Connection.name)
         ]

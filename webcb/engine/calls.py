@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from webcb.billing.routing import RouteChoice
-from webcb.engine import events
+from webcb.engine import events, presentation
 from webcb.engine.causes import Q850, LegName
 from webcb.engine.codecs import offered_codecs
 from webcb.engine.commands import HangUp, Place
@@ -22,6 +22,7 @@ from webcb.engine.starts import Starts, Ticket
 from webcb.engine.transport import family_of
 from webcb.engine.trust import Trust
 from webcb.sip import events as sip_events
+from webcb.sip.caller import caller_headers
 from webcb.sip.events import Address, Cause
 from webcb.sip.grammar import ProtocolError, print_host_port
 from webcb.sip.location import Located, NextHop
@@ -37,9 +38,9 @@ OVERLOADED: Final = 503  # with Retry-After it speaks of the switch; with others
 
 
 def request_uri(route: RouteChoice, cld: str) -> str:
-    """The Request-URI of a number at a route's own host."""
+    """The Request-URI of a number at a route's own host. ValueError: the connection's rule makes no number of it."""
     over = f";transport={route.transport}" if route.transport != "udp" else ""
-    return f"sip:{route.tech_prefix}{cld}@{print_host_port(route.host, route.port)}{over}"
+    return f"sip:{presentation.dialled(route, cld)}@{print_host_port(route.host, route.port)}{over}"
 
 
 def next_hop(route: RouteChoice) -> NextHop:
@@ -59,11 +60,16 @@ class Resolver(Protocol):
     def wake(self, address: Address) -> None: ...
 
 
-class Calls:
-    """The legs of all callbacks on the wire. `feed` takes an event for a callback's machine, `fail` a fault of ours.
+class Connections(Protocol):
+    """How the connections stand: see standing.Standing."""
 
-    `is_down` tells whether a connection did not answer its probe.
-    """
+    def trouble(self, connection_id: int) -> str: ...
+
+    def routes(self, connection_id: int) -> tuple[str, ...]: ...
+
+
+class Calls:
+    """The legs of all callbacks on the wire. `feed` takes an event for a callback's machine, `fail` a fault of ours."""
 
     def __init__(
         self,
@@ -73,7 +79,7 @@ class Calls:
         resolver: Resolver,
         feed: Callable[[Running, events.Event], None],
         fail: Callable[[Running], None],
-        is_down: Callable[[int], bool],
+        standing: Connections,
     ) -> None:
         self._timekeeper = timekeeper
         self._lines = lines
@@ -81,7 +87,7 @@ class Calls:
         self._resolver = resolver
         self._feed = feed
         self._fail = fail
-        self._is_down = is_down
+        self._standing = standing
         self._starts = Starts(timekeeper)
         self._resting: dict[int, float] = {}  # connections that asked to be left alone, until when
 
@@ -133,8 +139,8 @@ class Calls:
             return Q850.INCOMPATIBLE_DESTINATION, f"{route.name} has no codec in common"
         if self._resting.get(route.connection_id, 0.0) > self._timekeeper.time():
             return Q850.CONGESTION, f"{route.name} asked not to be tried yet"
-        if self._is_down(route.connection_id):
-            return Q850.NETWORK_OUT_OF_ORDER, f"{route.name} does not answer its probes"
+        if trouble := self._standing.trouble(route.connection_id):
+            return Q850.NETWORK_OUT_OF_ORDER, f"{route.name} {trouble}"
         return None
 
     def _has_other(self, running: Running, place: Place) -> bool:
@@ -198,15 +204,17 @@ class Calls:
         if voice is None:
             voice = running.voices[place.leg] = self._media.open_voice(partial(self._tell_voice, running, place.leg))
         uri = place.target or request_uri(route, leg.plan.cld)
-        if (
-            there.transport == "tls"
-        ):  # the certificate is for the name that is configured, whatever SRV says (RFC 5922, 4)
+        if there.transport == "tls":  # the certificate is for the name that is configured, whatever SRV says (RFC 5922, 4)
             files = (route.tls_ca_file, route.tls_certificate_file, route.tls_key_file)
             line.trust(there.host, there.port, Trust(parse_uri(uri).next_hop.host, *files))
+        caller = presentation.calling(route, leg.plan.cli, print_host_port(line.advertised.host, None))
         call = Call(
             uri=uri,
             next_hop=there,
-            from_uri=f"sip:{leg.plan.cli or 'anonymous'}@{print_host_port(line.advertised.host, None)}",
+            from_uri=caller.from_uri,
+            from_name=caller.from_name,
+            headers=caller_headers(caller),
+            routes=self._standing.routes(route.connection_id),
             offer=voice.make_offer(offered_codecs(route.codecs, place.codecs)),
             credentials=Credentials(route.username, route.password) if route.username else None,
         )

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from webcb.engine import archive, callback, events, rows
 from webcb.engine.callback import Plan
-from webcb.engine.calls import Calls, Resolver
+from webcb.engine.calls import Calls, Connections, Resolver
 from webcb.engine.causes import Q850, Ending, LegName
 from webcb.engine.commands import (
     ClearTimer,
@@ -64,12 +64,12 @@ class Exchange:
         journal: Journal,
         resolver: Resolver,
         callbacks_max: int,
-        is_down: Callable[[int], bool],
+        standing: Connections,
     ) -> None:
         self._timekeeper = timekeeper
         self._media = media
         self._journal = journal
-        self._calls = Calls(timekeeper, lines, media, resolver, self._feed, self._end_faulty, is_down)
+        self._calls = Calls(timekeeper, lines, media, resolver, self._feed, self._end_faulty, standing)
         self._callbacks_max = callbacks_max
         self._running: dict[str, Running] = {}
         self._carry_out: dict[type, Callable[[Running, Any], None]] = {

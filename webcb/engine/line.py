@@ -5,14 +5,14 @@ wire in tests). Time comes from a Timekeeper, which an asyncio loop is.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from webcb.engine.trace import call_id
 from webcb.engine.trust import Trust
 from webcb.sip import events as sip_events
 from webcb.sip.events import Address, Cause, SessionId
-from webcb.sip.useragent import Call, Credentials, Identity, UserAgent
+from webcb.sip.useragent import Call, Credentials, Identity, Registrar, UserAgent
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +59,7 @@ class Line:
         self._send = send
         self._owners: dict[SessionId, Owner] = {}
         self._at_close: dict[SessionId, Callable[[], None]] = {}
+        self._registrations: dict[SessionId, Callable[[], None]] = {}
         self._notes: dict[bytes, Note] = {}  # by Call-ID
         self._traced: dict[SessionId, tuple[bytes, Callable[[], None]]] = {}
         self.trusts: dict[tuple[str, int], Trust] = {}  # by literal and port, for TLS
@@ -68,7 +69,7 @@ class Line:
 
     @property
     def sessions(self) -> int:
-        """How many sessions have not been closed yet."""
+        """How many calls have not been closed yet."""
         return len(self._at_close)
 
     def receive(self, data: bytes, address: Address) -> None:
@@ -102,6 +103,29 @@ class Line:
     def probe(self, uri: str, next_hop: Address, owner: Owner) -> None:
         """Ask with OPTIONS whether somebody is there; `owner` hears what came of it. ValueError: `uri` is no SIP URI."""
         self._owners[self._agent.probe(uri, next_hop, self._timekeeper.time())] = owner
+        self.flush()
+
+    def register(
+        self, registrar: Registrar, targets: Sequence[Address], owner: Owner, at_close: Callable[[], None]
+    ) -> SessionId:
+        """Register with a carrier and stay so; `owner` hears how it stands, `at_close` is called at its end.
+
+        ValueError: what is to be registered fits no URI.
+        """
+        session = self._agent.register(registrar, targets, self._timekeeper.time())
+        self._owners[session] = owner
+        self._registrations[session] = at_close
+        self.flush()
+        return session
+
+    def aim(self, session: SessionId, targets: Sequence[Address]) -> None:
+        """Where the next REGISTERs of a registration may go."""
+        self._agent.aim(session, targets)
+
+    def unregister(self, session: SessionId) -> None:
+        """Take a binding back; its owner hears nothing more of it."""
+        self._owners.pop(session, None)
+        self._agent.unregister(session, self._timekeeper.time())
         self.flush()
 
     def trace(self, session: SessionId, note: Note, at_close: Callable[[], None]) -> None:
@@ -167,6 +191,7 @@ class Line:
         if isinstance(event, sip_events.Closed):
             self._owners.pop(session, None)
             self._at_close.pop(session, _nothing)()
+            self._registrations.pop(session, _nothing)()
             known_as, at_close = self._traced.pop(session, (b"", _nothing))
             self._notes.pop(known_as, None)
             at_close()

@@ -28,6 +28,8 @@ from webcb.engine.lookout import Lookout
 from webcb.engine.media import SILENCE_MS, Media
 from webcb.engine.names import Resolver
 from webcb.engine.prober import Prober
+from webcb.engine.registrar import Registrations
+from webcb.engine.standing import Standing
 from webcb.engine.transport import BindProblem, Wire, bind_tcp, bind_udp, family_of, own_address
 from webcb.settings import Bind, Settings
 from webcb.sip import location
@@ -42,6 +44,7 @@ PORTS_OF_CALLBACK: Final = 4  # RTP and RTCP for each leg, a descriptor each
 FILES_OF_ENGINE: Final = 64  # descriptors for everything else
 START_SECONDS_MAX: Final = 30
 STOP_SECONDS_MAX: Final = 3.5  # for the calls to be released and settled; then the process ends all the same
+UNREGISTER_SECONDS_MAX: Final = 0.5  # for the carriers to say that our registrations are gone
 JOURNAL_SECONDS_MAX: Final = 0.5  # for the database after that
 IDLE_LOOK_SECONDS: Final = 0.02  # between two questions whether all has ended
 LOCK_FILE: Final = "engine.lock"
@@ -107,9 +110,12 @@ class Engine:
         self._callbacks_max = _callbacks_max(settings)
         self._prober = Prober(loop, clock.utc_now, self._lines, self._journal.post, resolver)
         opened.callback(self._prober.close)
-        self._exchange = Exchange(
-            loop, self._lines, media, self._journal, resolver, self._callbacks_max, self._prober.is_down
+        self._registrations = Registrations(
+            loop, clock.utc_now, self._lines, self._journal.post, resolver, settings.node_name
         )
+        opened.callback(self._registrations.close)
+        standing = Standing(self._prober, self._registrations)
+        self._exchange = Exchange(loop, self._lines, media, self._journal, resolver, self._callbacks_max, standing)
 
     # Start
 
@@ -152,6 +158,7 @@ class Engine:
         self._opened.callback(self.lookout.close)
         self.lookout.look()
         self._prober.look()
+        self._registrations.look()
         bell = doorbell.listen(settings.doorbell)
         self._opened.callback(self._close_bell, bell)
         self._loop.add_reader(bell.fileno(), self._rung, bell)
@@ -186,9 +193,14 @@ class Engine:
         while self._loop.time() < end:
             self._exchange.release_all(Ending.ENGINE_STOPPED)  # also what a look on its way still brings
             if self._exchange.is_idle and not self.lookout.is_looking:
-                return
+                break
             await asyncio.sleep(IDLE_LOOK_SECONDS)
-        log.warning("engine ends before every call has ended; the next one settles what is left")
+        else:
+            log.warning("engine ends before every call has ended; the next one settles what is left")
+        self._registrations.leave_all()  # after the calls: a carrier may drop those of whom it knows no more
+        end = self._loop.time() + UNREGISTER_SECONDS_MAX
+        while not self._registrations.is_idle and self._loop.time() < end:
+            await asyncio.sleep(IDLE_LOOK_SECONDS)
 
     def _close_bell(self, bell: socket.socket) -> None:
         self._loop.remove_reader(bell.fileno())

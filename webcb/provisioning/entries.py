@@ -33,12 +33,18 @@ from webcb.provisioning.fields import (
     yes_no,
     zone,
 )
+from webcb.translation import RULE_LENGTH_MAX, parse_rule
 
 INTERVAL_SECONDS_MAX = 86_400
 PRICE_MAX = 1_000_000  # units a minute
 FUNDS_MAX = 1_000_000_000  # units
 DAYS_MAX = 36_500
 FILE, FILE_RIGHT = "(/.{1,999})?", "the full path of a file"
+DOMAIN, DOMAIN_RIGHT = r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?", "a host name or address"
+NAME, NAME_RIGHT = r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", "a domain name, or an IPv4 address"
+USER, USER_RIGHT = r"[0-9A-Za-z+*#._-]{0,64}", "up to 64 digits, letters or + * # . _ -"
+IDENTITIES = ("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID")
+RULE_RIGHT = "a translation rule, as in s/^55/0/"
 
 
 class Entry(BaseModel):
@@ -319,9 +325,7 @@ class Connection(Entry):
     name: Annotated[str, naming("its name")]
     vendor: Annotated[str, reference("vendors", "whose it is")]
     tariff: Annotated[str, reference("tariffs", "the vendor's tariff: a number it has no rate for is not routed here")]
-    host: Annotated[
-        str, pattern(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?", "a host name or address", "of the switch")
-    ]
+    host: Annotated[str, pattern(DOMAIN, DOMAIN_RIGHT, "of the switch")]
     port: Annotated[int, whole(1, 65_535, "SIP port of the switch; 5061 is usual for tls")] = 5060
     transport: Annotated[
         str,
@@ -354,6 +358,39 @@ class Connection(Entry):
             "[0-9A-Za-z*#]{0,16}", "up to 16 digits, letters, * or #", "put before every dialled number", numeric=True
         ),
     ] = ""
+    number_format: Annotated[
+        str, choice(("digits", "plus"), "how numbers are written there: `15551234567` or `+15551234567`")
+    ] = "digits"
+    cld_rule: Annotated[
+        str, parsed(parse_rule, RULE_LENGTH_MAX, RULE_RIGHT, "what becomes of dialled numbers, before the tech prefix")
+    ] = ""
+    cli_rule: Annotated[
+        str, parsed(parse_rule, RULE_LENGTH_MAX, RULE_RIGHT, "what becomes of calling numbers; nothing left: anonymous")
+    ] = ""
+    cli_withheld: Annotated[bool, yes_no("true: the called party is shown nobody (`Privacy: id`)")] = False
+    from_user: Annotated[str, pattern(USER, USER_RIGHT, "user in From; empty: the calling number", numeric=True)] = ""
+    from_name: Annotated[str, text("name shown with the calling number", 64)] = ""
+    from_domain: Annotated[
+        str, pattern(f"({NAME})?", NAME_RIGHT, "domain in From; empty: the registrar's, or our own address")
+    ] = ""
+    identity_headers: Annotated[
+        str, several(IDENTITIES, "headers that say who calls, beside From; empty: none", or_none=True)
+    ] = ""
+    identity_user: Annotated[
+        str,
+        pattern(
+            USER, USER_RIGHT, "user in those headers, a number of yours there; empty: the calling number", numeric=True
+        ),
+    ] = ""
+    diversion_user: Annotated[
+        str,
+        pattern(
+            USER,
+            USER_RIGHT,
+            "a number of yours for `Diversion`; empty: no such header",
+            numeric=True,
+        ),
+    ] = ""
     capacity: Annotated[int | None, whole(1, 100_000, "calls at a time; nothing: no limit", or_nothing=True)] = None
     calls_per_second: Annotated[
         int | None, whole(1, 1000, "calls started a second, the others wait; nothing: no limit", or_nothing=True)
@@ -363,6 +400,16 @@ class Connection(Entry):
         int | None,
         whole(5, 3600, "OPTIONS is sent this often; who does not answer gets no calls; nothing: none", or_nothing=True),
     ] = None
+    must_register: Annotated[bool, yes_no("true: we register there; while that fails, it gets no calls")] = False
+    registrar: Annotated[
+        str, pattern(f"({NAME})?", NAME_RIGHT, "domain we register at, through `host`; empty: `host`")
+    ] = ""
+    register_user: Annotated[str, pattern(USER, USER_RIGHT, "user we register as; empty: `username`", numeric=True)] = (
+        ""
+    )
+    register_seconds: Annotated[
+        int, whole(60, 86_400, "how long a registration is to hold; it is refreshed in time")
+    ] = 3600
 
 
 class VoiceApplication(Entry):

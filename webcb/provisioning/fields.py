@@ -299,15 +299,19 @@ def parsed(parse: Callable[[str], Any], most: int, right: str, description: str)
     return Reader(read, str, {"type": "string", "maxLength": most}, right, description)
 
 
-def several(known: Sequence[str], description: str) -> Reader:
-    """Some of a few words in an order, comma between."""
+def several(known: Sequence[str], description: str, *, or_none: bool = False) -> Reader:
+    """Some of a few words in an order, comma between; with `or_none` the empty text too."""
     right = f"some of {', '.join(known)}, in order, comma between"
 
     def read(value: str) -> str:
+        if or_none and not value:
+            return value
         words = [word.strip() for word in value.split(",")]
         if not set(words) <= set(known) or len(set(words)) != len(words):
             raise ValueError("")
         return ",".join(words)
 
     word = f"({'|'.join(known)})"
-    return Reader(read, str, {"type": "string", "pattern": f"^{word}( *, *{word})*$"}, right, description)
+    expression = f"{word}( *, *{word})*"
+    expression = f"^({expression})?$" if or_none else f"^{expression}$"
+    return Reader(read, str, {"type": "string", "pattern": expression}, right, description)

@@ -62,6 +62,18 @@ def _connection(values: Values) -> Contradictions:
     found: Contradictions = []
     if values["password"] and not values["username"]:
         found.append(("username", "missing; a password is of use only with a user name"))
+    if values["tech_prefix"] and values["number_format"] == "plus":
+        found.append(("number_format", "a + after the tech prefix is no number; write number_format: digits"))
+    if values["identity_user"] and not values["identity_headers"]:
+        found.append(("identity_headers", "missing; identity_user stands in none"))
+    if not values["must_register"]:
+        found += [
+            (field, "of use only to register; write must_register: true, or leave the line out")
+            for field in ("registrar", "register_user")
+            if values[field]
+        ]
+    elif not (values["register_user"] or values["username"]):
+        found.append(("register_user", "missing; write it, or a username, to register"))
     if values["transport"] != "tls":
         found += [
             (field, "of use only over TLS; write transport: tls, or leave the line out")

@@ -116,4 +116,25 @@ class Probed:
     cause: Cause
 
 
-Event = Progress | Answered | Failed | HungUp | Offered | OfferAnswered | Probed | Closed
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A REGISTER of ours was granted, the first one or a refresh: the binding holds for `seconds` from now, and is refreshed.
+
+    `routes` are the Service-Route values that requests to this registrar's network are to carry as Route (RFC 3608).
+    """
+
+    session: SessionId
+    seconds: int
+    routes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unregistered:
+    """There is no binding: it was refused, nobody answers, or it ran out. The next try comes in `retry_seconds`."""
+
+    session: SessionId
+    cause: Cause
+    retry_seconds: int
+
+
+Event = Progress | Answered | Failed | HungUp | Offered | OfferAnswered | Probed | Registered | Unregistered | Closed

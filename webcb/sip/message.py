@@ -34,10 +34,11 @@ _COMPACT: Final = {
 }  # fmt: skip
 _NAMES: Final = (
     "Accept", "Alert-Info", "Allow", "Authorization", "Authentication-Info", "CSeq", "Content-Disposition", "Date",
-    "Diversion", "Error-Info", "Expires", "MIME-Version", "Max-Forwards", "Min-SE", "Min-Expires", "Organization",
+    "Diversion", "Error-Info", "Expires", "Info-Package", "MIME-Version", "Max-Forwards", "Min-SE", "Min-Expires",
+    "Organization",
     "P-Asserted-Identity", "P-Preferred-Identity", "Privacy", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Require",
-    "RAck", "RSeq", "Reason", "Record-Route", "Remote-Party-ID", "Require", "Retry-After", "Route", "Server",
-    "Timestamp", "Unsupported", "User-Agent", "WWW-Authenticate", "Warning", *_COMPACT.values(),
+    "RAck", "RSeq", "Reason", "Record-Route", "Recv-Info", "Remote-Party-ID", "Require", "Retry-After", "Route", "Server",
+    "Service-Route", "Timestamp", "Unsupported", "User-Agent", "WWW-Authenticate", "Warning", *_COMPACT.values(),
 )  # fmt: skip
 # As it is usually written first, so that the usual spelling costs one look-up.
 CANONICAL: Final[dict[str, str]] = {name: name for name in _NAMES} | {name.lower(): name for name in _NAMES} | _COMPACT

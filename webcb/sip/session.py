@@ -49,7 +49,8 @@ ENDED: Final = "ended by the peer"
 class Call:
     """A call to place: where to, from whom, with which offer.
 
-    `uri` is the Request-URI and To; `next_hop` where the INVITE goes; `offer` SDP; `headers` further ones, name and value.
+    `uri` is the Request-URI and To; `next_hop` where the INVITE goes; `offer` SDP; `headers` further ones, name and value;
+    `routes` the Route values of the INVITE, which go to `next_hop` all the same (RFC 3608, 5).
     """
 
     uri: str
@@ -59,6 +60,7 @@ class Call:
     offer: bytes = b""
     credentials: Credentials | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    routes: tuple[str, ...] = ()
 
 
 class Heard(NamedTuple):
@@ -121,6 +123,8 @@ class Session:
             "Supported": [SUPPORTED],
             **ask_for_session(SESSION_SECONDS, 0),
         }
+        if call.routes:
+            fields["Route"] = list(call.routes)
         if call.offer:
             fields["Content-Type"] = [SDP]
         else:  # a reliable 1xx would bring the peer's offer, to be answered in PRACK (RFC 3262, 5)

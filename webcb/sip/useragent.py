@@ -3,7 +3,7 @@
 What is done with a call is `session`'s; this file only finds whose a message is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Final
 
@@ -13,13 +13,14 @@ from webcb.sip.events import Address, Cause, Event, SessionId
 from webcb.sip.grammar import ProtocolError
 from webcb.sip.message import BadMessage, Request, Response, read_message, top_via
 from webcb.sip.probe import Probe
+from webcb.sip.registration import Registrar, Registration
 from webcb.sip.session import ANSWERED, Call, Session
 from webcb.sip.stack import Identity, Stack, note_source
 from webcb.sip.transaction import COMPLETED, CONFIRMED, TransactionLayer, reply_address
 
 STRANGERS_MAX: Final = 10_000  # server transactions open at once; beyond them only requests inside dialogs are heard
 
-__all__ = ["Call", "Credentials", "Identity", "UserAgent"]
+__all__ = ["Call", "Credentials", "Identity", "Registrar", "UserAgent"]
 
 
 class UserAgent:
@@ -36,6 +37,7 @@ class UserAgent:
         self._numbers = count(1)
         self._sessions: dict[SessionId, Session] = {}
         self._by_dialog: dict[tuple[str, str], Session] = {}  # Call-ID and our tag
+        self._registrations: dict[SessionId, Registration] = {}
 
     # The five doors
 
@@ -103,6 +105,28 @@ class UserAgent:
         Probe(self._stack, number).send(uri, next_hop, now)
         return number
 
+    def register(self, registrar: Registrar, targets: Sequence[Address], now: float) -> SessionId:
+        """Register with a carrier, and stay so until `unregister`; `Registered` and `Unregistered` tell how it stands.
+
+        `targets`, best first, are where a REGISTER may go: the next one where one does not answer (RFC 3263, 4.3).
+        ValueError: user or domain could not stand in a URI.
+        """
+        number = SessionId(next(self._numbers))
+        registration = Registration(self._stack, number, registrar, self._forget_registration)
+        self._registrations[number] = registration
+        registration.begin(targets, now)
+        return number
+
+    def aim(self, session: SessionId, targets: Sequence[Address]) -> None:
+        """The registrar's name is resolved anew: its targets from the next REGISTER on."""
+        if session in self._registrations:
+            self._registrations[session].aim(targets)
+
+    def unregister(self, session: SessionId, now: float) -> None:
+        """Take a binding back and stay away; `Closed` follows."""
+        if session in self._registrations:
+            self._registrations[session].leave(now)
+
     def hang_up(self, session: SessionId, now: float, cause: Cause | None = None) -> None:
         """End a call at whatever moment: CANCEL, BYE, or CANCEL as soon as it may be sent (RFC 3261, 9.1 and 15). Idempotent.
 
@@ -160,6 +184,9 @@ class UserAgent:
     def _forget(self, session: Session) -> None:
         self._sessions.pop(session.id, None)
         self._by_dialog.pop((session.call_id, session.local_tag), None)
+
+    def _forget_registration(self, session: SessionId) -> None:
+        self._registrations.pop(session, None)
 
     def _on_response(self, response: Response, now: float) -> None:
         via = response.fields["Via"]
