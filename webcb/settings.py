@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 ENVIRONMENT_PREFIX = "WEBCB_"
 CONFIG_FILE = "webcb.toml"
@@ -164,7 +164,10 @@ def _database_url(value: Any) -> str:
 
 
 def _path(value: Any) -> Path:
-    return Path(_text(value)).expanduser().absolute()
+    try:
+        return Path(_text(value)).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("write a path; there is no such home directory") from None
 
 
 def _setting(reader: Callable[[Any], Any], default: Any, text: str, *, secret: bool = False) -> Any:
@@ -203,6 +206,9 @@ class Settings:
     )
     dns_servers: tuple[Bind, ...] = _setting(
         _dns_servers, (), "name servers, comma between; empty: those of /etc/resolv.conf"
+    )
+    sip_strangers: Literal["403", "silent"] = _setting(
+        _one_of("403", "silent"), "403", "what strangers who call in get: 403, or silent for no answer at all"
     )
     rtp_host: str = _setting(_literal, "127.0.0.1", "address the RTP ports are opened on")
     rtp_advertised: str = _setting(

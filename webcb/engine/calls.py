@@ -204,7 +204,9 @@ class Calls:
         if voice is None:
             voice = running.voices[place.leg] = self._media.open_voice(partial(self._tell_voice, running, place.leg))
         uri = place.target or request_uri(route, leg.plan.cld)
-        if there.transport == "tls":  # the certificate is for the name that is configured, whatever SRV says (RFC 5922, 4)
+        if (
+            there.transport == "tls"
+        ):  # the certificate is for the name that is configured, whatever SRV says (RFC 5922, 4)
             files = (route.tls_ca_file, route.tls_certificate_file, route.tls_key_file)
             line.trust(there.host, there.port, Trust(parse_uri(uri).next_hop.host, *files))
         caller = presentation.calling(route, leg.plan.cli, print_host_port(line.advertised.host, None))

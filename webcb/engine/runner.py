@@ -128,7 +128,7 @@ class Engine:
         told = self._settings.sip_advertised
         if told is None or family_of(told.host) not in (0, bound.family):
             told = Bind(own_address(bind.host), bind.port)
-        identity = Identity(f"webcb/{__version__}", Address(told.host, told.port), "403")
+        identity = Identity(f"webcb/{__version__}", Address(told.host, told.port), self._settings.sip_strangers)
         wire.line = Line(identity, os.urandom, self._loop, wire.send)
         self._opened.callback(wire.line.close)
         return wire.line
