@@ -150,7 +150,7 @@ def _mail_address_or_empty(value: Any) -> str:
 
 def _one_of(*choices: str) -> Callable[[Any], str]:
     def read(value: Any) -> str:
-        if value not in choices:
+        if str(value) not in choices:  # TOML has numbers
             raise ValueError(f"write {', '.join(choices[:-1])} or {choices[-1]}")
         return str(value)
 
