@@ -1,21 +1,22 @@
 """Billing alone: how many callbacks a second are begun and settled on a durable file, and what a joint limit takes.
 
-The floor beside it writes the same rows by bare SQL in the same number of durable commits: what the disk and SQLite take
-whatever the program does. `grouped` puts GROUP callbacks into one commit, as the engine's journal does under load.
+Two floors stand beside it. `same_sql` runs the very statements that were recorded, with the same values, by hand in one loop on
+a copy of the same file, in as many durable commits: what is above it is the program. `writes` writes the same amount of rows
+into tables without indexes or checks. `grouped` puts GROUP callbacks into one commit, as the engine's journal does under load.
 """
 
 import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 from tests.billing import rows
 from webcb import db, models
-from webcb.billing import books, credentials, limit, reception, settlement
+from webcb.billing import books, credentials, limit, query, reception, settlement
 from webcb.billing.formula import Intervals
 from webcb.billing.pricing import OffPeak, Pricing
 from webcb.billing.settlement import LegUsage
@@ -34,15 +35,15 @@ def run() -> Figures:
     """Measure, print a table, return the figures: medians of RUNS."""
     figures: Figures = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, measured in (("single", _singly), ("grouped", _grouped)):
+        for name, group in (("single", 1), ("grouped", GROUP)):
             with _house(Path(folder) / name) as house:
-                figures[f"begin_and_settle_{name}_per_second"] = _median_rate(measured, house)
+                figures |= _beside_the_same_sql(house, Path(folder) / f"{name}-by-hand.sqlite", name, group)
                 assert books.differences() == []
         with _house(Path(folder) / "place") as house:
             figures["place_per_second"] = _median_rate(_place, house)
             figures["quote_ms"] = 1000 / _median_rate(_quote, house)
-        figures["floor_single_per_second"] = _floor(Path(folder) / "floor-single.sqlite", 1)
-        figures["floor_grouped_per_second"] = _floor(Path(folder) / "floor-grouped.sqlite", GROUP)
+        figures["writes_floor_single_per_second"] = _floor(Path(folder) / "floor-single.sqlite", 1)
+        figures["writes_floor_grouped_per_second"] = _floor(Path(folder) / "floor-grouped.sqlite", GROUP)
     figures["password_ms"] = _seconds(lambda: credentials.verify_password(rows.PASSWORD_HASH, rows.PASSWORD), 20) * 1e3
     for name, pricing in _pricings().items():
         figures[f"joint_limit_{name}_us"] = _joint_limit_us(pricing)
@@ -70,24 +71,73 @@ def _median_rate(measured: Callable[[rows.House, int], float], house: rows.House
     return CALLBACKS_A_RUN / statistics.median(measured(house, number) for number in range(RUNS))
 
 
-def _singly(house: rows.House, number: int) -> float:
-    ids = _placed(house, number)
-    start = time.perf_counter()
-    for callback_id in ids:
-        _begin(callback_id)
-        _settle(callback_id)
-    return time.perf_counter() - start
+Statement = tuple[str, Sequence[object]]
 
 
-def _grouped(house: rows.House, number: int) -> float:
-    ids = _placed(house, number)
-    start = time.perf_counter()
-    for first in range(0, len(ids), GROUP):
+def _beside_the_same_sql(house: rows.House, copy: Path, name: str, group: int) -> Figures:
+    """Callbacks a second begun and settled, and the same statements by hand, in turns: medians of RUNS."""
+    taken: dict[str, list[float]] = {"program": [], "same_sql": []}
+    for number in range(RUNS):
+        ids = _placed(house, number)
+        _copy(copy)
+        start = time.perf_counter()
+        with _recorded() as recorded:
+            _begin_and_settle(ids, group, recorded)
+        taken["program"].append(time.perf_counter() - start)
+        taken["same_sql"].append(_by_hand(copy, recorded))
+    program, same_sql = (statistics.median(seconds) for seconds in taken.values())
+    return {
+        f"begin_and_settle_{name}_per_second": CALLBACKS_A_RUN / program,
+        f"same_sql_floor_{name}_per_second": CALLBACKS_A_RUN / same_sql,
+        f"times_the_floor_{name}": program / same_sql,
+    }
+
+
+def _begin_and_settle(ids: list[str], group: int, recorded: list[list[Statement]]) -> None:
+    """Begin and settle the callbacks, `group` of them in a transaction; a list of `recorded` a transaction."""
+    for first in range(0, len(ids), group):
         for step in (_begin, _settle):
+            recorded.append([])
             with db.writing():
-                for callback_id in ids[first : first + GROUP]:
+                for callback_id in ids[first : first + group]:
                     step(callback_id)
-    return time.perf_counter() - start
+
+
+@contextmanager
+def _recorded() -> Iterator[list[list[Statement]]]:
+    """The statements the program runs meanwhile, in the last list of what is yielded."""
+    transactions: list[list[Statement]] = []
+    plain = query._execute
+
+    def noting(sql: str, parameters: Sequence[object]) -> object:
+        transactions[-1].append((sql, parameters))
+        return plain(sql, parameters)
+
+    query._execute = noting
+    try:
+        yield transactions
+    finally:
+        query._execute = plain
+
+
+def _copy(to: Path) -> None:
+    to.unlink(missing_ok=True)
+    with closing(sqlite3.connect(to)) as target:
+        db.database.connection().backup(target)
+
+
+def _by_hand(path: Path, transactions: list[list[Statement]]) -> float:
+    """Seconds that the statements take in one loop, in as many transactions, as durable, every row fetched."""
+    with closing(sqlite3.connect(path, isolation_level=None, cached_statements=500)) as bare:
+        for name, value in db.SQLITE_PRAGMAS.items():
+            bare.execute(f"PRAGMA {name} = {value}")
+        start = time.perf_counter()
+        for statements in transactions:
+            bare.execute("BEGIN IMMEDIATE")
+            for sql, parameters in statements:
+                bare.execute(sql, parameters).fetchall()
+            bare.execute("COMMIT")
+        return time.perf_counter() - start
 
 
 def _placed(house: rows.House, number: int) -> list[str]:

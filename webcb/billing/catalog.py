@@ -7,6 +7,7 @@ those of the two numbers' prefixes are read, never a whole tariff.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from webcb import number
 from webcb.billing.cost import VendorTerms
@@ -118,9 +119,8 @@ def _tariff(found: Row) -> Tariff:
     return Tariff(**found if second is None else found | {"off_peak_period": f"{found['off_peak_period']}\n{second}"})
 
 
-def vendor_terms(connection_id: int, digits: str, at: datetime) -> VendorTerms | None:
+def vendor_terms(known: Book, connection_id: int, digits: str, at: datetime) -> VendorTerms | None:
     """By what the vendor of a connection charges a leg answered at `at`; None where its tariff has no rate for the number."""
-    known = book()
     connection = known.every_connection[connection_id]
     found = rate_in_force(rates((connection.tariff_id,), (digits,), at), connection.tariff_id, digits, at)
     if found is None:
@@ -135,8 +135,12 @@ def rates(tariff_ids: Iterable[int], numbers: Sequence[str], at: datetime) -> tu
     if not wanted:
         return ()
     prefixes = {prefix for digits in numbers for prefix in number.prefixes(digits)}
-    sql = _RATES.format(prefixes=marks(prefixes), tariffs=marks(wanted))
-    return tuple(_rate(each) for each in rows(sql, *prefixes, *wanted, micros(at)))
+    return tuple(_rate(each) for each in rows(_rates_sql(len(prefixes), len(wanted)), *prefixes, *wanted, micros(at)))
+
+
+@lru_cache(maxsize=256)
+def _rates_sql(prefixes: int, tariffs: int) -> str:
+    return _RATES.format(prefixes=marks(range(prefixes)), tariffs=marks(range(tariffs)))
 
 
 def likely_node_id() -> int | None:

@@ -6,10 +6,11 @@ A change of a tariff while a call goes on does not touch the call. What a call c
 import json
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from webcb import money
 from webcb.billing import formula, period, stairs
 from webcb.billing.formula import Disconnect, Element, Intervals, Run
 from webcb.billing.stairs import Stairs, Terms
@@ -148,11 +149,21 @@ class Pricing:
         runs = [element for element in self.plan(off_peak=bool(self.off_peak_in_force(0))) if isinstance(element, Run)]
         return runs[-1].price_micros
 
+    @cached_property
+    def exact(self) -> "Pricing":
+        """The same without a rounding that could be avoided, for comparing: to the micro."""
+        return replace(self, decimals=money.DECIMALS_MAX)
+
     def as_json(self) -> str:
         """The text kept on the row of the leg: what was agreed before the call, not what happened in it."""
+        return self._json
+
+    @cached_property
+    def _json(self) -> str:
         return json.dumps(self, default=_plain, separators=(",", ":"))
 
     @classmethod
+    @lru_cache(maxsize=4096)
     def from_json(cls, text: str) -> "Pricing":
         """The pricing written by `as_json`."""
         plain = json.loads(text)

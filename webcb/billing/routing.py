@@ -1,10 +1,9 @@
 """Routing: which connections carry a number, and in what order they are tried (domain 8)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from webcb import money
 from webcb.billing import rating
 from webcb.billing.currency import ExchangeRates
 from webcb.billing.pricing import Pricing
@@ -145,6 +144,6 @@ def routes(market: Market, digits: str, at: datetime) -> tuple[Route, ...]:
 
 
 def _minute_micros(price: Pricing, market: Market, at: datetime) -> int | None:
-    exact = replace(price, decimals=money.DECIMALS_MAX).answered(at)  # rounding would make ties
+    exact = price.exact.answered(at)  # rounding would make ties
     exchanged = market.exchange_rates.convert(rating.amount(exact, COST_SECONDS), price.currency, market.currency, at)
     return None if exchanged is None else exchanged.amount_micros

@@ -84,7 +84,8 @@ _WALLET = """
 
 _CALLBACK = """
     SELECT callback.id, callback.state, callback.account_id, account.customer_id, account.wallet_id, wallet.currency,
-           wallet.balance_micros, wallet.ledger_head, COALESCE(lock.amount_micros, 0) AS locked_micros
+           wallet.balance_micros, wallet.ledger_head, COALESCE(lock.amount_micros, 0) AS locked_micros,
+           (SELECT epoch FROM catalog) AS epoch
       FROM callback
       JOIN account ON account.id = callback.account_id
       JOIN wallet ON wallet.id = account.wallet_id
@@ -116,7 +117,8 @@ def settle(callback_id: str, usages: Sequence[LegUsage], ending: str, b_answered
     if callback["state"] == "ended":
         return _settled_before(callback)
     legs = {leg["name"]: leg for leg in query.rows(_LEGS, callback_id)} if usages else {}
-    rated = [_rate(legs[usage.leg], usage, b_answered) for usage in usages]
+    book = catalog.book(callback["epoch"])
+    rated = [_rate(legs[usage.leg], usage, b_answered, book) for usage in usages]
     total_micros = sum(each.charge.amount_micros for each in rated)
     _close_lock(callback, total_micros, at)
     entries = [entry for each in rated for entry in _write_bill(callback, each, at)]
@@ -144,7 +146,7 @@ class _RatedLeg:
     cost: Cost | None
 
 
-def _rate(leg: Row, usage: LegUsage, b_answered: bool) -> _RatedLeg:
+def _rate(leg: Row, usage: LegUsage, b_answered: bool, book: catalog.Book) -> _RatedLeg:
     frozen = leg["pricing"] if b_answered or leg["pricing_if_b_fails"] is None else leg["pricing_if_b_fails"]
     pricing = Pricing.from_json(frozen)
     if usage.answered_at is not None:
@@ -152,16 +154,16 @@ def _rate(leg: Row, usage: LegUsage, b_answered: bool) -> _RatedLeg:
     if usage.logged_in:
         pricing = pricing.with_login()
     charge = rating.charge(pricing, usage.used_seconds)
-    return _RatedLeg(leg, usage, pricing, charge, _cost(usage, leg["cld"], pricing.currency))
+    return _RatedLeg(leg, usage, pricing, charge, _cost(usage, leg["cld"], pricing.currency, book))
 
 
-def _cost(usage: LegUsage, cld: str, currency: str) -> Cost | None:
+def _cost(usage: LegUsage, cld: str, currency: str, book: catalog.Book) -> Cost | None:
     """What the vendor charges for the leg, and what that is in the currency of its charge; None without a vendor's rate."""
     if usage.connection_id is None:
         return None
     at = usage.answered_at or usage.ended_at
-    terms = catalog.vendor_terms(usage.connection_id, cld, at)
-    return None if terms is None else cost(terms, usage.used_seconds, currency, catalog.book().exchange_rates, at)
+    terms = catalog.vendor_terms(book, usage.connection_id, cld, at)
+    return None if terms is None else cost(terms, usage.used_seconds, currency, book.exchange_rates, at)
 
 
 def _close_lock(callback: Row, total_micros: int, at: datetime) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from webcb import number
 from webcb.billing.formula import Intervals
@@ -51,21 +52,29 @@ def rate_in_force(rates: Iterable[Rate], tariff_id: int, digits: str, at: dateti
     A discontinued rate is as if it were absent: a shorter prefix serves its numbers from then on. A forbidden one is
     found, and it is the caller who refuses.
     """
-    newest: dict[str, Rate] = {}
-    for rate in rates:
-        if rate.tariff_id == tariff_id and rate.effective_at <= at:
-            known = newest.get(rate.prefix)
-            if known is None or known.effective_at < rate.effective_at:
-                newest[rate.prefix] = rate
-    for prefix in number.prefixes(digits):
-        found = newest.get(prefix)
-        if found is not None and not found.discontinued:
-            return found
+    matching = [
+        rate
+        for rate in rates
+        if rate.tariff_id == tariff_id
+        and rate.effective_at <= at
+        and (rate.prefix == number.WILDCARD or digits.startswith(rate.prefix))
+    ]
+    # The wildcard is shorter than any prefix, and of one prefix the newest stands first.
+    matching.sort(key=lambda rate: (rate.prefix != number.WILDCARD, len(rate.prefix), rate.effective_at), reverse=True)
+    superseded = ""
+    for rate in matching:
+        if rate.prefix != superseded and not rate.discontinued:
+            return rate
+        superseded = rate.prefix
     return None
 
 
+@lru_cache(maxsize=4096)
 def pricing(tariff: Tariff, rate: Rate, access_code: str, time_zone: str) -> Pricing:
-    """What a leg is charged by under this rate; `time_zone` is whose clocks the off-peak period means."""
+    """What a leg is charged by under this rate; `time_zone` is whose clocks the off-peak period means.
+
+    Of the same terms the same value, which has its stairs computed once.
+    """
     off_peak = None
     if tariff.off_peak_period and rate.off_peak is not None:
         off_peak = OffPeak(rate.off_peak, tariff.off_peak_period, time_zone, tariff.off_peak_when)
