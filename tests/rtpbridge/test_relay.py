@@ -74,12 +74,12 @@ def test_ipv4_on_one_side_and_ipv6_on_the_other() -> None:
 
 
 def test_payload_numbers_become_those_of_the_far_side(bridge: Bridge, a: Phone, b: Phone) -> None:
-    port_a = a.connected(bridge, {"PCMA/8000": 8, "telephone-event/8000": 101, "G722/8000": 9})
+    port_a = a.connected(bridge, {"PCMA/8000": 8, "telephone-event/8000": 101, "opus/48000/2": 98})
     port_b = b.connected(bridge, {"TELEPHONE-EVENT/8000": 96, "pcma/8000": 110})
     bridge.join(port_a, port_b)
     event = struct.pack("!BBH", 5, 0x8A, 800)
     a.say(port_a, Rtp(b"v" * 160, 1, 160, payload_type=8), Rtp(event, 2, 320, payload_type=101, marker=True))
-    a.say(port_a, Rtp(b"w" * 160, 3, 480, payload_type=9), Rtp(b"u", 4, 640, payload_type=77), Rtp(b"x", 5, 800, 1, 8))
+    a.say(port_a, Rtp(b"w" * 160, 3, 480, payload_type=98), Rtp(b"u", 4, 640, payload_type=77), Rtp(b"x", 5, 800, 1, 8))
     heard = b.hear(3)
     assert [(packet.payload_type, packet.payload) for packet in heard] == [(110, b"v" * 160), (96, event), (110, b"x")]
     assert [packet.marker for packet in heard] == [False, True, True]  # the last is of another SSRC: a new talkspurt
