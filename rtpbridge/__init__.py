@@ -25,6 +25,7 @@ __all__ = [
     "SrtpKey",
     "SrtpSuite",
     "Tone",
+    "Way",
 ]
 
 CODECS_MAX: Final[int] = lib.CODECS_MAX
@@ -39,6 +40,17 @@ PAYLOAD_TYPE_MAX: Final = 127
 
 class PortsUsedUp(OSError):
     """No pair of ports in the bridge's range is free."""
+
+
+class Way(enum.Enum):
+    """How datagrams come and go between the system and the bridge."""
+
+    BEST = lib.WAY_BEST
+    """io_uring where the host permits it, else epoll."""
+    URING = lib.WAY_URING
+    """io_uring: one standing request a socket; all that leaves goes with one call. Linux 6.1."""
+    EPOLL = lib.WAY_EPOLL
+    """epoll, recvmmsg, sendmmsg: everywhere."""
 
 
 class EventKind(enum.Enum):
@@ -134,7 +146,8 @@ class Bridge:
     sends nothing for `silence_ms` is told as SILENT. The address its SDP named must be silent for `latch_ms` before another
     is believed, and whoever was believed for `relearn_ms` before a neighbour of his is, or for twice that before anybody,
     unless the SDP's address itself was heard. RTCP reports go every `report_ms` or so (RFC 3550, 6.2).
-    Raises ValueError for a wrong range or host, OSError when a host is not ours.
+    `way` is for comparisons; the attribute says which one it became. Raises ValueError for a wrong range or host, OSError
+    when a host is not ours.
     """
 
     def __init__(
@@ -147,6 +160,7 @@ class Bridge:
         latch_ms: int = 3_000,
         relearn_ms: int = 10_000,
         report_ms: int = 5_000,
+        way: Way = Way.BEST,
     ) -> None:
         self._bridge: Any = ffi.NULL
         if not 0 < port_min <= port_max <= PORT_MAX:
@@ -165,12 +179,14 @@ class Bridge:
                 "latch_ms": latch_ms,
                 "relearn_ms": relearn_ms,
                 "report_ms": report_ms,
+                "way": way.value,
             },
         )
         opened = ffi.new("struct bridge **")
         _check(lib.bridge_open(opened, plan), f"RTP on {', '.join(self.hosts)}, ports {port_min} to {port_max}")
         self._bridge = opened[0]
         self._events = ffi.new("struct event[]", EVENTS_MAX)
+        self.way = Way(lib.bridge_way(self._bridge))
 
     def open_port(self, rtp_port: int | None = None, *, host: str | None = None) -> "Port":
         """Opens an RTP port drawn at random, or the named one (a call taken over from an earlier process).

@@ -22,6 +22,9 @@
 
 struct bridge;
 
+/* How datagrams come and go: io_uring costs half, epoll is everywhere. */
+enum way { WAY_BEST, WAY_URING, WAY_EPOLL };
+
 struct bridge_plan {
     const char *const *hosts;    /* IPv4 and IPv6 literals of this host; a port binds one of them */
     size_t hosts_count;          /* 1 to HOSTS_MAX */
@@ -31,6 +34,7 @@ struct bridge_plan {
     uint32_t latch_ms;           /* the address of the SDP must be silent so long before another is believed */
     uint32_t relearn_ms;         /* who was believed must be silent so long before a neighbour is, twice as long for others */
     uint32_t report_ms;          /* mean time between two RTCP reports of a port (RFC 3550, 6.2) */
+    enum way way;                /* WAY_BEST: io_uring where the host permits it */
 };
 
 struct codec {
@@ -100,10 +104,12 @@ struct event {
     enum event_kind kind;
 };
 
-/* Starts the thread. EINVAL: no literal, or a range without a pair; EADDRNOTAVAIL: a host is not ours. */
+/* Starts the thread. EINVAL: no literal, or a range without a pair; EADDRNOTAVAIL: a host is not ours; ENOSYS, EPERM: no io_uring here. */
 int bridge_open(struct bridge **bridge, const struct bridge_plan *plan);
 /* Closes every port, stops the thread and frees the bridge. */
 void bridge_close(struct bridge *bridge);
+/* Which way was taken: WAY_URING or WAY_EPOLL. */
+enum way bridge_way(const struct bridge *bridge);
 /* An eventfd, readable while events wait; it belongs to the bridge. */
 int bridge_event_fd(const struct bridge *bridge);
 /* Takes up to events_max events, oldest first, and returns how many; for one reader at a time. */

@@ -5,86 +5,92 @@
 
 #include "packet.h"
 
-#define LEAVING_MAX (2 * BATCH_ROOMS)
-
-struct leaving {
-    struct port *port;
-    size_t payload_bytes;
-};
+#define OWN_ROOMS (LEAVING_MAX - TURN_ARRIVALS) /* every packet that waits has a room: departures cannot be full */
 
 struct batch {
-    size_t rooms_used;
+    enum way way;
+    const struct carriage *carriage;
+    void *state;
     size_t own_rooms_used;
-    size_t received_first;          /* the room of the first datagram that came last */
-    size_t leaving_count;
-    struct mmsghdr received[BATCH_RECEIVED];
-    struct iovec received_into[BATCH_RECEIVED];
-    union address sources[BATCH_RECEIVED];
-    struct leaving leaving[LEAVING_MAX];
-    struct mmsghdr sent[LEAVING_MAX];
-    struct iovec sent_from[LEAVING_MAX];
-    uint8_t rooms[BATCH_ROOMS][PACKET_BYTES_MAX + PACKET_TRAILER_BYTES];
-    uint8_t own_rooms[BATCH_ROOMS][PACKET_BYTES_MAX + PACKET_TRAILER_BYTES];
+    struct departures departures;
+    uint8_t own_rooms[OWN_ROOMS][PACKET_BYTES_MAX + PACKET_TRAILER_BYTES];
 };
 
-int batch_open(struct batch **batch)
+static int open_way(struct batch *batch, enum way way, int tick_fd, int wake_fd)
+{
+    batch->way = way;
+    batch->carriage = way == WAY_URING ? &carriage_uring : &carriage_epoll;
+    return batch->carriage->open(&batch->state, tick_fd, wake_fd);
+}
+
+int batch_open(struct batch **batch, enum way way, int tick_fd, int wake_fd)
 {
     struct batch *opened = calloc(1, sizeof *opened);
+    int error;
 
     if (opened == NULL)
         return ENOMEM;
-    for (size_t i = 0; i < BATCH_RECEIVED; i++) {
-        opened->received_into[i].iov_len = PACKET_BYTES_MAX;
-        opened->received[i].msg_hdr.msg_iov = &opened->received_into[i];
-        opened->received[i].msg_hdr.msg_iovlen = 1;
-        opened->received[i].msg_hdr.msg_name = &opened->sources[i];
-    }
     for (size_t i = 0; i < LEAVING_MAX; i++) {
-        opened->sent[i].msg_hdr.msg_iov = &opened->sent_from[i];
-        opened->sent[i].msg_hdr.msg_iovlen = 1;
+        struct msghdr *const message = &opened->departures.messages[i].msg_hdr;
+
+        message->msg_iov = &opened->departures.contents[i];
+        message->msg_iovlen = 1;
+        message->msg_name = &opened->departures.leaving[i].to;
     }
-    *batch = opened;
-    return 0;
+    error = open_way(opened, way == WAY_EPOLL ? WAY_EPOLL : WAY_URING, tick_fd, wake_fd);
+    if (error != 0 && way == WAY_BEST)
+        error = open_way(opened, WAY_EPOLL, tick_fd, wake_fd);
+    if (error == 0)
+        *batch = opened;
+    else
+        free(opened);
+    return error;
 }
 
 void batch_close(struct batch *batch)
 {
+    if (batch == NULL)
+        return;
+    batch->carriage->close(batch->state);
     free(batch);
 }
 
-size_t batch_receive(struct batch *batch, int fd)
+enum way batch_way(const struct batch *batch)
 {
-    int count;
-
-    if (batch->rooms_used + BATCH_RECEIVED > BATCH_ROOMS)
-        batch_send(batch);
-    if (batch->leaving_count == 0) /* nothing that waits lies in one of them */
-        batch->rooms_used = 0;
-    for (size_t i = 0; i < BATCH_RECEIVED; i++) {
-        batch->received_into[i].iov_base = batch->rooms[batch->rooms_used + i];
-        batch->received[i].msg_hdr.msg_namelen = sizeof batch->sources[i];
-    }
-    count = recvmmsg(fd, batch->received, BATCH_RECEIVED, MSG_DONTWAIT, NULL);
-    batch->received_first = batch->rooms_used;
-    if (count > 0)
-        batch->rooms_used += (size_t)count;
-    return count > 0 ? (size_t)count : 0;
+    return batch->way;
 }
 
-struct arrival batch_arrival(const struct batch *batch, size_t place)
+int batch_watch(struct batch *batch, struct port *port)
 {
-    return (struct arrival){
-        .octets = (uint8_t *)batch->rooms[batch->received_first + place],
-        .bytes = batch->received[place].msg_len,
-        .truncated = (batch->received[place].msg_hdr.msg_flags & MSG_TRUNC) != 0,
-        .source = &batch->sources[place],
-    };
+    port->unwatched = false;
+    return batch->carriage->watch(batch->state, port);
+}
+
+bool batch_unwatch(struct batch *batch, struct port *port)
+{
+    port->unwatched = true;
+    return batch->carriage->unwatch(batch->state, port);
+}
+
+void batch_wait(struct batch *batch)
+{
+    batch->carriage->wait(batch->state);
+    batch->departures.count = 0;
+    batch->own_rooms_used = 0;
+}
+
+bool batch_next(struct batch *batch, struct arrival *arrival)
+{
+    return batch->carriage->next(batch->state, arrival);
 }
 
 uint8_t *batch_room(struct batch *batch, size_t ahead)
 {
-    if (batch->own_rooms_used + ahead >= BATCH_ROOMS)
-        batch_send(batch);
+    if (batch->own_rooms_used + ahead >= OWN_ROOMS) {
+        batch->carriage->send(batch->state, &batch->departures, true);
+        batch->departures.count = 0;
+        batch->own_rooms_used = 0;
+    }
     return batch->own_rooms[batch->own_rooms_used++];
 }
 
@@ -93,45 +99,20 @@ void batch_return(struct batch *batch, size_t count)
     batch->own_rooms_used -= count;
 }
 
-void batch_put(struct batch *batch, struct port *port, const uint8_t *octets, size_t bytes, size_t payload_bytes)
+void batch_put(struct batch *batch, struct port *port, uint8_t *octets, size_t bytes, size_t payload_bytes)
 {
-    const union address *const to = latch_destination(&port->latch);
-    const size_t place = batch->leaving_count++; /* every packet that waits has a room of its own: it cannot be full */
+    struct departures *const departures = &batch->departures;
+    const size_t place = departures->count++;
+    struct leaving *const leaving = &departures->leaving[place];
 
-    batch->leaving[place] = (struct leaving){port, payload_bytes};
-    batch->sent_from[place] = (struct iovec){(void *)octets, bytes};
-    batch->sent[place].msg_hdr.msg_name = (void *)to;
-    batch->sent[place].msg_hdr.msg_namelen = address_bytes(to);
-}
-
-/* Sends from `first` on what goes out of one and the same port, and returns how many that were. */
-static size_t send_from_one(struct batch *batch, size_t first)
-{
-    struct port *const port = batch->leaving[first].port;
-    size_t end = first + 1, done = first;
-
-    while (end < batch->leaving_count && batch->leaving[end].port == port)
-        end++;
-    while (done < end) {
-        const int sent = sendmmsg(port->rtp_fd, batch->sent + done, (unsigned int)(end - done), MSG_DONTWAIT);
-        const size_t taken = sent > 0 ? (size_t)sent : 0;
-
-        for (size_t i = done; i < done + taken; i++)
-            port->counters.sent_octets += batch->leaving[i].payload_bytes;
-        port->counters.sent_packets += taken;
-        done += taken;
-        if (taken == 0) { /* the error is of the first; the others may pass */
-            port->counters.dropped_unsent++;
-            done++;
-        }
-    }
-    return end - first;
+    leaving->port = port;
+    leaving->payload_bytes = payload_bytes;
+    leaving->to = *latch_destination(&port->latch);
+    departures->contents[place] = (struct iovec){octets, bytes};
+    departures->messages[place].msg_hdr.msg_namelen = address_bytes(&leaving->to);
 }
 
 void batch_send(struct batch *batch)
 {
-    for (size_t done = 0; done < batch->leaving_count;)
-        done += send_from_one(batch, done);
-    batch->leaving_count = 0;
-    batch->own_rooms_used = 0;
+    batch->carriage->send(batch->state, &batch->departures, false);
 }

@@ -5,14 +5,12 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#define TURN_SOCKETS 16 /* served in one turn: bounds how long a caller waits for the state */
 #define NS_PER_SECOND 1000000000
 #define NS_PER_MS 1000000
 
@@ -44,11 +42,40 @@ struct port *bridge_find(const struct bridge *bridge, uint64_t port_id)
     return port != NULL && port->id == port_id ? port : NULL;
 }
 
-int bridge_watch(struct bridge *bridge, int fd, uint64_t from)
+int bridge_ask(struct bridge *bridge, enum ask ask, struct port *port)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.u64 = from};
+    int answer;
 
-    return epoll_ctl(bridge->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
+    bridge_lock(bridge);
+    bridge->ask = ask;
+    bridge->asked_port = port;
+    eventfd_write(bridge->wake_fd, 1);
+    while (bridge->ask != ASK_NOTHING)
+        pthread_cond_wait(&bridge->answered, &bridge->state);
+    answer = bridge->answer;
+    bridge_unlock(bridge);
+    return answer;
+}
+
+static void answer_ask(struct bridge *bridge, int answer)
+{
+    bridge->ask = ASK_NOTHING;
+    bridge->answer = answer;
+    pthread_cond_signal(&bridge->answered);
+}
+
+/* False: the bridge closes. */
+static bool serve_ask(struct bridge *bridge)
+{
+    const enum ask ask = bridge->ask;
+    eventfd_t wakes;
+
+    eventfd_read(bridge->wake_fd, &wakes);
+    if (ask == ASK_WATCH)
+        answer_ask(bridge, batch_watch(bridge->batch, bridge->asked_port));
+    else if (ask == ASK_STOP || (ask == ASK_UNWATCH && batch_unwatch(bridge->batch, bridge->asked_port)))
+        answer_ask(bridge, 0);
+    return ask != ASK_STOP;
 }
 
 static void serve_tick(struct bridge *bridge, const struct turn *turn)
@@ -62,35 +89,41 @@ static void serve_tick(struct bridge *bridge, const struct turn *turn)
         pace_port(bridge->open[i], &bridge->pace, turn, bridge->tick_ns);
 }
 
-/* An event of a port that was closed after epoll_wait() returned finds no port and is let go. */
-static void serve_socket(struct bridge *bridge, uint64_t from, const struct turn *turn)
+static bool serve(struct bridge *bridge, const struct arrival *arrival, const struct turn *turn)
 {
-    struct port *const port = bridge_find(bridge, from >> 1);
+    bool going_on = true;
 
-    if (port == NULL)
-        return;
-    if ((from & 1) == FROM_RTP)
-        relay_rtp(port, turn);
-    else
-        relay_rtcp(port, turn);
+    switch (arrival->kind) {
+    case ARRIVAL_RTP:
+        relay_rtp(arrival->port, arrival, turn);
+        break;
+    case ARRIVAL_RTCP:
+        relay_rtcp(arrival->port, arrival, turn);
+        break;
+    case ARRIVAL_TICK:
+        serve_tick(bridge, turn);
+        break;
+    case ARRIVAL_WAKE:
+        going_on = serve_ask(bridge);
+        break;
+    case ARRIVAL_ENDED:
+        answer_ask(bridge, 0);
+        break;
+    }
+    return going_on;
 }
 
-/* Serves what is readable; false: the bridge closes. */
-static bool take_turn(struct bridge *bridge, const struct epoll_event *events, int count)
+/* Serves what has come; false: the bridge closes. */
+static bool take_turn(struct bridge *bridge)
 {
     const struct turn turn = {bridge->batch, &bridge->ring, bridge_now_ns(), bridge->latch};
     const uint32_t written = atomic_load_explicit(&bridge->ring.written, memory_order_relaxed);
+    struct arrival arrival;
     bool going_on = true;
 
     bridge_lock(bridge);
-    for (int i = 0; i < count; i++) {
-        if (events[i].data.u64 == FROM_STOP)
-            going_on = false;
-        else if (events[i].data.u64 == FROM_TICK)
-            serve_tick(bridge, &turn);
-        else
-            serve_socket(bridge, events[i].data.u64, &turn);
-    }
+    while (going_on && batch_next(bridge->batch, &arrival))
+        going_on = serve(bridge, &arrival, &turn);
     batch_send(bridge->batch);
     bridge_unlock(bridge);
     if (atomic_load_explicit(&bridge->ring.written, memory_order_relaxed) != written)
@@ -101,14 +134,10 @@ static bool take_turn(struct bridge *bridge, const struct epoll_event *events, i
 static void *run(void *argument)
 {
     struct bridge *const bridge = argument;
-    struct epoll_event events[TURN_SOCKETS];
-    bool going_on = true;
 
-    while (going_on) {
-        const int count = epoll_wait(bridge->epoll_fd, events, TURN_SOCKETS, -1);
-
-        going_on = take_turn(bridge, events, count > 0 ? count : 0);
-    }
+    do
+        batch_wait(bridge->batch);
+    while (take_turn(bridge));
     return NULL;
 }
 
@@ -143,16 +172,11 @@ static int open_descriptors(struct bridge *bridge)
 {
     int error = 0;
 
-    bridge->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     bridge->tick_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    bridge->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    bridge->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     bridge->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (bridge->epoll_fd < 0 || bridge->tick_fd < 0 || bridge->stop_fd < 0 || bridge->event_fd < 0)
+    if (bridge->tick_fd < 0 || bridge->wake_fd < 0 || bridge->event_fd < 0)
         error = errno;
-    if (error == 0)
-        error = bridge_watch(bridge, bridge->stop_fd, FROM_STOP);
-    if (error == 0)
-        error = bridge_watch(bridge, bridge->tick_fd, FROM_TICK);
     return error;
 }
 
@@ -218,12 +242,13 @@ int bridge_open(struct bridge **bridge, const struct bridge_plan *plan)
     pthread_mutex_init(&opened->opening, NULL);
     pthread_mutex_init(&opened->turn, NULL);
     pthread_mutex_init(&opened->state, NULL);
-    opened->epoll_fd = opened->tick_fd = opened->stop_fd = opened->event_fd = -1;
+    pthread_cond_init(&opened->answered, NULL);
+    opened->tick_fd = opened->wake_fd = opened->event_fd = -1;
     error = lay_out(opened, plan);
     if (error == 0)
-        error = batch_open(&opened->batch);
-    if (error == 0)
         error = open_descriptors(opened);
+    if (error == 0)
+        error = batch_open(&opened->batch, plan->way, opened->tick_fd, opened->wake_fd);
     if (error == 0)
         error = start_ticking(opened);
     if (error == 0)
@@ -246,23 +271,28 @@ void bridge_close(struct bridge *bridge)
 {
     if (bridge == NULL)
         return;
-    if (bridge->started) {
-        eventfd_write(bridge->stop_fd, 1);
-        pthread_join(bridge->thread, NULL);
-    }
     while (bridge->open_count > 0)
         bridge_port_close(bridge, bridge->open[0]->id);
-    close_descriptor(bridge->epoll_fd);
-    close_descriptor(bridge->tick_fd);
-    close_descriptor(bridge->stop_fd);
-    close_descriptor(bridge->event_fd);
+    if (bridge->started) {
+        bridge_ask(bridge, ASK_STOP, NULL);
+        pthread_join(bridge->thread, NULL);
+    }
     batch_close(bridge->batch);
+    close_descriptor(bridge->tick_fd);
+    close_descriptor(bridge->wake_fd);
+    close_descriptor(bridge->event_fd);
     free(bridge->open);
     free(bridge->table);
+    pthread_cond_destroy(&bridge->answered);
     pthread_mutex_destroy(&bridge->state);
     pthread_mutex_destroy(&bridge->turn);
     pthread_mutex_destroy(&bridge->opening);
     free(bridge);
+}
+
+enum way bridge_way(const struct bridge *bridge)
+{
+    return batch_way(bridge->batch);
 }
 
 int bridge_event_fd(const struct bridge *bridge)

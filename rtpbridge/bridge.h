@@ -14,11 +14,13 @@
 #include "ring.h"
 
 /*
- * `state` guards the ports and their table. The media thread holds it for one turn: what one epoll_wait() brought.
- * `turn` is taken before `state` and let go once `state` is held, so that whoever asks is next however busy the
- * other side is. `opening` lets one port open or close at a time: sockets are made and closed outside `state`, and
- * only its holder changes which pairs are taken.
+ * `state` guards the ports and their table. The media thread holds it for one turn: what one wait brought. `turn` is
+ * taken before `state` and let go once `state` is held, so that whoever asks is next however busy the other side is.
+ * `opening` lets one port open or close at a time: sockets are made and closed outside `state`, and only its holder
+ * changes which pairs are taken, and asks the media thread to watch a port or to do so no longer.
  */
+enum ask { ASK_NOTHING, ASK_WATCH, ASK_UNWATCH, ASK_STOP };
+
 struct bridge {
     pthread_mutex_t opening;
     pthread_mutex_t turn;
@@ -39,26 +41,24 @@ struct bridge {
     struct ring ring;
     int64_t tick_ns;                 /* the last moment of the 20 ms grid that was served */
 
-    int epoll_fd;
+    enum ask ask;                    /* of the media thread; ASK_NOTHING: it has answered */
+    struct port *asked_port;
+    int answer;
+    pthread_cond_t answered;
+
     int tick_fd;
-    int stop_fd;
+    int wake_fd;
     int event_fd;
     bool started;
     pthread_t thread;
 };
-
-/* What an epoll event says besides a port's id: which of its sockets, or that it is none. */
-#define FROM_RTP 0u
-#define FROM_RTCP 1u
-#define FROM_TICK UINT64_MAX
-#define FROM_STOP (UINT64_MAX - 1)
 
 int64_t bridge_now_ns(void);
 void bridge_lock(struct bridge *bridge);
 void bridge_unlock(struct bridge *bridge);
 /* The open port of that id, or NULL; the caller holds the state. */
 struct port *bridge_find(const struct bridge *bridge, uint64_t port_id);
-/* Registers one descriptor for reading. */
-int bridge_watch(struct bridge *bridge, int fd, uint64_t from);
+/* Has the media thread do it and waits until it is done; the caller holds `opening` but not the state. */
+int bridge_ask(struct bridge *bridge, enum ask ask, struct port *port);
 /* Whether an address is one of this host's own: EADDRNOTAVAIL when it is not. */
 int bridge_try_host(const union address *host);

@@ -12,6 +12,7 @@ C_SOURCES = (
     "bridge.c",
     "control.c",
     "dtmf.c",
+    "epoll.c",
     "framer.c",
     "g711.c",
     "g722.c",
@@ -29,6 +30,7 @@ C_SOURCES = (
     "srtp.c",
     "tone.c",
     "transform.c",
+    "uring.c",
     "voice.c",
 )
 C_FLAGS = ("-std=gnu11", "-D_GNU_SOURCE", "-O2", "-pthread")

@@ -21,35 +21,38 @@ static size_t greatest_common_divisor(size_t a, size_t b)
     return a;
 }
 
-/* Makes the port visible to the media thread, then its sockets readable to it. */
+/* Makes the port known, then its sockets readable to the media thread. */
 static int publish(struct bridge *bridge, struct port *port, size_t pair)
 {
-    int error;
-
     port->id = ++bridge->ids_given * (PORT_PAIRS_MAX + 1) + pair;
     bridge_lock(bridge);
     bridge->table[pair] = port;
     port->place = bridge->open_count++;
     bridge->open[port->place] = port;
     bridge_unlock(bridge);
-    error = bridge_watch(bridge, port->rtp_fd, port->id << 1 | FROM_RTP);
-    if (error == 0)
-        error = bridge_watch(bridge, port->rtcp_fd, port->id << 1 | FROM_RTCP);
-    return error;
+    return bridge_ask(bridge, ASK_WATCH, port);
 }
 
-/* After this the media thread can no longer reach the port. */
-static void withdraw(struct bridge *bridge, struct port *port)
+/* After this nobody can reach the port. */
+static void forget(struct bridge *bridge, struct port *port)
 {
     struct port *last;
 
     bridge_lock(bridge);
-    port_split(port);
     bridge->table[port->id % (PORT_PAIRS_MAX + 1)] = NULL;
     last = bridge->open[--bridge->open_count];
     last->place = port->place;
     bridge->open[port->place] = last;
     bridge_unlock(bridge);
+}
+
+static void withdraw(struct bridge *bridge, struct port *port)
+{
+    bridge_lock(bridge);
+    port_split(port);
+    bridge_unlock(bridge);
+    bridge_ask(bridge, ASK_UNWATCH, port);
+    forget(bridge, port);
 }
 
 static int open_pair(struct bridge *bridge, size_t host, size_t pair, struct port **port)
@@ -62,7 +65,7 @@ static int open_pair(struct bridge *bridge, size_t host, size_t pair, struct por
         return error;
     error = publish(bridge, *port, pair);
     if (error != 0) {
-        withdraw(bridge, *port);
+        forget(bridge, *port);
         port_close(*port);
     }
     return error;

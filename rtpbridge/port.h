@@ -46,6 +46,8 @@ struct port {
     int rtp_fd;
     int rtcp_fd;
     struct port *peer;         /* NULL: not joined */
+    unsigned int requests;     /* of the media thread, that the system has still to answer */
+    bool unwatched;            /* nothing is sent any more, and what comes is let go */
 
     struct latch latch;
     bool far_sends;

@@ -18,7 +18,7 @@ static bool send_on(struct port *port, const struct turn *turn, struct packet *p
 
 static bool far_side_listens(const struct port *port)
 {
-    return port->far_receives && latch_destination(&port->latch) != NULL;
+    return port->far_receives && !port->unwatched && latch_destination(&port->latch) != NULL;
 }
 
 /* One packet becomes none, one or several. */
@@ -105,7 +105,7 @@ static void take_multiplexed(struct port *port, const struct packet *packet, int
     }
 }
 
-static void take_rtp(struct port *port, const struct arrival *arrival, const struct turn *turn)
+void relay_rtp(struct port *port, const struct arrival *arrival, const struct turn *turn)
 {
     struct counters *const counters = &port->counters;
     struct packet packet = {.octets = arrival->octets, .bytes = arrival->bytes};
@@ -137,21 +137,6 @@ static void take_rtp(struct port *port, const struct arrival *arrival, const str
     pass_on(port, turn, packet);
 }
 
-void relay_rtp(struct port *port, const struct turn *turn)
-{
-    size_t taken = 0, count;
-
-    do {
-        count = batch_receive(turn->batch, port->rtp_fd);
-        for (size_t i = 0; i < count; i++) {
-            const struct arrival arrival = batch_arrival(turn->batch, i);
-
-            take_rtp(port, &arrival, turn);
-        }
-        taken += count;
-    } while (count == BATCH_RECEIVED && taken < RELAY_PACKETS_MAX);
-}
-
 /* Only where our reports go, or, where that is not known, the host that RTP has been agreed on. */
 static bool rtcp_is_familiar(const struct port *port, const union address *source)
 {
@@ -160,7 +145,7 @@ static bool rtcp_is_familiar(const struct port *port, const union address *sourc
     return port->latch.has_agreed && address_same_host(&port->latch.agreed, source);
 }
 
-static void take_rtcp(struct port *port, const struct arrival *arrival, int64_t now_ns)
+void relay_rtcp(struct port *port, const struct arrival *arrival, const struct turn *turn)
 {
     const struct envelope *const envelope = &port->envelope;
     size_t bytes = arrival->bytes;
@@ -169,23 +154,12 @@ static void take_rtcp(struct port *port, const struct arrival *arrival, int64_t 
         port->counters.dropped_strangers++;
     } else if (envelope->open_rtcp != NULL && envelope->open_rtcp(envelope->state, arrival->octets, &bytes) != 0) {
         port->counters.dropped_unauthentic++;
-    } else if (arrival->truncated || rtcp_read(&port->rtcp_heard, arrival->octets, bytes, now_ns) != 0) {
+    } else if (arrival->truncated || rtcp_read(&port->rtcp_heard, arrival->octets, bytes, turn->now_ns) != 0) {
         port->counters.dropped_malformed++;
     } else {
         port->counters.received_rtcp++;
         port->rtcp_destination = *arrival->source;
         port->rtcp_reachable = true;
-    }
-}
-
-void relay_rtcp(struct port *port, const struct turn *turn)
-{
-    const size_t count = batch_receive(turn->batch, port->rtcp_fd);
-
-    for (size_t i = 0; i < count; i++) {
-        const struct arrival arrival = batch_arrival(turn->batch, i);
-
-        take_rtcp(port, &arrival, turn->now_ns);
     }
 }
 

@@ -19,9 +19,8 @@ struct turn {
     struct latch_rules latch;
 };
 
-/* Takes what has come, up to RELAY_PACKETS_MAX; what is left is readable still. What goes on waits in the batch. */
-#define RELAY_PACKETS_MAX 256
-void relay_rtp(struct port *port, const struct turn *turn);
-void relay_rtcp(struct port *port, const struct turn *turn);
+/* Takes one datagram that came to the port's RTP or RTCP socket; what goes on waits in the batch. */
+void relay_rtp(struct port *port, const struct arrival *arrival, const struct turn *turn);
+void relay_rtcp(struct port *port, const struct arrival *arrival, const struct turn *turn);
 /* Leaves a packet of our own, whose header is of a source of its own, in the batch for the port's far side. */
 void relay_own(struct port *port, const struct turn *turn, struct packet packet);

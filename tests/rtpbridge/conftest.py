@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from rtpbridge import Bridge
+from rtpbridge import Bridge, Way
 from tests.rtpbridge.phone import Phone
 from tests.rtpbridge.pure_build import build_pure
 
@@ -19,7 +19,8 @@ def host(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def bridge(host: str) -> Iterator[Bridge]:
-    with Bridge(host, PORT_MIN, PORT_MAX) as bridge:
+    """One family by the best way that this host has, the other by the one that is always there."""
+    with Bridge(host, PORT_MIN, PORT_MAX, way=Way.EPOLL if ":" in host else Way.BEST) as bridge:
         yield bridge
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from rtpbridge import Bridge, Direction, Port, Tone
+from rtpbridge import Bridge, Direction, Port, Tone, Way
 from tests.rtpbridge.conftest import PORT_MAX, PORT_MIN
 from tests.rtpbridge.phone import PCMU, Phone, Rtp, until, voice
 
@@ -53,6 +53,42 @@ def test_every_payload_both_ways_in_order_at_a_high_rate(bridge: Bridge, a: Phon
     assert (counters.received_packets, counters.received_octets) == (4000, 640_000)
     assert (counters.sent_packets, counters.sent_octets) == (4000, 640_000)
     assert counters.lost_packets == counters.dropped_unsent == counters.dropped_malformed == 0
+
+
+@pytest.mark.parametrize("way", [Way.BEST, Way.EPOLL])
+def test_every_port_of_many_is_served_by_either_way(way: Way, host: str) -> None:
+    phones = [Phone(host) for _ in range(80)]
+    with Bridge(host, PORT_MIN, PORT_MAX, way=way) as bridge:
+        assert bridge.way is not Way.BEST
+        ports = [phone.connected(bridge) for phone in phones]
+        for port_a, port_b in zip(ports[::2], ports[1::2], strict=True):
+            bridge.join(port_a, port_b)
+        for number in range(5):
+            for index, phone in enumerate(phones):
+                phone.say(ports[index], voice(number, ssrc=index))
+        for index, phone in enumerate(phones):
+            assert [heard.payload for heard in phone.hear(5)] == [voice(n, ssrc=index ^ 1).payload for n in range(5)]
+        assert {port.counters().sent_packets for port in ports} == {5}
+        for port in ports[::2]:
+            port.close()
+        ports[1].close()
+        assert bridge.open_port(ports[0].rtp_port).rtp_port == ports[0].rtp_port  # free again at once
+    for phone in phones:
+        phone.close()
+
+
+@pytest.mark.parametrize("way", [Way.BEST, Way.EPOLL])
+def test_a_packet_that_the_system_does_not_take_is_counted(way: Way) -> None:
+    """Nobody can send from 127.0.0.1 to the world."""
+    phone = Phone("127.0.0.1")
+    with Bridge(phone.host, PORT_MIN, PORT_MAX, way=way) as bridge:
+        port, lost = phone.connected(bridge), bridge.open_port()
+        lost.connect("192.0.2.1", 4000, PCMU)
+        bridge.join(port, lost)
+        phone.say(port, voice(1), voice(2))
+        until(lambda: lost.counters().dropped_unsent == 2)
+        assert (lost.counters().sent_packets, lost.counters().sent_octets) == (0, 0)
+    phone.close()
 
 
 def test_ipv4_on_one_side_and_ipv6_on_the_other() -> None:
