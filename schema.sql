@@ -249,6 +249,7 @@ CREATE TABLE connection (
   username TEXT NOT NULL DEFAULT '' CHECK (length(username) <= 128),
   sealed_password TEXT NOT NULL DEFAULT '', -- sealed with the installation's secret key: a copy of the database opens no trunk
   codecs TEXT NOT NULL DEFAULT 'PCMU,PCMA' CHECK (length(codecs) BETWEEN 1 AND 120),
+  srtp TEXT NOT NULL DEFAULT 'none' CHECK (srtp IN ('none', 'optional', 'required')), -- keys of SDES; optional: as the switch answers
   tech_prefix TEXT NOT NULL DEFAULT '' CHECK (length(tech_prefix) <= 16),
   number_format TEXT NOT NULL DEFAULT 'digits' CHECK (number_format IN ('digits', 'plus')),
   cld_rule TEXT NOT NULL DEFAULT '' CHECK (length(cld_rule) <= 500), -- translation rules: see webcb/translation.py

@@ -216,6 +216,7 @@ class Connection(Table):
     username = TextField(default="")
     sealed_password = TextField(default="")
     codecs = TextField(default="PCMU,PCMA")
+    srtp = TextField(default="none")
     tech_prefix = TextField(default="")
     number_format = TextField(default="digits")
     cld_rule = TextField(default="")

@@ -122,8 +122,16 @@ def _literal(value: Any) -> str:
         raise ValueError("write an IP address, as in 192.0.2.1") from None
 
 
-def _literal_or_empty(value: Any) -> str:
-    return "" if value == "" else _literal(value)
+def _literals_or_none(value: Any) -> tuple[str, ...]:
+    items = value if isinstance(value, list) else str(value).split(",")
+    return tuple(_literal(str(item).strip()) for item in items if str(item).strip())
+
+
+def _literals(value: Any) -> tuple[str, ...]:
+    read = _literals_or_none(value)
+    if not read:
+        raise ValueError("write at least one IP address, as in 192.0.2.1")
+    return read
 
 
 def _bind_or_none(value: Any) -> Bind | None:
@@ -210,9 +218,11 @@ class Settings:
     sip_strangers: Literal["403", "silent"] = _setting(
         _one_of("403", "silent"), "403", "what strangers who call in get: 403, or silent for no answer at all"
     )
-    rtp_host: str = _setting(_literal, "127.0.0.1", "address the RTP ports are opened on")
-    rtp_advertised: str = _setting(
-        _literal_or_empty, "", "address written into SDP where NAT changes it; empty: rtp_host"
+    rtp_hosts: tuple[str, ...] = _setting(
+        _literals, ("127.0.0.1",), "addresses the RTP ports are opened on, one of a family, comma between"
+    )
+    rtp_advertised: tuple[str, ...] = _setting(
+        _literals_or_none, (), "addresses written into SDP where NAT changes them; empty: rtp_hosts"
     )
     rtp_port_min: int = _setting(_integer(1024, 65534), 20000, "first RTP port")
     rtp_port_max: int = _setting(_integer(1025, 65535), 29999, "last RTP port; a callback uses four")
@@ -324,9 +334,15 @@ def _contradictions(chosen: Mapping[str, Any]) -> list[str]:
         found.append(
             f"rtp_port_min {low}, rtp_port_max {high}: a callback needs four ports, so the last must be 3 above the first"
         )
-    families = [ip_address(bind.host).version for bind in settings.sip_binds]
-    if len(families) != len(set(families)):
-        found.append("sip_binds: write at most one IPv4 and one IPv6 address")
+    addresses = {
+        "sip_binds": [bind.host for bind in settings.sip_binds],
+        "rtp_hosts": settings.rtp_hosts,
+        "rtp_advertised": settings.rtp_advertised,
+    }
+    for name, hosts in addresses.items():
+        families = [ip_address(host).version for host in hosts]
+        if len(families) != len(set(families)):
+            found.append(f"{name}: write at most one IPv4 and one IPv6 address")
     doorbell = len(os.fsencode(settings.doorbell.absolute()))
     if doorbell > SOCKET_PATH_BYTES_MAX:
         over = doorbell - SOCKET_PATH_BYTES_MAX

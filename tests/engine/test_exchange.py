@@ -9,7 +9,7 @@ from webcb.billing import reception
 from webcb.engine.causes import Ending
 from webcb.sip.events import Address
 from webcb.sip.location import Located, NextHop
-from webcb.sip.offer_answer import Codec, read_offer
+from webcb.sip.offer_answer import Codec
 
 A, B = NUMBER_A.digits, NUMBER_B.digits
 
@@ -100,13 +100,6 @@ def test_numbers_on_the_wire(world: World, phones: tuple) -> None:
     assert invite.from_.uri == f"sip:{B}@127.0.0.1"
     assert b"PCMA" in invite.body
     assert b"PCMU" not in invite.body
-
-
-def test_b_is_offered_first_what_a_answered_then_the_law_that_can_be_recoded(world: World, phones: tuple) -> None:
-    phones[0].codecs = (PCMA,)
-    world.place()
-    world.pass_seconds(5)
-    assert [codec.name for codec in read_offer(phones[1].invites[0].body).codecs] == ["PCMA", "PCMU"]  # and no digits
 
 
 def test_b_that_cannot_take_as_codec_refuses(world: World, phones: tuple) -> None:

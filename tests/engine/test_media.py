@@ -47,7 +47,7 @@ class Peer:
 def media() -> Iterator[Media]:
     with ExitStack() as opened:
         bridge = opened.enter_context(Bridge("127.0.0.1", 22000, 22999, silence_ms=150, report_ms=50))
-        yield Media(bridge, "127.0.0.1", lambda count: b"\x11" * count)
+        yield Media(bridge, {"127.0.0.1": "127.0.0.1"}, lambda count: b"\x11" * count)
 
 
 @pytest.fixture
@@ -74,6 +74,39 @@ def test_two_legs_hear_each_other_in_their_own_numbers(media: Media, peers: tupl
     assert peers[1].hear() == (0, b"from A" * 20)
     peers[1].send(b.port.rtp_port, b"from B" * 20)
     assert peers[0].hear() == (0, b"from B" * 20)
+
+
+def test_a_leg_of_either_family() -> None:
+    """The voice is of the family that the signalling goes to, and the two hear each other."""
+    with Bridge(["127.0.0.1", "::1"], 22000, 22999) as bridge:
+        media = Media(bridge, {"127.0.0.1": "192.0.2.1", "::1": "2001:db8::1"}, lambda count: b"\x11" * count)
+        a, b = media.open_voice(nothing, "198.51.100.7"), media.open_voice(nothing, "2001:db8::7")
+        assert [read_offer(voice.make_offer(["PCMU"])).host for voice in (a, b)] == ["192.0.2.1", "2001:db8::1"]
+        assert media.suits(a, "198.51.100.9")
+        assert not media.suits(a, "2001:db8::9")
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as old,
+            socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as new,
+        ):
+            for phone, host, voice in ((old, "127.0.0.1", a), (new, "::1", b)):
+                phone.bind((host, 0))
+                phone.settimeout(PATIENCE_SECONDS)
+                voice.take_answer(make_answer(voice.offer, host, phone.getsockname()[1], (PCMU,), 9, 1))
+            media.join(a, b)
+            old.sendto(bytes([0x80, 0, 0, 1]) + bytes(8) + b"four to six", ("127.0.0.1", a.port.rtp_port))
+            assert new.recv(2000)[12:] == b"four to six"
+            new.sendto(bytes([0x80, 0, 0, 1]) + bytes(8) + b"six to four", ("::1", b.port.rtp_port))
+            assert old.recv(2000)[12:] == b"six to four"
+        with pytest.raises(ProtocolError):
+            a.take_answer(make_answer(a.offer, "::1", 31_000, (PCMU,), 9, 1))
+
+
+def test_one_address_serves_both_families_of_signalling() -> None:
+    with Bridge("127.0.0.1", 22000, 22999) as bridge:
+        media = Media(bridge, {"127.0.0.1": "127.0.0.1"}, lambda count: b"\x11" * count)
+        voice = media.open_voice(nothing, "2001:db8::7")
+        assert media.suits(voice, "2001:db8::7")
+        assert read_offer(voice.make_offer(["PCMU"])).host == "127.0.0.1"
 
 
 def test_ringback_until_the_legs_are_joined(media: Media, peers: tuple[Peer, Peer]) -> None:

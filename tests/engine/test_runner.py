@@ -206,7 +206,7 @@ def test_a_callback_over_ipv6(site: Site, transport: str, tmp_path: Path) -> Non
     ca_file = str(authority.file) if context else ""
     models.Connection.update(host="::1", port=phone.port, transport=transport, tls_ca_file=ca_file).execute()
     binds = f"127.0.0.1:{site.sip_port},[::1]:{site.sip_port}"
-    engine = site.start(WEBCB_SIP_BINDS=binds, WEBCB_RTP_HOST="::1")
+    engine = site.start(WEBCB_SIP_BINDS=binds, WEBCB_RTP_HOSTS="::1")
     callback_id = site.place("one")
     wait_until(lambda: site.state(callback_id) == "talking")
     invite = phone.requests[0]
@@ -304,7 +304,7 @@ def test_a_second_engine_on_the_same_folder_is_refused(site: Site) -> None:
     ("environment", "said"),
     [
         ({}, r"SIP address 127\.0\.0\.1:\d+ \(UDP\): Address already in use\. Choose another with WEBCB_SIP_BINDS"),
-        ({"WEBCB_RTP_HOST": "192.0.2.1", "WEBCB_SIP_BINDS": ""}, r"RTP on 192\.0\.2\.1.*WEBCB_RTP_HOST"),
+        ({"WEBCB_RTP_HOSTS": "192.0.2.1", "WEBCB_SIP_BINDS": ""}, r"RTP on 192\.0\.2\.1.*WEBCB_RTP_HOSTS"),
     ],
 )
 def test_what_cannot_be_bound_is_one_clear_line(site: Site, environment: dict[str, str], said: str) -> None:

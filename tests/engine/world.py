@@ -164,7 +164,7 @@ class World:
         """An engine starts: the first one, or one after a crash."""
         entropy = random.Random(1).randbytes
         self.line = Line(Identity("test", US), entropy, self.time, self._to_phone)
-        self.media = Media(self.bridge, "127.0.0.1", entropy)
+        self.media = Media(self.bridge, {"127.0.0.1": "127.0.0.1"}, entropy)
         self.journal = StraightJournal(self.time)
         lines = {2: self.line}
         self.prober = Prober(self.time, self.utc_now, lines, self.journal.post, self.names)

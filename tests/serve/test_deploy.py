@@ -36,7 +36,7 @@ def test_what_the_example_leaves_commented_out_is_good_as_well(tmp_path: Path) -
     )
     loaded = settings.load({}, config)
     assert loaded.database.startswith("postgresql://")
-    assert loaded.rtp_advertised == "198.51.100.7"
+    assert loaded.rtp_advertised == ("198.51.100.7",)
     assert set(re.findall(r"^(\w+) =", config.read_text(), flags=re.MULTILINE)) <= set(NAMES)
 
 

@@ -109,6 +109,10 @@ def test_what_cannot_be_used(line):
     assert [each.tag for each in read_cryptos([line, f"2 {SHA1_80} inline:{OCTETS}"])] == [2]
 
 
+def test_a_long_mki_is_read_but_not_used():
+    assert read_cryptos([f"{LINE}|1:17", f"2 {SHA1_80} inline:{OCTETS}|1:16"])[0].tag == 2
+
+
 def test_a_tag_counts_once_and_lines_have_a_limit():
     other = f"1 AES_CM_128_HMAC_SHA1_32 inline:{OCTETS}"
     assert [each.suite for each in read_cryptos([LINE, other])] == [SHA1_80]

@@ -39,7 +39,7 @@ def test_without_a_word_everything_has_a_default_on_loopback(tmp_path: Path) -> 
     assert found.doorbell == tmp_path / "webcb-data" / "engine.sock"
     assert found.http_bind == Bind("127.0.0.1", 8901)
     assert found.sip_binds == (Bind("127.0.0.1", 5070),)
-    assert found.rtp_host == "127.0.0.1"
+    assert found.rtp_hosts == ("127.0.0.1",)
     assert found.node_name
 
 
@@ -160,7 +160,8 @@ WRONG = [
         "'sip.example:5060' is not good: write an IP address and port, as in 192.0.2.1:5060",
     ),
     ("sip_binds", "", "'' is not good: write at least one address:port"),
-    ("rtp_host", "localhost", "'localhost' is not good: write an IP address, as in 192.0.2.1"),
+    ("rtp_hosts", "localhost", "'localhost' is not good: write an IP address, as in 192.0.2.1"),
+    ("rtp_hosts", "", "'' is not good: write at least one IP address, as in 192.0.2.1"),
     (
         "database_url",
         "mysql://x",
@@ -187,13 +188,13 @@ def test_a_wrong_value_is_refused_with_its_place_and_what_would_be_right(
 def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
     config = tmp_path / "webcb.toml"
     config.write_text('http_workers = "x"\nhttp_treads = 4\n[section]\nkey = 1\n')
-    said = problems({"WEBCB_RTP_HOST": "here", "WEBCB_FOO": "1"}, config)
+    said = problems({"WEBCB_RTP_HOSTS": "here", "WEBCB_FOO": "1"}, config)
     assert [line.split(":")[0] for line in said] == [
         f"{config}, line 2, http_treads",
         f"{config}, line 3, section",
         "environment WEBCB_FOO",
         f"{config}, line 1, http_workers",
-        "environment WEBCB_RTP_HOST",
+        "environment WEBCB_RTP_HOSTS",
     ]
     assert "did you mean http_threads?" in said[0]
 
@@ -201,7 +202,9 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
 TOGETHER = [
     ({"WEBCB_RTP_PORT_MIN": "20000", "WEBCB_RTP_PORT_MAX": "20002"}, "a callback needs four ports"),
     ({"WEBCB_RTP_PORT_MIN": "30000"}, "a callback needs four ports"),
-    ({"WEBCB_SIP_BINDS": "192.0.2.1:5060,192.0.2.2:5060"}, "at most one IPv4 and one IPv6 address"),
+    ({"WEBCB_SIP_BINDS": "192.0.2.1:5060,192.0.2.2:5060"}, "sip_binds: write at most one IPv4 and one IPv6 address"),
+    ({"WEBCB_RTP_HOSTS": "192.0.2.1,192.0.2.2"}, "rtp_hosts: write at most one IPv4 and one IPv6 address"),
+    ({"WEBCB_RTP_ADVERTISED": "::1,::2"}, "rtp_advertised: write at most one IPv4 and one IPv6 address"),
     ({"WEBCB_DATA_DIR": "/tmp/" + "long" * 25}, "its path is 10 characters too long for the socket in it"),
 ]
 

@@ -33,7 +33,7 @@ _TARIFFS = """
 
 _CONNECTIONS = """
     SELECT connection.id, connection.name, tariff_id, host, port, username, sealed_password, tech_prefix, codecs, capacity,
-           calls_per_second, transport, tls_ca_file, tls_certificate_file, tls_key_file, must_register, registrar,
+           calls_per_second, transport, tls_ca_file, tls_certificate_file, tls_key_file, must_register, registrar, srtp,
            {presentation},
            vendor_id, vendor.billing_time_zone AS time_zone, active
       FROM connection JOIN vendor ON vendor.id = connection.vendor_id

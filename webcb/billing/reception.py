@@ -271,6 +271,7 @@ def _choices(connections: Iterable[Connection]) -> tuple[RouteChoice, ...]:
                 presentation=each.presentation,
                 must_register=each.must_register,
                 registrar=each.registrar,
+                srtp=each.srtp,
             )
         )
     return tuple(choices)

@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from webcb.billing import rating
 from webcb.billing.currency import ExchangeRates
 from webcb.billing.pricing import Pricing
 from webcb.billing.tariff import Rate, Tariff, pricing, rate_in_force
+
+Srtp = Literal["none", "optional", "required"]
 
 COST_SECONDS = 60  # vendors are compared by what a call of one minute costs, its fees and intervals included
 PREFERENCE_NEVER = 0
@@ -56,6 +59,7 @@ class Connection:
     presentation: Presentation = Presentation()
     must_register: bool = False
     registrar: str = ""
+    srtp: Srtp = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,8 @@ class RouteChoice:
 
     `capacity` is its limit of legs at once, `calls_per_second` of legs started; None: no limit.
     `transport` is udp, tcp or tls; the tls files are paths, "" where the connection names none. `must_register`: we must be registered
-    there to call, at the domain `registrar`, "" for its host.
+    there to call, at the domain `registrar`, "" for its host. `srtp`: whether
+    the voice is encrypted, "optional" leaves it to the switch.
     """
 
     connection_id: int
@@ -84,6 +89,7 @@ class RouteChoice:
     presentation: Presentation = Presentation()
     must_register: bool = False
     registrar: str = ""
+    srtp: Srtp = "none"
 
     @property
     def home_domain(self) -> str:

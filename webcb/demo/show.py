@@ -143,7 +143,7 @@ def _set_up(folder: Path, http_port: int | None, host: str) -> _Stage:
         "http_bind": str(http),
         "http_workers": 1,
         "sip_binds": [str(engine)],
-        "rtp_host": host,
+        "rtp_hosts": [host],
     }
     config = folder / "webcb.toml"
     config.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in chosen.items()))

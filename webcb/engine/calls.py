@@ -201,8 +201,12 @@ class Calls:
         leg = running.callback.leg(place.leg)
         route = self._route(running, place)
         voice = running.voices.get(place.leg)
+        if voice is not None and not self._media.suits(voice, there.host):  # the route before was of the other family
+            self._media.close_voice(running.voices.pop(place.leg))
+            voice = None
         if voice is None:
-            voice = running.voices[place.leg] = self._media.open_voice(partial(self._tell_voice, running, place.leg))
+            heard = partial(self._tell_voice, running, place.leg)
+            voice = running.voices[place.leg] = self._media.open_voice(heard, there.host)
         uri = place.target or request_uri(route, leg.plan.cld)
         if (
             there.transport == "tls"
@@ -217,7 +221,7 @@ class Calls:
             from_name=caller.from_name,
             headers=caller_headers(caller),
             routes=self._standing.routes(route.connection_id),
-            offer=voice.make_offer(offered_codecs(route.codecs, place.codecs)),
+            offer=voice.make_offer(offered_codecs(route.codecs, place.codecs), route.srtp),
             credentials=Credentials(route.username, route.password) if route.username else None,
         )
         ticket = running.placing[place.leg][1]

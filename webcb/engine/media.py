@@ -3,12 +3,12 @@
 What SDP means is webcb.sip; packets are rtpbridge. Which codecs this engine carries stands here.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, ip_address
 from typing import Final
 
-from rtpbridge import Bridge, Direction, EventKind, Port, Tone
+from rtpbridge import Bridge, Direction, EventKind, Port, SrtpKey, SrtpSuite, Tone
 from webcb.engine.codecs import DIGITS, heard_codecs, offered_codecs
 from webcb.engine.tones import ringback
 from webcb.sip.grammar import ProtocolError
@@ -41,6 +41,7 @@ class Voice:
     version: int = 1
     offer: bytes = b""
     told: bytes = b""
+    keys: tuple[SrtpKey | None, SrtpKey | None] = (None, None)  # ours, theirs
 
     def make_offer(self, names: Iterable[str], srtp: Srtp = "none") -> bytes:
         """The offer of an INVITE, with these codecs; under keys of its own, which nobody has who was called before."""
@@ -57,7 +58,8 @@ class Voice:
         `offer` is what it answers where that is not the offer of the INVITE.
         """
         stream, ours = read_answer(offer or self.offer, sdp), read_offer(offer or self.offer)
-        self._connect(stream, ours)
+        agreed = [own for own in ours.cryptos if stream.crypto and own.tag == stream.crypto.tag]
+        self._connect(stream, replace(ours, cryptos=tuple(agreed)))
         return tuple(dict.fromkeys(codec.name for codec in stream.codecs))
 
     def answer_offer(self, sdp: bytes, names: Sequence[str]) -> tuple[bytes, bool]:
@@ -109,12 +111,16 @@ class Voice:
         host = ip_address(_literal(stream.host))
         if host.is_multicast or (isinstance(host, IPv4Address) and host.is_reserved):
             raise ProtocolError(f"voice cannot be sent to {stream.host}: many would hear it", 488)
+        keys = _srtp_key(ours.crypto), _srtp_key(stream.crypto)
         try:
+            self.port.secure(*keys)  # before connect(): nothing plain goes to where keys were agreed
             if not host.is_unspecified:  # the hold of RFC 2543: the address stays as it was
                 self.port.connect(stream.host, stream.port, _payloads(stream), stream.rtcp_port, ours=_payloads(ours))
             self.port.hold(Direction[stream.direction.upper()])
         except ValueError as wrong:
+            self.port.secure(*self.keys)
             raise ProtocolError(f"voice cannot be sent to {stream.host}: {wrong}", 488) from wrong
+        self.keys = keys
 
 
 def _literal(host: str) -> str:
@@ -122,6 +128,10 @@ def _literal(host: str) -> str:
         return str(ip_address(host))
     except ValueError:
         raise ProtocolError(f"voice cannot be sent to {host}: it is no address", 488) from None
+
+
+def _srtp_key(crypto: Crypto | None) -> SrtpKey | None:
+    return SrtpKey(SrtpSuite[crypto.suite], crypto.key + crypto.salt, crypto.mki) if crypto else None
 
 
 def _payloads(stream: Stream) -> dict[str, int]:
@@ -139,22 +149,35 @@ def _numbered(names: Iterable[str]) -> tuple[Codec, ...]:
 
 
 class Media:
-    """The bridge with its ports. `advertised` is the address written into SDP; `entropy(n)` gives n random bytes."""
+    """The bridge with its ports.
 
-    def __init__(self, bridge: Bridge, advertised: str, entropy: Callable[[int], bytes]) -> None:
+    `advertised` is the address written into SDP for each host of the bridge; `entropy(n)` gives n random bytes.
+    """
+
+    def __init__(self, bridge: Bridge, advertised: Mapping[str, str], entropy: Callable[[int], bytes]) -> None:
         self._bridge = bridge
-        self._advertised = str(ip_address(advertised))
+        self._advertised = {host: str(ip_address(told)) for host, told in advertised.items()}
+        self._hosts = {ip_address(host).version: host for host in advertised}
         self._entropy = entropy
         self._watchers: dict[int, Callable[[bool], None]] = {}
 
-    def open_voice(self, heard: Callable[[bool], None]) -> Voice:
+    def open_voice(self, heard: Callable[[bool], None], near: str = "") -> Voice:
         """A voice for a leg; `heard(False)` is called when it falls silent, `heard(True)` when it is heard (again).
 
-        PortsUsedUp: none is left.
+        `near` is the literal that its signalling goes to: the voice is of that family where we have one. PortsUsedUp: none is left.
         """
-        port = self._bridge.open_port()
+        host = self._host(near)
+        port = self._bridge.open_port(host=host)
         self._watchers[port.id] = heard
-        return Voice(port, self._advertised, int.from_bytes(self._entropy(4)), self._entropy)
+        return Voice(port, self._advertised[host], int.from_bytes(self._entropy(4)), self._entropy)
+
+    def suits(self, voice: Voice, near: str) -> bool:
+        """Whether a voice that was opened before is of the family that signalling to `near` wants."""
+        return voice.port.host == self._host(near)
+
+    def _host(self, near: str) -> str:
+        first = next(iter(self._advertised))
+        return self._hosts.get(ip_address(near).version, first) if near else first
 
     def play_ringback(self, voice: Voice, country: str) -> None:
         """Let the leg hear a country's ringback until it is joined."""

@@ -136,13 +136,15 @@ class Engine:
     def _open_media(self) -> Media:
         settings = self._settings
         try:
-            bridge = Bridge(settings.rtp_host, settings.rtp_port_min, settings.rtp_port_max, silence_ms=SILENCE_MS)
+            bridge = Bridge(settings.rtp_hosts, settings.rtp_port_min, settings.rtp_port_max, silence_ms=SILENCE_MS)
         except (OSError, ValueError) as wrong:
             raise StartProblem(
-                f"{wrong}. Choose another address with WEBCB_RTP_HOST or rtp_host in webcb.toml."
+                f"{wrong}. Choose another address with WEBCB_RTP_HOSTS or rtp_hosts in webcb.toml."
             ) from wrong
         self._opened.callback(bridge.close)
-        media = Media(bridge, settings.rtp_advertised or own_address(settings.rtp_host), os.urandom)
+        told = {family_of(address): address for address in settings.rtp_advertised}
+        advertised = {host: told.get(family_of(host)) or own_address(host) for host in settings.rtp_hosts}
+        media = Media(bridge, advertised, os.urandom)
         self._loop.add_reader(media.fileno(), media.take_events)
         self._opened.callback(self._loop.remove_reader, media.fileno())
         return media
@@ -209,9 +211,10 @@ class Engine:
 
 
 def _families(settings: Settings) -> list[Family]:
-    """The families SIP is spoken over; that of the voice first, as a carrier's SDP is most often of the family of its SIP."""
+    """The families SIP is spoken over; those of the voice first, as a leg's voice is of the family of its SIP."""
     families = [family for bind in settings.sip_binds if (family := location.family_of(bind.host))]
-    return sorted(families, key=lambda family: family != location.family_of(settings.rtp_host))
+    voices = [location.family_of(host) for host in settings.rtp_hosts]
+    return sorted(families, key=lambda family: voices.index(family) if family in voices else len(voices))
 
 
 def _callbacks_max(settings: Settings) -> int:

@@ -352,6 +352,13 @@ class Connection(Entry):
         str,
         several(("PCMU", "PCMA", "G722", "opus"), "offered, in order of preference; Opus only where both legs have it"),
     ] = "PCMU,PCMA"
+    srtp: Annotated[
+        str,
+        choice(
+            ("none", "optional", "required"),
+            "encrypted voice; its keys go through SIP, so have `tls`; optional: plain where the switch answers so",
+        ),
+    ] = "none"
     tech_prefix: Annotated[
         str,
         pattern(

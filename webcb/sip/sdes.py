@@ -14,6 +14,7 @@ from webcb.sip.grammar import ProtocolError
 CRYPTO_MAX: Final = 16  # lines that are looked at in one media section
 CRYPTO_LENGTH_MAX: Final = 1024  # of one line's value
 MKI_BYTES_MAX: Final = 128  # RFC 4568, 6.1
+MKI_USED_MAX: Final = 16  # the bridge takes no longer ones; 1 to 4 are usual
 LIFETIME_MAX: Final = 2**48  # SRTP packets under one master key (RFC 3711, 9.2)
 LIFETIME_MIN: Final = 2**20  # at 50 packets a second nearly six hours; there is no rekeying here
 WINDOW_MIN: Final = 64  # RFC 4568, 6.3
@@ -80,7 +81,8 @@ def read_cryptos(values: Iterable[str]) -> tuple[Crypto, ...]:
             crypto = parse_crypto(value)
         except ProtocolError:
             continue
-        read.setdefault(crypto.tag, crypto)
+        if len(crypto.mki) <= MKI_USED_MAX:
+            read.setdefault(crypto.tag, crypto)
     return tuple(read.values())
 
 
