@@ -3,7 +3,7 @@
 import csv
 import io
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -76,14 +76,81 @@ def test_check_finds_a_balance_that_was_tampered_with(installed: Types) -> None:
 def test_quote_says_both_prices_and_the_longest_talk(installed: Types) -> None:
     said = installed("quote", "--application", "Front page", "--account", "rich", A, B)
     assert said.lines == [
-        "A  +1 206-555-4123  0.01 USD per minute  (tariff Retail, prefix 1206, 1/1)",
-        "B  +55 11 99988-7766  0.10 USD per minute  (tariff Retail, prefix 55, 60/60)",
+        "A  +1 206-555-4123  0.01 USD per minute",
+        "   tariff Retail, prefix 1206, by the usage charge for WEBCALLBACK; there is none for WEBCALLBACK-A",
+        "   1 s at 0.01 a minute, then every 1 s at 0.01 a minute",
+        "   route 1: trunk, a minute costs 0.01, leaves 0.00",
+        "B  +55 11 99988-7766  0.10 USD per minute",
+        "   tariff Retail, prefix 55, by the usage charge for WEBCALLBACK; there is none for WEBCALLBACK-B",
+        "   60 s at 0.10 a minute, then every 60 s at 0.10 a minute",
+        "   route 1: trunk, a minute costs 0.01, leaves 0.09",
+        "first minute  0.11 USD for both legs",
         "available     10.00 USD",
+        "locked        10.00 USD when the call begins",
         "longest talk  90:00",  # 10.00 / 0.11 = 90.9 minutes, B whole minutes: 91 would cost 9.10 + 0.91 = 10.01
     ]
     national = installed("quote", "--application", "brasil", "--account", "rich", A, "(11) 99988-7766")
     assert national.lines == said.lines
     assert models.Callback.select().count() == 0
+
+
+def test_a_quote_says_what_matched_and_why_at_any_moment(installed: Types) -> None:
+    """The application charges specially, leg A has a code of its own on the node, the nights are cheap, a vendor bills in euro."""
+    with db.writing():
+        node = models.Node.create(name="edge-1", heard_at=clock.utc_now())
+        nights = models.OffPeakPeriod.create(name="Nights", definition="hr{8pm-6am}")
+        holidays = models.OffPeakPeriod.create(name="Holidays", definition="md{25} mo{dec}")
+        special = models.Tariff.create(
+            name="Special", currency="USD", off_peak_period=nights, second_off_peak_period=holidays, free_seconds=10,
+            connect_fee_micros=50_000, login_fee_micros=20_000, post_call_surcharge_ppm=25_000,
+        )  # fmt: skip
+        usa = models.Destination.get(prefix="1")
+        models.Rate.create(
+            tariff=special, destination=usa, effective_at=datetime(2026, 1, 1, tzinfo=UTC), mode="off-peak",
+            first_interval_seconds=60, next_interval_seconds=6, first_price_micros=400_000, next_price_micros=300_000,
+            off_peak_first_interval_seconds=30, off_peak_next_interval_seconds=1,
+            off_peak_first_price_micros=200_000, off_peak_next_price_micros=100_000, formula="3xfirst@first; *x1@next",
+        )  # fmt: skip
+        product = models.Product.get()
+        models.UsageCharge.create(product=product, node=node, access_code="WEBCALLBACK-A", tariff=special)
+        models.UsageCharge.create(product=product, access_code="CALLBACK_FAIL", tariff=models.Tariff.get(name="Retail"))
+        models.VoiceApplication.update(special_charge_if_leg_b_fails=True).execute()
+        euro = models.Tariff.create(name="Euro", currency="EUR", applied_to="vendor")
+        models.Rate.create(
+            tariff=euro, destination=usa, effective_at=datetime(2026, 1, 1, tzinfo=UTC),
+            first_interval_seconds=1, next_interval_seconds=1, first_price_micros=1, next_price_micros=1,
+        )  # fmt: skip
+        vendor = models.Vendor.create(name="Euro carrier", currency="EUR")
+        models.Connection.create(name="euro", vendor=vendor, tariff=euro, host="192.0.2.9")
+    at = ("--at", "2099-06-01T21:00:00Z")
+    lines = installed("quote", "--account", "rich", *at, A, B).lines
+    # A minute at night, 50 s of which are charged: (0.05 + 2 x 30 s at 0.20) x 1.025 = 0.25 x 1.025.
+    assert lines[:11] == [
+        "A  +1 206-555-4123  0.10 USD per minute",
+        "   tariff Special, prefix 1, by the usage charge for WEBCALLBACK-A on edge-1",
+        "   rate formula 3xfirst@first; *x1@next",
+        "   off-peak where the session starts in hr{8pm-6am} or md{25} mo{dec} (UTC), as it is now",
+        "   off-peak 30 s at 0.20 a minute, then every 1 s at 0.10 a minute",
+        "   its own intervals and prices: 60 s at 0.40 a minute, then every 6 s at 0.30 a minute",
+        "   the first 10 s are free",
+        "   connect fee 0.05",
+        "   surcharge of 2.5% on the whole charge",
+        "   login fee 0.02 for a log-in by voice",
+        "   route 1: trunk, a minute costs 0.01, leaves 0.24625",
+    ]
+    assert lines[11] == "   route 2: euro, its cost in USD is not known: there is no exchange rate"
+    assert "   tariff Retail, prefix 55, by the usage charge for WEBCALLBACK; there is none for" in lines[13]
+    assert lines[13].endswith("for WEBCALLBACK-B on edge-1, WEBCALLBACK on edge-1, WEBCALLBACK-B")
+    assert lines[16:19] == [
+        "A if B fails  0.01 USD per minute",
+        "   tariff Retail, prefix 1206, by CALLBACK_FAIL",
+        "   1 s at 0.01 a minute, then every 1 s at 0.01 a minute",
+    ]
+    by_day = installed("quote", "--account", "rich", "--at", "2099-06-01T12:00:00Z", A, B).lines
+    assert by_day[0] == "A  +1 206-555-4123  0.30 USD per minute"
+    assert by_day[3].endswith("(UTC), which it is not now")
+    early = installed("quote", "--account", "rich", "--at", "2025-06-01", A, B)
+    assert early.err == "webcb: refused: no rate for A, +1 206-555-4123\n"  # no price was in force yet
 
 
 # Callbacks ---------------------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ __all__ = [
     "Refusal",
     "authorize",
     "first_intervals_micros",
+    "lock_micros",
     "longest_cost_micros",
 ]
 
@@ -106,6 +107,7 @@ class Application:
     access_code: str
     special_charge_if_leg_b_fails: bool
     talk_seconds_max: int
+    ring_seconds_b: int
     concurrent_per_account: int
     premium_allowed: bool
     active: bool
@@ -288,6 +290,11 @@ def first_intervals_micros(authorization: Authorization) -> int:
         rating.amount(pricing, pricing.free_seconds + 1) for pricing in authorization.pricings_of_a
     )
     return max([of_a + of_b, *of_a_if_b_fails])
+
+
+def lock_micros(authorization: Authorization, talk_seconds_max: int, ring_seconds_b: int) -> int:
+    """What a callback locks before A is called: all that the longest talk may cost, or what there is."""
+    return min(authorization.available_micros, longest_cost_micros(authorization, talk_seconds_max, ring_seconds_b))
 
 
 def longest_cost_micros(authorization: Authorization, talk_seconds: int, ring_seconds_b: int) -> int:

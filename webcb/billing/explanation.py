@@ -1,11 +1,46 @@
-"""Explanations in words: why a leg cost what it cost, line by line, from the explanation a charge carries (domain 3)."""
+"""Explanations in words: what a leg is charged by, and why it cost what it cost, line by line (domain 3)."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from webcb.billing.formula import Intervals
+from webcb.billing.pricing import Pricing
 from webcb.money import format_amount, format_percent
 
 Explanation = Mapping[str, Any]
+
+
+def terms_in_words(pricing: Pricing) -> list[str]:
+    """What a leg is charged by, line by line: the rate, then what the tariff adds; only what there is."""
+    lines = [_rate_in_words("", pricing.intervals)] if not pricing.formula else [f"rate formula {pricing.formula}"]
+    if pricing.off_peak:
+        off_peak = pricing.off_peak
+        period = " or ".join(off_peak.period.split("\n"))
+        now = {True: ", as it is now", False: ", which it is not now", None: ""}[pricing.off_peak_in_force(0)]
+        lines.append(f"off-peak where the session {off_peak.when} in {period} ({off_peak.time_zone}){now}")
+        lines.append(_rate_in_words("off-peak ", off_peak.intervals))
+    if pricing.formula and ("first" in pricing.formula.lower() or "next" in pricing.formula.lower()):
+        lines.append(f"its own intervals and prices: {_rate_in_words('', pricing.intervals)}")
+    if pricing.free_seconds:
+        lines.append(f"the first {pricing.free_seconds} s are free")
+    if pricing.connect_fee_micros:
+        lines.append(f"connect fee {format_amount(pricing.connect_fee_micros)}")
+    if pricing.post_call_surcharge_ppm:
+        lines.append(f"surcharge of {format_percent(pricing.post_call_surcharge_ppm)}% on the whole charge")
+    if pricing.login_fee_micros:
+        lines.append(f"login fee {format_amount(pricing.login_fee_micros)} for a log-in by voice")
+    return lines
+
+
+def _rate_in_words(which: str, intervals: Intervals) -> str:
+    first, following = (
+        f"{seconds} s at {format_amount(price)} a minute"
+        for seconds, price in (
+            (intervals.first_seconds, intervals.first_price_micros),
+            (intervals.next_seconds, intervals.next_price_micros),
+        )
+    )
+    return f"{which}{first}, then every {following}"
 
 
 def in_words(explanation: Explanation) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Literal
 CALLBACK_FAIL = "CALLBACK_FAIL"  # the access code leg A is charged by when B was not answered
 
 LegName = Literal["A", "B"]
+Place = tuple[int | None, str]  # node, None any; access code, "" the catch-all
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,14 @@ class UsageCharge:
 def usage_charge(
     charges: Sequence[UsageCharge], node_id: int | None, access_code: str, leg: LegName
 ) -> UsageCharge | None:
-    """The first that fits: the leg's own code before the common one, this node before any; then the empty code."""
+    """The first that fits, of the places a leg is looked for in."""
+    return _first(charges, places(node_id, access_code, leg))
+
+
+def places(node_id: int | None, access_code: str, leg: LegName) -> list[Place]:
+    """Where a leg is looked for, in order: its own code before the common one, this node before any; then the empty code."""
     own = f"{access_code}-{leg}"
-    places = [(node_id, own), (node_id, access_code), (None, own), (None, access_code), (node_id, ""), (None, "")]
-    return _first(charges, places)
+    return [(node_id, own), (node_id, access_code), (None, own), (None, access_code), (node_id, ""), (None, "")]
 
 
 def usage_charge_if_b_fails(charges: Sequence[UsageCharge], node_id: int | None) -> UsageCharge | None:
@@ -32,6 +37,6 @@ def usage_charge_if_b_fails(charges: Sequence[UsageCharge], node_id: int | None)
     return _first(charges, [(node_id, CALLBACK_FAIL), (None, CALLBACK_FAIL)])
 
 
-def _first(charges: Sequence[UsageCharge], places: Sequence[tuple[int | None, str]]) -> UsageCharge | None:
+def _first(charges: Sequence[UsageCharge], wanted: Sequence[Place]) -> UsageCharge | None:
     by_place = {(charge.node_id, charge.access_code): charge for charge in charges}
-    return next((by_place[place] for place in places if place in by_place), None)
+    return next((by_place[place] for place in wanted if place in by_place), None)

@@ -20,7 +20,7 @@ from webcb.billing.authorization import (
     Reason,
     Refusal,
     authorize,
-    longest_cost_micros,
+    lock_micros,
 )
 from webcb.billing.product import LegName
 from webcb.billing.query import Row, instant, micros
@@ -81,13 +81,34 @@ class Begun:
 
 
 def quote(order: Order, at: datetime) -> Authorization | Refusal:
-    """The prices now and the longest talk, or why not; the checks are those of `place`, nothing is written."""
+    """The prices at `at` and the longest talk, or why not; the checks are those of `place`, nothing is written."""
+    found = survey(order, at)
+    return found if isinstance(found, Refusal) else found.authorization
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A quote with what stands behind it: the funds that would be locked, and the node it is for (None: of no name)."""
+
+    authorization: Authorization
+    locked_micros: int
+    node_id: int | None
+
+
+def survey(order: Order, at: datetime) -> Survey | Refusal:
+    """A quote for who wants to know why."""
     account_id, _ = _authenticate(order)
     if account_id is None:
         return Refusal(Reason.WRONG_CREDENTIALS)
     with db.reading():
-        verdict = authorize(_facts_of_order(account_id, order, at))
-    return verdict if isinstance(verdict, Refusal) else verdict.answered(at)
+        facts = _facts_of_order(account_id, order, at)
+    verdict = authorize(facts)
+    if isinstance(verdict, Refusal):
+        return verdict
+    application = facts.application
+    assert application is not None  # noqa: S101  authorize has refused where there is none
+    locked_micros = lock_micros(verdict, application.talk_seconds_max, application.ring_seconds_b)
+    return Survey(verdict.answered(at), locked_micros, facts.node_id)
 
 
 def place(order: Order, at: datetime) -> Placed | Refusal:
@@ -209,8 +230,7 @@ def begin(callback_id: str, at: datetime) -> Begun | Refusal:
         verdict = authorize(facts)
         if isinstance(verdict, Refusal):
             return verdict
-        wanted = longest_cost_micros(verdict, callback["talk_seconds_max"], callback["ring_seconds_b"])
-        locked_micros = min(verdict.available_micros, wanted)
+        locked_micros = lock_micros(verdict, callback["talk_seconds_max"], callback["ring_seconds_b"])
         if not ledger.lock_funds(callback_id, callback["wallet_id"], locked_micros, at):
             return Refusal(Reason.NO_FUNDS)
         _freeze(callback_id, verdict)
@@ -291,7 +311,7 @@ _ACCOUNT = """
 """
 
 _APPLICATION = """
-    SELECT access_code, special_charge_if_leg_b_fails, talk_seconds_max, concurrent_per_account, premium_allowed, active
+    SELECT access_code, special_charge_if_leg_b_fails, talk_seconds_max, ring_seconds_b, concurrent_per_account, premium_allowed, active
       FROM voice_application WHERE path = ?
 """
 

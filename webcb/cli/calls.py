@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from webcb.cli.lists import Instant
+
 if TYPE_CHECKING:
-    from webcb.billing.authorization import Authorization, Refusal
+    from webcb.billing.authorization import Refusal
     from webcb.billing.reception import Order
 
 LOOK_SECONDS = 0.2  # between two looks at a callback that is followed
@@ -65,40 +67,29 @@ def _no(refusal: "Refusal", order: "Order") -> click.ClickException:
 @click.command()
 @_application
 @_account
+@click.option("--at", type=Instant(), help="As if it were this moment, not now; UTC unless a zone is written.")
 @_number_a
 @_number_b
-def quote(typed: str, login: str, number_a: str, number_b: str) -> None:
-    """Say what connecting A and B would cost; calls nobody.
+def quote(typed: str, login: str, at: datetime | None, number_a: str, number_b: str) -> None:
+    """Say what connecting A and B would cost, and why; calls nobody.
 
-    Prices per minute of both legs, what is available, and the longest talk it would pay.
+    Of each leg the price, the usage charge and rate that matched, and the routes with what they cost; then what would be locked,
+    and the longest talk the funds would pay. Else the reason of the refusal.
     """
     from webcb import clock
     from webcb.billing import reception
     from webcb.billing.authorization import Refusal
-    from webcb.cli import desk
+    from webcb.cli import desk, quotation
+    from webcb.models import Node
 
     with desk.opened():
         order = _order(typed, login, number_a, number_b)
-        verdict = reception.quote(order, clock.utc_now())
-    if isinstance(verdict, Refusal):
-        raise _no(verdict, order)
-    click.echo(_quoted(verdict, order))
-
-
-def _quoted(verdict: "Authorization", order: "Order") -> str:
-    from webcb.cli.printing import duration
-    from webcb.money import format_amount
-    from webcb.number import display_number
-
-    lines = []
-    for leg, number, pricing in (("A", order.number_a, verdict.pricing_a), ("B", order.number_b, verdict.pricing_b)):
-        price = f"{format_amount(pricing.price_per_minute_micros)} {pricing.currency} per minute"
-        intervals = f"{pricing.intervals.first_seconds}/{pricing.intervals.next_seconds}"
-        where = f"tariff {pricing.tariff_name}, prefix {pricing.destination}, {intervals}"
-        lines.append(f"{leg}  {display_number(number.digits)}  {price}  ({where})")
-    lines.append(f"available     {format_amount(verdict.available_micros)} {verdict.currency}")
-    lines.append(f"longest talk  {duration(verdict.longest_seconds)}")
-    return "\n".join(lines)
+        found = reception.survey(order, at or clock.utc_now())
+        access_code = desk.application(typed).access_code
+        nodes = {node.id: node.name for node in Node.select()}
+    if isinstance(found, Refusal):
+        raise _no(found, order)
+    click.echo("\n".join(quotation.lines(found, order, access_code, nodes)))
 
 
 @click.command()
