@@ -10,9 +10,10 @@ from typing import Final
 from webcb.sip.causes import print_reason, read_reason
 from webcb.sip.dialog import Dialog, dialog_of_answer
 from webcb.sip.digest import CREDENTIAL_HEADERS, DigestClient
-from webcb.sip.events import Address, Cause, SessionId
+from webcb.sip.events import Address, Cause, Digit, SessionId
 from webcb.sip.grammar import ProtocolError, parse_number
 from webcb.sip.indialog import DialogRequests
+from webcb.sip.keypad import read_info
 from webcb.sip.message import Fields, Request, Response
 from webcb.sip.negotiation import Negotiation
 from webcb.sip.refresh import Refresh
@@ -188,6 +189,8 @@ class Conversation:
             self._on_offer(server, dialog, is_up, now)
         elif self.negotiation and not is_up:
             self._reply(server, 481, now)  # our BYE is under way (RFC 5407, 3.2)
+        elif request.method == "INFO":
+            self._on_info(server, dialog, now)
         else:
             self._reply(server, IN_DIALOG.get(request.method, 200), now)
 
@@ -213,6 +216,13 @@ class Conversation:
             except ProtocolError:
                 values = []
             self._on_end(read_reason(values, 0, ""), now)
+
+    def _on_info(self, server: ServerTransaction, dialog: Dialog, now: float) -> None:
+        """A digit counts in the call that was answered; before that, and in a fork that was not chosen, it is only read."""
+        pressed = read_info(server.request)
+        server.reply(self._stack.answer(server.request, pressed.status, pressed.fields), now)
+        if pressed.digit and dialog is self.dialog:
+            self._stack.tell(Digit(self._session, pressed.digit, pressed.duration_ms))
 
     def _is_negotiating(self) -> bool:
         return self.negotiation is not None and self.negotiation.is_busy

@@ -101,6 +101,15 @@ class OfferAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class Digit:
+    """The peer pressed a key, told by INFO in an answered call: `digit` is one of 0-9 * # A-D; 0 ms where no duration was said."""
+
+    session: SessionId
+    digit: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """Nothing of the session is left on the wire: every request it sent was answered or timed out. The last event of a session."""
 
@@ -137,4 +146,16 @@ class Unregistered:
     retry_seconds: int
 
 
-Event = Progress | Answered | Failed | HungUp | Offered | OfferAnswered | Probed | Registered | Unregistered | Closed
+Event = (
+    Progress
+    | Answered
+    | Failed
+    | HungUp
+    | Offered
+    | OfferAnswered
+    | Digit
+    | Probed
+    | Registered
+    | Unregistered
+    | Closed
+)

@@ -24,7 +24,7 @@ SDP: Final = "application/sdp"
 REASONS: Final = {
     100: "Trying", 200: "OK", 400: "Bad Request", 403: "Forbidden", 405: "Method Not Allowed", 406: "Not Acceptable",
     415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 420: "Bad Extension",
-    422: "Session Interval Too Small",
+    422: "Session Interval Too Small", 469: "Bad Info Package",
     481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 487: "Request Terminated", 488: "Not Acceptable Here",
     491: "Request Pending", 500: "Server Internal Error", 501: "Not Implemented", 505: "Version Not Supported",
     513: "Message Too Large", 603: "Decline",
