@@ -84,7 +84,7 @@ def _assert_billed(webcb: Installation, xdr: Xdr, billed: Billed, carrier: str, 
     else:
         assert xdr.used_quantity == 0
     assert xdr.charged_micros == billed.charge(xdr.used_quantity), f"leg {xdr.leg}: {xdr.used_quantity} s"
-    booked = [row.amount_micros for row in Ledger.select().where(Ledger.xdr == xdr.id)]
+    booked = [row.amount_micros for row in Ledger.select().where(Ledger.xdr == xdr.id, Ledger.vendor.is_null())]
     assert booked == ([-xdr.charged_micros] if xdr.charged_micros else [])
 
 
@@ -103,7 +103,8 @@ def assert_books_balance(webcb: Installation) -> None:
     assert not Lock.select().where(Lock.state == "held").count()
     wallet = Account.get_by_id(webcb.account_id).wallet
     charged_micros = Xdr.select(fn.COALESCE(fn.SUM(Xdr.charged_micros), 0)).scalar()
-    booked_micros = Ledger.select(fn.SUM(Ledger.amount_micros)).where(Ledger.wallet == wallet.id).scalar()
+    own = (Ledger.wallet == wallet.id) & Ledger.vendor.is_null()  # what the vendor gets stands there too
+    booked_micros = Ledger.select(fn.SUM(Ledger.amount_micros)).where(own).scalar()
     assert wallet.balance_micros == booked_micros == webcb.funds_micros - charged_micros
     assert wallet.balance_micros >= 0
     assert wallet.locked_micros == 0
