@@ -211,6 +211,33 @@ def test_g722_is_passed_on(media: Media, peers: tuple[Peer, Peer]) -> None:
     assert peers[1].hear() == (9, b"7 kHz" * 32)
 
 
+def test_g722_is_recoded_for_a_leg_that_has_it_not(media: Media, peers: tuple[Peer, Peer]) -> None:
+    a, b = media.open_voice(nothing), media.open_voice(nothing)
+    a.take_answer(peers[0].answer(a.make_offer(["G722"]), Codec("G722", 9, 8000)))
+    b.take_answer(peers[1].answer(b.make_offer(["PCMU"]), PCMU))
+    media.join(a, b)
+    peers[0].send(a.port.rtp_port, b"7kHz" * 40, 9)
+    payload_type, payload = peers[1].hear()
+    assert (payload_type, len(payload)) == (0, 160)
+    peers[1].send(b.port.rtp_port, b"\x80\x00" * 80)
+    payload_type, payload = peers[0].hear()
+    assert (payload_type, len(payload)) == (9, 160)
+
+
+@pytest.mark.parametrize(
+    ("lines", "octets"),
+    [(b"", 160), (b"a=ptime:40\r\n", 320), (b"a=ptime:20\r\na=maxptime:10\r\n", 80), (b"a=maxptime:10\r\n", 80)],
+)
+def test_frames_as_long_as_the_peer_asks_for(media: Media, peers: tuple[Peer, Peer], lines: bytes, octets: int) -> None:
+    a, b = media.open_voice(nothing), media.open_voice(nothing)
+    a.take_answer(peers[0].answer(a.make_offer(["PCMU"]), PCMU))
+    b.take_answer(peers[1].answer(b.make_offer(["PCMU"]), PCMU) + lines)
+    media.join(a, b)
+    for _ in range(3):
+        peers[0].send(a.port.rtp_port, b"frame of A" * 16)
+    assert len(peers[1].hear()[1]) == octets
+
+
 def test_an_offer_of_what_cannot_be_recoded_is_refused(media: Media, peers: tuple[Peer, Peer]) -> None:
     a = media.open_voice(nothing)
     a.take_answer(peers[0].answer(a.make_offer(["opus"]), Codec("opus", 111, 48_000, channels=2)))

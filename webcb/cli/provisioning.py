@@ -17,8 +17,9 @@ PROBLEMS_SHOWN_MAX = 100
 def apply(file: IO[bytes], dry_run: bool, set_passwords: bool) -> int:
     """Configure the service from a file.
 
-    FILE is YAML, `-` reads standard input. Says of everything what was created, changed or left. A file with a mistake
-    changes nothing; every mistake is named by line and field. Applying a file twice changes nothing the second time.
+    FILE is YAML, or TOML where its name ends in .toml; `-` reads YAML from standard input. Says of everything what was created,
+    changed or left. A file with a mistake changes nothing; every mistake is named by line and field. Applying a file twice
+    changes nothing the second time.
     """
     from webcb import clock
     from webcb.cli import desk
@@ -29,7 +30,7 @@ def apply(file: IO[bytes], dry_run: bool, set_passwords: bool) -> int:
     name = getattr(file, "name", "-")
     name = "standard input" if name in ("-", "<stdin>") else name
     with desk.opened():
-        document = read(file.read(FILE_BYTES_MAX + 1))
+        document = read(file.read(FILE_BYTES_MAX + 1), is_toml=name.endswith(".toml"))
         try:
             report = door.apply(
                 document, clock.utc_now(), desk.who(), file=name, dry_run=dry_run, set_passwords=set_passwords

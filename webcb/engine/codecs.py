@@ -8,7 +8,7 @@ from typing import Final
 
 DIGITS: Final = "telephone-event"  # RFC 4733; offered beside every voice codec
 VOICES: Final = ("PCMU", "PCMA", "G722", "opus")
-RECODED: Final = frozenset({"PCMU", "PCMA"})  # each of these into each other of these
+RECODED: Final = frozenset({"PCMU", "PCMA", "G722"})  # each of these into each other of these
 G711: Final = frozenset({"PCMU", "PCMA"})  # what every phone has, and costs nothing to recode
 
 _SPELLED: Final = {name.lower(): name for name in VOICES}

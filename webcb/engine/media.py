@@ -16,7 +16,9 @@ from webcb.sip.offer_answer import Codec, Side, Srtp, Stream, read_answer, read_
 from webcb.sip.sdes import SUITES, Crypto, make_crypto
 
 SILENCE_MS: Final = 10_000  # until the bridge tells that a leg is silent; how long that is borne stands in leg.py
-FRAME_MS: Final = 20  # of our tones, and what we ask of the peers, whose packets are passed on as long as they are
+FRAME_MS: Final = 20  # of our tones, and what we ask of the peers
+FRAME_MS_MIN: Final = 10  # that the bridge cuts, for a peer that asks for another length
+FRAME_MS_MAX: Final = 120
 # The dynamic numbers are those that most have; each peer answers with its own.
 VOICE_CODECS: Final = {
     "PCMU": Codec("PCMU", 0, 8000),
@@ -115,7 +117,14 @@ class Voice:
         try:
             self.port.secure(*keys)  # before connect(): nothing plain goes to where keys were agreed
             if not host.is_unspecified:  # the hold of RFC 2543: the address stays as it was
-                self.port.connect(stream.host, stream.port, _payloads(stream), stream.rtcp_port, ours=_payloads(ours))
+                self.port.connect(
+                    stream.host,
+                    stream.port,
+                    _payloads(stream),
+                    stream.rtcp_port,
+                    ours=_payloads(ours),
+                    frame_ms=_frame_ms(stream),
+                )
             self.port.hold(Direction[stream.direction.upper()])
         except ValueError as wrong:
             self.port.secure(*self.keys)
@@ -132,6 +141,13 @@ def _literal(host: str) -> str:
 
 def _srtp_key(crypto: Crypto | None) -> SrtpKey | None:
     return SrtpKey(SrtpSuite[crypto.suite], crypto.key + crypto.salt, crypto.mki) if crypto else None
+
+
+def _frame_ms(stream: Stream) -> int | None:
+    """The frames that the peer asks for, in the lengths that the bridge cuts; None: as they come."""
+    wished, longest = stream.ptime_ms, stream.maxptime_ms
+    frame_ms = min(wished or FRAME_MS, longest or FRAME_MS_MAX) if wished or longest else 0
+    return frame_ms if FRAME_MS_MIN <= frame_ms <= FRAME_MS_MAX else None
 
 
 def _payloads(stream: Stream) -> dict[str, int]:

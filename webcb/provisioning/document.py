@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from webcb.provisioning.entries import SECTIONS, Entry
 from webcb.provisioning.fields import near
 from webcb.provisioning.source import Path, Problem, Source, SourceProblem
+from webcb.provisioning.toml_source import TomlSource
 
 ENTRIES_MAX = 500_000
 ABSENT = "absent"  # an entry that says only its key and `absent: true` is to be removed
@@ -39,7 +40,7 @@ class Placed:
 class Document:
     """A file read: its entries by section, its problems so far, and the names of entries that are there but wrong."""
 
-    source: Source | None
+    source: Source | TomlSource | None
     sections: dict[str, list[Placed]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     broken: set[tuple[str, str]] = field(default_factory=set)
@@ -50,10 +51,10 @@ class Document:
         self.problems.append(self.source.problem(path, text) if self.source else Problem(0, "", text))
 
 
-def read(content: bytes) -> Document:
-    """Read a provisioning file; never raises for what is wrong in it: `problems` says everything at once."""
+def read(content: bytes, *, is_toml: bool = False) -> Document:
+    """Read a provisioning file, YAML or TOML; never raises for what is wrong in it: `problems` says everything at once."""
     try:
-        source = Source(content)
+        source = TomlSource(content) if is_toml else Source(content)
     except SourceProblem as wrong:
         return Document(None, problems=[wrong.problem])
     document = Document(source, problems=source.problems)
