@@ -6,40 +6,39 @@ never sees a packet, C never calls Python; what happens is told by events behind
 
 import enum
 import errno
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
 from rtpbridge._bridge import ffi, lib
+from rtpbridge.faults import PortsUsedUp, check
+from rtpbridge.keys import SrtpKey, SrtpSuite, describe_key
+from rtpbridge.playing import Digit, Pause, Playable, Prompt, TimedTone, Tone, describe_item
 
 __all__ = [
     "Bridge",
     "Counters",
+    "Digit",
     "Direction",
     "Event",
     "EventKind",
+    "Pause",
+    "Playable",
     "Port",
     "PortsUsedUp",
+    "Prompt",
     "SrtpKey",
     "SrtpSuite",
+    "TimedTone",
     "Tone",
     "Way",
 ]
 
 CODECS_MAX: Final[int] = lib.CODECS_MAX
-TONE_FREQUENCIES_MAX: Final[int] = lib.TONE_FREQUENCIES_MAX
-TONE_CADENCE_MAX: Final[int] = lib.TONE_CADENCE_MAX
-TONE_CADENCE_MS_MAX: Final[int] = lib.TONE_CADENCE_MS_MAX
-SRTP_MKI_BYTES_MAX: Final[int] = lib.SRTP_MKI_BYTES_MAX
 EVENTS_MAX: Final[int] = lib.EVENTS_MAX
 PORT_MAX: Final = 65535
 PAYLOAD_TYPE_MAX: Final = 127
-
-
-class PortsUsedUp(OSError):
-    """No pair of ports in the bridge's range is free."""
 
 
 class Way(enum.Enum):
@@ -62,15 +61,26 @@ class EventKind(enum.Enum):
     """It has sent no RTP for `silence_ms`, since its last or since connect()."""
     RESUMED = lib.EVENT_RESUMED
     """It was silent and sends again."""
+    DIGIT = lib.EVENT_DIGIT
+    """A key was pressed and released: a telephone event, or a tone where that is sought."""
+    PLAYED = lib.EVENT_PLAYED
+    """All that play() was given has been played."""
+    STOPPED = lib.EVENT_STOPPED
+    """A digit cut off what was played."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened: on the port of that id, at a moment of CLOCK_MONOTONIC in nanoseconds."""
+    """One thing that happened: on the port of that id, at a moment of CLOCK_MONOTONIC in nanoseconds.
+
+    Of a DIGIT: which one (0 to 9, *, #, A to D) and how long it was pressed.
+    """
 
     port: int
     kind: EventKind
     at_ns: int
+    digit: str = ""
+    duration_ms: int = 0
 
 
 class Direction(enum.Enum):
@@ -80,18 +90,6 @@ class Direction(enum.Enum):
     SENDONLY = (True, False)
     RECVONLY = (False, True)
     INACTIVE = (False, False)
-
-
-@dataclass(frozen=True, slots=True)
-class Tone:
-    """A call-progress tone: up to 4 sines together, switched on and off by turns in milliseconds, over and over.
-
-    An empty cadence is a tone without a break; `level_dbm0` is that of each sine (ITU-T E.180, Q.35).
-    """
-
-    frequencies_hz: tuple[float, ...]
-    cadence_ms: tuple[int, ...] = ()
-    level_dbm0: float = -13.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,24 +116,7 @@ class Counters:
     jitter_ms: float
 
 
-_FAULTS: Final = {
-    errno.EINVAL: "out of its limits",
-    errno.EBADF: "the port is closed",
-    errno.EBUSY: "joined already",
-    errno.ENOTCONN: "not connected",
-    errno.ENOTSUP: "the far side has neither PCMU nor PCMA",
-    errno.EAFNOSUPPORT: "of another address family than the port",
-    errno.ELOOP: "a port of this bridge itself",
-}
 _COUNTERS: Final = tuple(Counters.__dataclass_fields__)
-
-
-def _check(error: int, what: str) -> None:
-    """Raises the errno that C answered: ValueError for a fault of the caller, OSError for what the system refused."""
-    if error in _FAULTS:
-        raise ValueError(f"{what}: {_FAULTS[error]}")
-    if error != 0:
-        raise OSError(error, f"{what}: {os.strerror(error)}")
 
 
 class Bridge:
@@ -183,7 +164,7 @@ class Bridge:
             },
         )
         opened = ffi.new("struct bridge **")
-        _check(lib.bridge_open(opened, plan), f"RTP on {', '.join(self.hosts)}, ports {port_min} to {port_max}")
+        check(lib.bridge_open(opened, plan), f"RTP on {', '.join(self.hosts)}, ports {port_min} to {port_max}")
         self._bridge = opened[0]
         self._events = ffi.new("struct event[]", EVENTS_MAX)
         self.way = Way(lib.bridge_way(self._bridge))
@@ -205,7 +186,7 @@ class Bridge:
         error = lib.bridge_port_open(self._handle(), place, rtp_port or 0, port_id, opened)
         if error == errno.EADDRINUSE and rtp_port is None:
             raise PortsUsedUp(error, "every RTP port of the range is taken")
-        _check(error, "RTP port" if rtp_port is None else f"RTP port {rtp_port}")
+        check(error, "RTP port" if rtp_port is None else f"RTP port {rtp_port}")
         return Port(self, port_id[0], opened[0], self.hosts[place])
 
     def join(self, a: "Port", b: "Port") -> None:
@@ -213,11 +194,11 @@ class Bridge:
 
         Joining what is joined already changes nothing. Raises ValueError when one of them is joined to a third.
         """
-        _check(lib.bridge_join(self._handle(), a.id, b.id), f"join of RTP ports {a.rtp_port} and {b.rtp_port}")
+        check(lib.bridge_join(self._handle(), a.id, b.id), f"join of RTP ports {a.rtp_port} and {b.rtp_port}")
 
     def split(self, a: "Port", b: "Port") -> None:
         """Ends a join. Raises ValueError when the two are not joined."""
-        _check(lib.bridge_split(self._handle(), a.id, b.id), f"split of RTP ports {a.rtp_port} and {b.rtp_port}")
+        check(lib.bridge_split(self._handle(), a.id, b.id), f"split of RTP ports {a.rtp_port} and {b.rtp_port}")
 
     def fileno(self) -> int:
         """An eventfd, readable while events() has something; it belongs to the bridge."""
@@ -227,7 +208,16 @@ class Bridge:
     def events(self) -> list[Event]:
         """Takes what has happened, oldest first; at most EVENTS_MAX wait for the reader."""
         count = lib.bridge_events(self._handle(), self._events, EVENTS_MAX)
-        return [Event(port=told.port_id, kind=EventKind(told.kind), at_ns=told.at_ns) for told in self._events[0:count]]
+        return [
+            Event(
+                port=told.port_id,
+                kind=EventKind(told.kind),
+                at_ns=told.at_ns,
+                digit=told.digit.decode().rstrip("\0"),
+                duration_ms=told.duration_ms,
+            )
+            for told in self._events[0:count]
+        ]
 
     def events_lost(self) -> int:
         """How many events were lost because nobody read them in time."""
@@ -251,43 +241,6 @@ class Bridge:
         if self._bridge == ffi.NULL:
             raise ValueError("the bridge is closed")
         return self._bridge
-
-
-class SrtpSuite(enum.Enum):
-    """The crypto suites of SDES by their names in a=crypto (RFC 4568, 6.2; RFC 7714, 14.2); octets of key and salt."""
-
-    AES_CM_128_HMAC_SHA1_80 = (lib.SRTP_AES_CM_128_HMAC_SHA1_80, 16, 14)
-    AES_CM_128_HMAC_SHA1_32 = (lib.SRTP_AES_CM_128_HMAC_SHA1_32, 16, 14)
-    AEAD_AES_128_GCM = (lib.SRTP_AEAD_AES_128_GCM, 16, 12)
-    AEAD_AES_256_GCM = (lib.SRTP_AEAD_AES_256_GCM, 32, 12)
-
-    @property
-    def key_bytes(self) -> int:
-        """How long the master key is."""
-        return int(self.value[1])
-
-    @property
-    def master_bytes(self) -> int:
-        """How long key and salt are together: what "inline:" holds in base64."""
-        return int(self.value[1] + self.value[2])
-
-
-@dataclass(frozen=True, slots=True)
-class SrtpKey:
-    """What a=crypto says of one direction: master key and salt in a row as "inline:" has them, and the MKI, if any.
-
-    The MKI is in octets, in the length that a=crypto gives, up to SRTP_MKI_BYTES_MAX. Not shown in a repr.
-    """
-
-    suite: SrtpSuite
-    master: bytes = field(repr=False)
-    mki: bytes = b""
-
-    def __post_init__(self) -> None:
-        if len(self.master) != self.suite.master_bytes:
-            raise ValueError(f"{self.suite.name}: key and salt of {len(self.master)} octets")
-        if len(self.mki) > SRTP_MKI_BYTES_MAX:
-            raise ValueError(f"an MKI of {len(self.mki)} octets: more than {SRTP_MKI_BYTES_MAX}")
 
 
 class Port:
@@ -348,7 +301,7 @@ class Port:
         `rollovers_max` says how often the far side's sequence may have wrapped: its packets / 65,536 + 1; our own stream
         has another SSRC then, so that no keystream is used twice. Raises ValueError for one key without the other.
         """
-        self._ask(lib.bridge_port_secure, "SRTP", _srtp_key(ours), _srtp_key(theirs), rollovers_max)
+        self._ask(lib.bridge_port_secure, "SRTP", describe_key(ours), describe_key(theirs), rollovers_max)
 
     def hold(self, direction: Direction) -> None:
         """Says what the far side does; one that does not send is not watched, one that does not receive gets nothing."""
@@ -356,29 +309,35 @@ class Port:
         self._ask(lib.bridge_port_hold, "hold", sends, receives)
 
     def play(self, tone: Tone) -> None:
-        """Plays a tone to the far side, a frame every 20 ms in its first G.711 codec, until stop(), join() or close().
+        """Plays a tone to the far side, a frame every 20 ms, until stop(), join() or close().
 
-        Raises ValueError before connect(), while joined, without PCMU or PCMA, and for a tone out of its limits or
-        louder than full scale.
+        It is heard in the first of the far side's codecs that is PCMU, PCMA or G.722. Raises ValueError before connect(), while
+        joined, where there is no such codec, and for a tone out of its limits or louder than full scale.
         """
-        if len(tone.frequencies_hz) > TONE_FREQUENCIES_MAX or len(tone.cadence_ms) > TONE_CADENCE_MAX:
-            raise ValueError(f"{tone}: more than {TONE_FREQUENCIES_MAX} frequencies or {TONE_CADENCE_MAX} turns")
-        if any(not 0 < turn_ms <= TONE_CADENCE_MS_MAX for turn_ms in tone.cadence_ms):
-            raise ValueError(f"{tone}: a turn of the cadence is 1 to {TONE_CADENCE_MS_MAX} ms")
-        plan = ffi.new(
-            "struct tone_plan *",
-            {
-                "frequencies_hz": tone.frequencies_hz,
-                "frequencies_count": len(tone.frequencies_hz),
-                "cadence_ms": tone.cadence_ms,
-                "cadence_count": len(tone.cadence_ms),
-                "level_dbm0": tone.level_dbm0,
-            },
-        )
-        self._ask(lib.bridge_port_play, str(tone), plan)
+        self.play_prompts([tone], barge_in=False)
+
+    def play_prompts(self, items: Sequence[Playable], *, barge_in: bool = True) -> None:
+        """Plays these in a row, a frame every 20 ms, instead of what is played; then PLAYED is told.
+
+        With `barge_in` the first digit of the far side ends it as soon as it begins, and STOPPED is told. To a port that is
+        joined it is played instead of what its peer says (a warning before the money is out, digits). A Tone has no end:
+        it can only be the last, and not while joined. Raises ValueError as play(), for no or more than PLAY_ITEMS_MAX items
+        and for one out of its limits.
+        """
+        described = [describe_item(item) for item in items]
+        self._ask(lib.bridge_port_play, f"play {list(items)}", described, len(described), barge_in)
+
+    def send_digits(self, digits: str, *, on_ms: int = 100, off_ms: int = 100) -> None:
+        """Sends digits in a row, then PLAYED is told; see play_prompts()."""
+        items = [part for digit in digits for part in (Digit(digit, on_ms), Pause(off_ms))]
+        self.play_prompts(items, barge_in=False)
+
+    def detect_inband(self, on: bool) -> None:
+        """Whether digits are sought among the tones of PCMU, PCMA and G.722 too, until the first telephone event comes."""
+        self._ask(lib.bridge_port_detect_inband, "tones of digits", on)
 
     def stop(self) -> None:
-        """Ends the tone, if one plays."""
+        """Ends what is played, if anything is; nothing is told."""
         self._ask(lib.bridge_port_stop, "stop")
 
     def counters(self) -> Counters:
@@ -391,29 +350,13 @@ class Port:
         """Sends RTCP BYE, ends a join and frees both ports; closing twice is no fault, nor after the bridge's close."""
         if self._bridge._bridge != ffi.NULL:
             error = lib.bridge_port_close(self._bridge._bridge, self.id)
-            _check(error if error != errno.EBADF else 0, f"close of RTP port {self.rtp_port}")
+            check(error if error != errno.EBADF else 0, f"close of RTP port {self.rtp_port}")
 
     def _ask(self, call: Any, what: str, *arguments: Any) -> None:
-        _check(call(self._bridge._handle(), self.id, *arguments), f"RTP port {self.rtp_port}, {what}")
+        check(call(self._bridge._handle(), self.id, *arguments), f"RTP port {self.rtp_port}, {what}")
 
     def __repr__(self) -> str:
         return f"<Port {self.rtp_port} id {self.id}>"
-
-
-def _srtp_key(key: SrtpKey | None) -> Any:
-    if key is None:
-        return ffi.NULL
-    suite, key_bytes, _salt_bytes = key.suite.value
-    return ffi.new(
-        "struct srtp_key *",
-        {
-            "suite": suite,
-            "master_key": key.master[:key_bytes],
-            "master_salt": key.master[key_bytes:],
-            "mki": key.mki,
-            "mki_bytes": len(key.mki),
-        },
-    )
 
 
 def _codec(name: str, theirs: int, ours: int) -> dict[str, object]:

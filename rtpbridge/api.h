@@ -10,6 +10,9 @@
 #define HOSTS_MAX 8              /* addresses of this host that ports may bind */
 #define CODECS_MAX 16            /* codecs of one far side */
 #define CODEC_NAME_BYTES 32      /* encoding name and clock as in a=rtpmap, with the closing zero */
+#define PROMPT_SECONDS_MAX 300
+#define PLAY_ITEMS_MAX 64
+#define PLAY_MS_MAX 600000       /* of a tone, a pause, a digit */
 #define FRAME_MS_MIN 10
 #define FRAME_MS_MAX 120
 #define TONE_FREQUENCIES_MAX 4
@@ -96,12 +99,34 @@ struct counters {
     double jitter_ms;            /* RFC 3550, A.8 */
 };
 
-enum event_kind { EVENT_MEDIA_BEGAN, EVENT_SILENT, EVENT_RESUMED };
+enum event_kind {
+    EVENT_MEDIA_BEGAN,
+    EVENT_SILENT,
+    EVENT_RESUMED,
+    EVENT_DIGIT,                 /* a key was pressed and released */
+    EVENT_PLAYED,                /* all that was to be played has been */
+    EVENT_STOPPED                /* a digit cut it off */
+};
 
 struct event {
     uint64_t port_id;
     int64_t at_ns;               /* CLOCK_MONOTONIC */
     enum event_kind kind;
+    uint32_t duration_ms;        /* of a digit */
+    char digit;                  /* 0 to 9, *, #, A to D */
+};
+
+/* Samples of 16 bits that many ports can play at once. */
+struct prompt;
+
+enum play_kind { PLAY_PROMPT, PLAY_TONE, PLAY_PAUSE, PLAY_DIGIT };
+
+struct play_item {
+    enum play_kind kind;
+    struct prompt *prompt;       /* is held until it is not played any more */
+    struct tone_plan tone;
+    uint32_t duration_ms;        /* of a tone, 0: without an end, and the last; of a pause; of a digit, 20 or more */
+    char digit;
 };
 
 /* Starts the thread. EINVAL: no literal, or a range without a pair; EADDRNOTAVAIL: a host is not ours; ENOSYS, EPERM: no io_uring here. */
@@ -139,8 +164,20 @@ int bridge_port_secure(struct bridge *bridge, uint64_t port_id, const struct srt
                        const struct srtp_key *theirs, uint32_t rollovers_max);
 /* What the far side's SDP says of it: whether it sends, whether it receives (RFC 3264, 8.4). */
 int bridge_port_hold(struct bridge *bridge, uint64_t port_id, bool far_sends, bool far_receives);
-/* ENOTCONN: no far side; EBUSY: joined; ENOTSUP: the far side has neither PCMU nor PCMA; EINVAL: the tone's limits. */
-int bridge_port_play(struct bridge *bridge, uint64_t port_id, const struct tone_plan *tone);
+/* Copies the samples, of 8 or 16 kHz. EINVAL: another clock, none, or more than PROMPT_SECONDS_MAX; ENOMEM. */
+int prompt_open(struct prompt **prompt, const int16_t *samples, size_t samples_count, uint32_t clock_hz);
+/* The caller's hold ends; who plays it has his own. NULL is no fault. */
+void prompt_release(struct prompt *prompt);
+/*
+ * Plays the items in a row instead of what is played; to a port that is joined, instead of what its peer says. Digits go as
+ * telephone events (RFC 4733) where the far side has them, else as tones. barge_in: a digit of the far side ends it.
+ * ENOTCONN: no far side; EBUSY: joined, and it has no end; ENOTSUP: the far side has neither PCMU, PCMA nor G.722; EINVAL:
+ * an item's limits; ENOMEM.
+ */
+int bridge_port_play(struct bridge *bridge, uint64_t port_id, const struct play_item *items, size_t count,
+                     bool barge_in);
+/* Whether digits are sought among the tones of the voice, until telephone events come. */
+int bridge_port_detect_inband(struct bridge *bridge, uint64_t port_id, bool detects);
 int bridge_port_stop(struct bridge *bridge, uint64_t port_id);
 int bridge_port_counters(struct bridge *bridge, uint64_t port_id, struct counters *counters);
 /* EBUSY: one of them is joined to a third; EINVAL: they are one. A tone that plays at either ends. */

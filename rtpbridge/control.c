@@ -191,15 +191,36 @@ int bridge_port_hold(struct bridge *bridge, uint64_t port_id, bool far_sends, bo
     return error;
 }
 
-int bridge_port_play(struct bridge *bridge, uint64_t port_id, const struct tone_plan *tone)
+int bridge_port_play(struct bridge *bridge, uint64_t port_id, const struct play_item *items, size_t count,
+                     bool barge_in)
+{
+    struct playlist *list; /* made and freed while the media thread goes on */
+    struct port *port;
+    int error = playlist_open(&list, items, count, barge_in);
+
+    if (error != 0)
+        return error;
+    error = EBADF;
+    bridge_lock(bridge);
+    port = bridge_find(bridge, port_id);
+    if (port != NULL) /* on the grid: a frame that lay between two ticks would fall to one or the other by chance */
+        error = port_play(port, &list, bridge->tick_ns + FRAME_NS);
+    bridge_unlock(bridge);
+    playlist_close(list);
+    return error;
+}
+
+int bridge_port_detect_inband(struct bridge *bridge, uint64_t port_id, bool detects)
 {
     struct port *port;
     int error = EBADF;
 
     bridge_lock(bridge);
     port = bridge_find(bridge, port_id);
-    if (port != NULL) /* on the grid: a frame that lay between two ticks would fall to one or the other by chance */
-        error = port_play(port, tone, bridge->tick_ns + FRAME_NS);
+    if (port != NULL) {
+        port_detect_inband(port, detects);
+        error = 0;
+    }
     bridge_unlock(bridge);
     return error;
 }

@@ -8,6 +8,8 @@
 #include "face.h"
 #include "packet.h"
 
+struct turn;                     /* of relay.h */
+
 #define RECODED_MAX 6            /* packets that one may become: 120 ms in frames of 20 */
 
 /*
@@ -25,7 +27,7 @@ struct envelope {
 
 /* Who listens to what the far side says: every accepted packet in the order of arrival, before it is sent on. */
 struct listener {
-    void (*hear)(void *state, const struct packet *packet, const struct codec *codec, int64_t now_ns);
+    void (*hear)(void *state, const struct packet *packet, const struct codec *codec, const struct turn *turn);
     void *state;
 };
 

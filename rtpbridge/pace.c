@@ -7,35 +7,23 @@
 
 static void play_frame(struct port *port, const struct turn *turn)
 {
-    struct player *const player = &port->player;
-    struct packet packet = {
-        .octets = batch_room(turn->batch, 0),
-        .bytes = RTP_HEADER_BYTES + FRAME_SAMPLES,
-        .header = player->header,
-        .clock_hz = TONE_CLOCK_HZ,
-    };
-    int16_t samples[FRAME_SAMPLES];
+    struct packet packet = {.octets = batch_room(turn->batch, 0)};
+    const bool last = player_frame(&port->player, &packet);
 
-    packet.header.payload_begin = RTP_HEADER_BYTES;
-    packet.header.payload_bytes = FRAME_SAMPLES;
-    tone_read(&player->tone, samples, FRAME_SAMPLES);
-    for (size_t i = 0; i < FRAME_SAMPLES; i++)
-        packet.octets[RTP_HEADER_BYTES + i] = player->encode(samples[i]);
     relay_own(port, turn, packet);
-    player->header.marker = false;
-    player->header.sequence++;
-    player->header.timestamp += FRAME_SAMPLES;
-    player->next_ns += FRAME_NS;
+    port->play_ns += FRAME_NS;
+    if (last)
+        ring_put(turn->ring, (struct event){port->id, turn->now_ns, EVENT_PLAYED, 0, 0});
+    if (!player_is_busy(&port->player))
+        rtp_sender_switch(&port->sender);
 }
 
 static void play_due(struct port *port, const struct turn *turn, int64_t tick_ns)
 {
-    struct player *const player = &port->player;
-
-    for (int i = 0; i < FRAMES_CAUGHT_UP_MAX && player->next_ns <= tick_ns; i++)
+    for (int i = 0; i < FRAMES_CAUGHT_UP_MAX && port->play_ns <= tick_ns && player_is_busy(&port->player); i++)
         play_frame(port, turn);
-    if (player->next_ns <= tick_ns) {
-        player->next_ns = tick_ns + FRAME_NS;
+    if (port->play_ns <= tick_ns) {
+        port->play_ns = tick_ns + FRAME_NS;
         rtp_sender_switch(&port->sender); /* the timestamp makes up for what was left out */
     }
 }
@@ -77,11 +65,12 @@ void pace_port(struct port *port, const struct pace *pace, const struct turn *tu
     struct watch *const watch = &port->watch;
     const int64_t now_ns = turn->now_ns;
 
-    if (port->player.playing)
+    hear_time(port, turn);
+    if (player_is_busy(&port->player))
         play_due(port, turn, tick_ns);
     if (watch->running && port->far_sends && !watch->silent && now_ns - watch->heard_ns >= pace->silence_ns) {
         watch->silent = true;
-        ring_put(turn->ring, (struct event){port->id, now_ns, EVENT_SILENT});
+        ring_put(turn->ring, (struct event){port->id, now_ns, EVENT_SILENT, 0, 0});
     }
     if (port->watch.running && now_ns >= port->report_ns) {
         if (port->reports_begun)

@@ -8,7 +8,6 @@
 
 #define FRAME_MS 20
 #define FRAME_NS (FRAME_MS * 1000000)
-#define FRAME_SAMPLES (TONE_CLOCK_HZ / 1000 * FRAME_MS)
 #define FRAMES_CAUGHT_UP_MAX 5 /* after a longer stall the tone goes on from here */
 
 struct pace {

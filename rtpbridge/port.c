@@ -7,7 +7,6 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "g711.h"
 #include "recode.h"
 
 #define DSCP_EXPEDITED_FORWARDING 0xb8 /* the octet on the wire (RFC 3246) */
@@ -77,6 +76,7 @@ void port_close(struct port *port)
     if (port->rtcp_fd >= 0)
         close(port->rtcp_fd);
     secured_close(&port->secured);
+    playlist_close(port->player.list);
     free(port);
 }
 
@@ -143,20 +143,24 @@ static int far_side_check(const struct far_side *far_side)
                : EINVAL;
 }
 
-/* The tone goes on in the codec that the far side has now, and ends where it has none that we can speak. */
+/* What is played goes on in the codec that the far side has now, its first that we can speak; ENOTSUP: it has none. */
 static int player_choose_codec(struct port *port)
 {
+    enum voice voice = VOICE_NONE;
+    uint8_t voice_payload = NO_PAYLOAD, event_payload = PLAY_NO_EVENTS;
+
     for (size_t i = 0; i < port->codecs_count; i++) {
         const struct codec *codec = &port->codecs[i];
-        const bool pcmu = strcasecmp(codec->name, "PCMU/8000") == 0;
 
-        if (pcmu || strcasecmp(codec->name, "PCMA/8000") == 0) {
-            port->player.encode = pcmu ? g711_encode_pcmu : g711_encode_pcma;
-            port->player.header.payload_type = codec->payload_type;
-            return 0;
+        if (voice == VOICE_NONE && voice_named(codec->name) != VOICE_NONE) {
+            voice = voice_named(codec->name);
+            voice_payload = codec->payload_type;
         }
+        if (event_payload == PLAY_NO_EVENTS && strcasecmp(codec->name, "telephone-event/8000") == 0)
+            event_payload = codec->payload_type;
     }
-    return ENOTSUP;
+    player_speak(&port->player, voice, voice_payload, event_payload);
+    return voice != VOICE_NONE ? 0 : ENOTSUP;
 }
 
 int port_connect(struct port *port, const struct far_side *far_side, int64_t now_ns)
@@ -188,8 +192,9 @@ int port_connect(struct port *port, const struct far_side *far_side, int64_t now
     map_payloads(port);
     if (port->peer != NULL)
         map_payloads(port->peer);
-    if (port->player.playing && player_choose_codec(port) != 0)
+    if (player_choose_codec(port) != 0)
         port_stop(port);
+    port->listener = (struct listener){hear_packet, port};
 out:
     return error;
 }
@@ -218,40 +223,32 @@ void port_split(struct port *port)
     map_payloads(peer);
 }
 
-int port_play(struct port *port, const struct tone_plan *plan, int64_t next_ns)
+int port_play(struct port *port, struct playlist **list, int64_t next_ns)
 {
-    struct tone tone;
-    int error = 0;
-
-    if (port->codecs_count == 0) {
-        error = ENOTCONN;
-        goto out;
-    }
-    if (port->peer != NULL) {
-        error = EBUSY;
-        goto out;
-    }
-    error = tone_begin(&tone, plan);
-    if (error == 0)
-        error = player_choose_codec(port);
-    if (error != 0)
-        goto out;
-    /* The tone is a source like any other: its own numbers from 0 are turned into the stream's by the sender. */
-    port->player.header = (struct rtp_header){
-        .marker = true,
-        .payload_type = port->player.header.payload_type,
-    };
-    port->player.tone = tone;
-    port->player.next_ns = next_ns;
-    port->player.playing = true;
+    if (port->codecs_count == 0)
+        return ENOTCONN;
+    if (port->peer != NULL && playlist_is_endless(*list))
+        return EBUSY;
+    if (port->player.encoder.voice == VOICE_NONE)
+        return ENOTSUP;
+    *list = player_begin(&port->player, *list);
+    port->play_ns = next_ns;
     rtp_sender_switch(&port->sender);
-out:
-    return error;
+    return 0;
 }
 
 void port_stop(struct port *port)
 {
     port->player.playing = false;
+    port->player.key = 0;
+    rtp_sender_switch(&port->sender);
+}
+
+void port_detect_inband(struct port *port, bool detects)
+{
+    if (detects && !port->hearing.detects_inband)
+        port->hearing.inband = (struct inband){0};
+    port->hearing.detects_inband = detects;
 }
 
 struct counters port_counters(const struct port *port)

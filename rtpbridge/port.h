@@ -11,12 +11,13 @@
 #include "address.h"
 #include "face.h"
 #include "hooks.h"
+#include "hear.h"
 #include "latch.h"
+#include "play.h"
 #include "recode.h"
 #include "rtcp.h"
 #include "rtp.h"
 #include "secure.h"
-#include "tone.h"
 
 #define PAYLOAD_TYPES 128
 #define NO_CODEC UINT8_MAX
@@ -28,14 +29,6 @@ struct watch {
     bool began;                /* it has sent RTP */
     bool silent;               /* and that it is silent was said */
     int64_t heard_ns;          /* last RTP, or connect */
-};
-
-struct player {
-    bool playing;
-    uint8_t (*encode)(int16_t sample);
-    struct rtp_header header;  /* of the next frame, as a source of its own */
-    struct tone tone;
-    int64_t next_ns;
 };
 
 struct port {
@@ -60,12 +53,14 @@ struct port {
     struct recoding recodings[PAYLOAD_TYPES]; /* into what the peer understands */
     struct envelope envelope;            /* all NULL: plain RTP */
     struct secured secured;
-    struct listener listener;
+    struct listener listener;            /* hear_packet() where there is a far side */
+    struct hearing hearing;
 
     struct rtp_receiver receiver;
     struct rtp_sender sender;
     struct watch watch;
     struct player player;
+    int64_t play_ns;           /* its next frame is due */
 
     bool rtcp_multiplexed;
     bool rtcp_reachable;       /* rtcp_destination is known to be the far side's */
@@ -91,9 +86,13 @@ int port_connect(struct port *port, const struct far_side *far_side, int64_t now
 void port_join(struct port *a, struct port *b);
 /* Does nothing to a port that is not joined. */
 void port_split(struct port *port);
-/* See bridge_port_play(). The first frame is due at next_ns. */
-int port_play(struct port *port, const struct tone_plan *plan, int64_t next_ns);
+/*
+ * See bridge_port_play(); the first frame is due at next_ns. `list` is the port's from now on; what comes back in it is not
+ * needed any more, and is the caller's to close, also after an error.
+ */
+int port_play(struct port *port, struct playlist **list, int64_t next_ns);
 void port_stop(struct port *port);
+void port_detect_inband(struct port *port, bool detects);
 struct counters port_counters(const struct port *port);
 /* See bridge_port_hold(). */
 void port_hold(struct port *port, bool far_sends, bool far_receives, int64_t now_ns);

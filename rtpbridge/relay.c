@@ -42,8 +42,8 @@ static void pass_on(struct port *port, const struct turn *turn, struct packet pa
 {
     const struct recoding *const recoding = &port->recodings[packet.header.payload_type];
 
-    if (port->peer == NULL || !far_side_listens(port->peer))
-        return;
+    if (port->peer == NULL || !far_side_listens(port->peer) || player_is_busy(&port->peer->player))
+        return; /* what is played to a side that is joined replaces what its peer says */
     if (recoding->payload_type == NO_PAYLOAD) {
         port->counters.dropped_payload++;
     } else if (recoding->turn != NULL) {
@@ -59,9 +59,9 @@ static void watch_hears(struct port *port, struct ring *ring, int64_t now_ns)
     struct watch *watch = &port->watch;
 
     if (!watch->began)
-        ring_put(ring, (struct event){port->id, now_ns, EVENT_MEDIA_BEGAN});
+        ring_put(ring, (struct event){port->id, now_ns, EVENT_MEDIA_BEGAN, 0, 0});
     else if (watch->silent)
-        ring_put(ring, (struct event){port->id, now_ns, EVENT_RESUMED});
+        ring_put(ring, (struct event){port->id, now_ns, EVENT_RESUMED, 0, 0});
     watch->began = true;
     watch->silent = false;
     watch->heard_ns = now_ns;
@@ -133,7 +133,7 @@ void relay_rtp(struct port *port, const struct arrival *arrival, const struct tu
     packet.clock_hz = codec->clock_hz;
     rtp_receiver_note(&port->receiver, &packet.header, packet.clock_hz, turn->now_ns);
     if (port->listener.hear != NULL)
-        port->listener.hear(port->listener.state, &packet, codec, turn->now_ns);
+        port->listener.hear(port->listener.state, &packet, codec, turn);
     pass_on(port, turn, packet);
 }
 

@@ -200,9 +200,11 @@ int rtp_sender_follow(struct rtp_sender *sender, struct rtp_header *header, uint
     header->timestamp += sender->timestamp_offset;
     header->ssrc = sender->ssrc;
     if (newest || header->sequence == sender->sequence_next) {
+        /* Packets of an event share its timestamp: time is counted from the first of them (RFC 4733, 2.5.1.2). */
+        if (!sender->begun || header->timestamp != sender->timestamp_last)
+            sender->sent_ns = now_ns;
         sender->sequence_next = (uint16_t)(header->sequence + 1);
         sender->timestamp_last = header->timestamp;
-        sender->sent_ns = now_ns;
         sender->clock_hz = clock_hz;
     }
     sender->begun = true;

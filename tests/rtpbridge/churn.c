@@ -60,7 +60,7 @@ static void *listen_to_events(void *unused)
     (void)unused;
     while (!over)
         for (size_t i = bridge_events(bridge, events, 16); i > 0; i--)
-            MUST(events[i - 1].at_ns > 0 && events[i - 1].kind <= EVENT_RESUMED);
+            MUST(events[i - 1].at_ns > 0 && events[i - 1].kind <= EVENT_STOPPED);
     return NULL;
 }
 
@@ -80,21 +80,29 @@ static uint64_t open_connected(size_t slot)
 static void *call(void *first_slot)
 {
     const struct srtp_key keys[] = {{.suite = SRTP_AES_CM_128_HMAC_SHA1_80}, {.suite = SRTP_AEAD_AES_256_GCM, .mki_bytes = 4}};
-    const struct tone_plan tone = {{425}, 1, {20, 40}, 2, -13};
+    const struct play_item tones[] = {{.kind = PLAY_TONE, .tone = {{425}, 1, {20, 40}, 2, -13}}};
+    struct prompt *prompt;
     size_t slot = *(size_t *)first_slot;
     struct counters counters;
 
+    MUST(prompt_open(&prompt, (int16_t[480]){1, 2, 3}, 480, 16000) == 0);
     for (int round = 0; round < ROUNDS; round++, slot += 2 * CALLERS) {
         const uint64_t a = open_connected(slot), b = open_connected(slot + 1);
+        const struct play_item list[] = {{.kind = PLAY_DIGIT, .digit = '5', .duration_ms = 40},
+                                         {.kind = PLAY_PROMPT, .prompt = prompt},
+                                         {.kind = PLAY_PAUSE, .duration_ms = 5},
+                                         {.kind = PLAY_TONE, .tone = tones->tone, .duration_ms = 20}};
 
         if (round % 2 == 0) /* b is sent sealed packets; what the shouter says to it is not */
             MUST(bridge_port_secure(bridge, b, &keys[round % 4 / 2], &keys[0], 0) == 0);
-        MUST(bridge_port_play(bridge, a, &tone) == 0);
+        MUST(bridge_port_play(bridge, a, tones, 1, false) == 0);
         MUST(bridge_port_counters(bridge, a, &counters) == 0);
         if (round % 10 == 0)
             usleep(25000); /* a frame or two of the tone */
         MUST(bridge_join(bridge, a, b) == 0);
-        MUST(bridge_port_play(bridge, b, &tone) == EBUSY);
+        MUST(bridge_port_play(bridge, b, tones, 1, false) == EBUSY);
+        MUST(bridge_port_play(bridge, b, list, 4, true) == 0);
+        MUST(bridge_port_detect_inband(bridge, a, round % 2 == 0) == 0);
         MUST(bridge_port_hold(bridge, b, true, false) == 0);
         MUST(bridge_port_hold(bridge, b, true, true) == 0);
         usleep(200);
@@ -109,6 +117,7 @@ static void *call(void *first_slot)
         if (round % 7 != 0)
             MUST(bridge_port_close(bridge, b) == 0); /* else it is left for bridge_close() */
     }
+    prompt_release(prompt);
     return NULL;
 }
 

@@ -43,6 +43,7 @@ static bool fails(void)
     WRAP_SOME(type, name, true, refused, error, parameters, arguments)
 
 WRAP(void *, calloc, NULL, ENOMEM, (size_t count, size_t bytes), (count, bytes))
+WRAP(void *, malloc, NULL, ENOMEM, (size_t bytes), (bytes))
 WRAP(int, socket, -1, EMFILE, (int family, int type, int protocol), (family, type, protocol))
 WRAP(int, bind, -1, EADDRNOTAVAIL, (int fd, const struct sockaddr *address, socklen_t bytes), (fd, address, bytes))
 WRAP(int, setsockopt, -1, ENOBUFS, (int fd, int level, int name, const void *value, socklen_t bytes),
@@ -87,6 +88,7 @@ static int use(uint16_t port_min, enum way way)
     const struct codec codec = {"PCMU/8000", 8000, 0, 0};
     const struct far_side far_side = {"::1", 9, 0, &codec, 1, 0};
     const struct srtp_key keys[] = {{.suite = SRTP_AES_CM_128_HMAC_SHA1_80}, {.suite = SRTP_AEAD_AES_256_GCM}};
+    struct play_item item = {.kind = PLAY_PROMPT};
     struct bridge *bridge = NULL;
     uint64_t a, b;
     uint16_t rtp_port;
@@ -103,6 +105,11 @@ static int use(uint16_t port_min, enum way way)
         error = bridge_port_secure(bridge, a, &keys[0], &keys[1], 0);
     if (error == 0)
         error = bridge_port_secure(bridge, a, &keys[1], &keys[0], 0);
+    if (error == 0)
+        error = prompt_open(&item.prompt, (int16_t[80]){0}, 80, 8000);
+    for (int i = 0; error == 0 && i < 2; i++)
+        error = bridge_port_play(bridge, a, &item, 1, true);
+    prompt_release(item.prompt);
     if (error == 0)
         error = bridge_join(bridge, a, b);
     if (error == 0)

@@ -15,6 +15,7 @@ from webcb.sip.grammar import ProtocolError
 from webcb.sip.offer_answer import Codec, Side, Srtp, Stream, read_answer, read_offer, write_answer, write_offer
 from webcb.sip.sdes import SUITES, Crypto, make_crypto
 
+_OF_LIFE: Final = (EventKind.MEDIA_BEGAN, EventKind.SILENT, EventKind.RESUMED)
 SILENCE_MS: Final = 10_000  # until the bridge tells that a leg is silent; how long that is borne stands in leg.py
 FRAME_MS: Final = 20  # of our tones, and what we ask of the peers
 FRAME_MS_MIN: Final = 10  # that the bridge cuts, for a peer that asks for another length
@@ -221,7 +222,7 @@ class Media:
         """Tell the watchers what the bridge has seen."""
         for event in self._bridge.events():
             watcher = self._watchers.get(event.port)
-            if watcher is not None:
+            if watcher is not None and event.kind in _OF_LIFE:
                 watcher(event.kind is not EventKind.SILENT)
 
     def close(self) -> None:
