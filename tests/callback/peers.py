@@ -42,12 +42,16 @@ def proxy_port(webcb: Installation) -> int:
 
 
 @contextmanager
-def behind_a_proxy(webcb: Installation) -> Iterator[None]:
-    """Put a kamailio between the engine and the carriers A and B: it challenges, records itself into the route, passes on."""
+def behind_a_proxy(webcb: Installation, *definitions: str) -> Iterator[None]:
+    """Put a kamailio between the engine and the carriers A and B: it challenges, records itself into the route, passes on.
+
+    `definitions` are further ones of its script's.
+    """
     port, engine_port = proxy_port(webcb), webcb.ports[0]
     command = [
         *(_program(KAMAILIO), "-f", str(KAMAILIO_SCRIPT), "-DD", "-E", "-m", "16", "-M", "4"),
         *("-l", f"udp:127.0.0.1:{port}", "-A", f"ENGINE_PORT={engine_port}", "-A", f'PASSWORD="{SWITCH_PASSWORD}"'),
+        *(word for definition in definitions for word in ("-A", definition)),
         *(f'-APHONE_{carrier}="sip:127.0.0.1:{sip_port(webcb.ports, carrier)}"' for carrier in "AB"),
     ]
     folder = webcb.folder / KAMAILIO

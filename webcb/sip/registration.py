@@ -24,7 +24,7 @@ GRANTED_SECONDS_MAX: Final = 604_800  # a week: nobody is believed that a bindin
 # A binding is refreshed when a tenth of it is left, so that one REGISTER may time out (32 s) and another one still comes in
 # time; the short ones half-way.
 LEFT_SECONDS_MIN: Final = 40.0
-REFRESH_SECONDS_MIN: Final = 5.0  # a registrar that grants less is not asked more often
+REFRESH_SECONDS_MIN: Final = 2.0  # a registrar that grants less is not asked more often
 # Between two failures in a row the pause doubles; the random half of it keeps the trunks of an outage apart (RFC 5626, 4.5).
 PAUSE_SECONDS: Final = {"unavailable": (10.0, 300.0), "refused": (60.0, 1800.0)}  # the first at most, all at most
 ROUTES_MAX: Final = 8
