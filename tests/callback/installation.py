@@ -42,8 +42,11 @@ class Installation:
     engine: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def make(cls, folder: Path, ports: range, database_url: str = "") -> "Installation":
-        """A configured installation on an empty database ("": SQLite in the folder), its engine not started."""
+    def make(cls, folder: Path, ports: range, database_url: str = "", **settings: str) -> "Installation":
+        """A configured installation on an empty database ("": SQLite in the folder), its engine not started.
+
+        `settings` are further ones, by their names in the environment.
+        """
         environment = {
             "WEBCB_DATA_DIR": str(folder / "state"),
             "WEBCB_DATABASE_URL": database_url,
@@ -52,9 +55,10 @@ class Installation:
             "WEBCB_SIP_BINDS": f"127.0.0.1:{ports[0]}",
             "WEBCB_RTP_PORT_MIN": str(ports[100]),
             "WEBCB_RTP_PORT_MAX": str(ports[-1]),
+            **settings,
         }
-        settings = load(environment)
-        db.connect(settings.database)
+        loaded = load(environment)
+        db.connect(loaded.database)
         db.migrate()
         credentials.use_key(SECRET_KEY)
         account_id = configure(ports)
@@ -62,7 +66,7 @@ class Installation:
             folder,
             ports,
             os.environ | environment | {"PYTHONPATH": str(TOP)},
-            settings,
+            loaded,
             Wire(ports[0], ports[-1]),
             account_id,
         )
@@ -129,6 +133,8 @@ class Installation:
         spoken: list[bytes] | None = None,
         payload_type: int = PCMU,
         calls: int = 1,
+        host: str = "127.0.0.1",
+        transport: str = "udp",
         **variables: int,
     ) -> None:
         """Put a phone behind a carrier and route numbers to it; it listens before this returns.
@@ -140,7 +146,14 @@ class Installation:
         folder.mkdir()
         write_pcap(folder / "voice.pcap", spoken or [b""], payload_type)
         phone = Phone.start(
-            scenario, sip_port(self.ports, carrier), media_port(self.ports, carrier), folder, calls, **variables
+            scenario,
+            sip_port(self.ports, carrier),
+            media_port(self.ports, carrier),
+            folder,
+            calls,
+            host,
+            transport,
+            **variables,
         )
         self.phones[carrier] = phone
         self.wire.wait(phone.is_listening, START_SECONDS_MAX, f"{scenario} listens")

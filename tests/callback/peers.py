@@ -90,8 +90,11 @@ class Baresip(Phone):
         assert self.process.poll() is None, self.story()
 
 
-def baresip(webcb: Installation) -> None:
-    """Put a baresip behind carrier B and route its numbers there; it listens before this returns."""
+def baresip(webcb: Installation, certificate: Path | None = None) -> None:
+    """Put a baresip behind carrier B and route its numbers there; it listens before this returns.
+
+    With a `certificate` (a PEM file with its key) it listens for TLS as well, on the port after the one for UDP.
+    """
     folder = webcb.folder / BARESIP
     folder.mkdir()
     port, media = sip_port(webcb.ports, "B"), media_port(webcb.ports, "B")
@@ -102,7 +105,7 @@ def baresip(webcb: Installation) -> None:
         f"rtp_ports {media}-{media + 2}\n"
         f"module_path {_modules()}\n"
         "module g711.so\nmodule aufile.so\nmodule_app account.so\nmodule_app menu.so\n"
-        f"audio_source aufile,{folder / 'tone.wav'}\n"
+        f"audio_source aufile,{folder / 'tone.wav'}\n" + (f"sip_certificate {certificate}\n" if certificate else "")
     )
     command = [BARESIP, "-4", "-f", str(folder), "-s"]
     with (folder / "screen.log").open("wb") as screen:

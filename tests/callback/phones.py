@@ -18,29 +18,51 @@ class Phone:
     media_port: int
     folder: Path
     process: subprocess.Popen[bytes]
+    table: str = "udp"  # of /proc/net, where its socket is listed
 
     @classmethod
     def start(
-        cls, scenario: str, sip_port: int, media_port: int, folder: Path, calls: int = 1, **variables: int
+        cls,
+        scenario: str,
+        sip_port: int,
+        media_port: int,
+        folder: Path,
+        calls: int = 1,
+        host: str = "127.0.0.1",
+        transport: str = "udp",
+        **variables: int,
     ) -> "Phone":
-        """Start a phone; `variables` are those its scenario reads, pauses in milliseconds among them."""
+        """Start a phone at an address, over udp or tcp; its voice is IPv4. `variables` are those its scenario reads, pauses in
+        milliseconds among them."""
         folder.mkdir(parents=True, exist_ok=True)
         settings = [word for name, value in variables.items() for word in ("-set", name, str(value))]
         command = [
             *(SIPP, "-sf", str(SCENARIOS / f"{scenario}.xml"), "-m", str(calls), "-nostdin"),
-            *("-i", "127.0.0.1", "-bind_local", "-p", str(sip_port), "-mi", "127.0.0.1", "-mp", str(media_port)),
+            *(
+                "-i",
+                host,
+                "-t",
+                f"{transport[0]}1",
+                "-bind_local",
+                "-p",
+                str(sip_port),
+                "-mi",
+                "127.0.0.1",
+                "-mp",
+                str(media_port),
+            ),
             *("-cp", str(media_port + 4), "-timeout", f"{LIFE_SECONDS_MAX}s", "-timeout_error"),
             *("-trace_err", "-error_file", "errors.log", "-trace_msg", "-message_file", "messages.log", *settings),
         ]
         with (folder / "screen.log").open("wb") as screen:
             process = subprocess.Popen(command, cwd=folder, stdout=screen, stderr=subprocess.STDOUT)
-        return cls(scenario, sip_port, media_port, folder, process)
+        return cls(scenario, sip_port, media_port, folder, process, transport + ("6" if ":" in host else ""))
 
     def is_listening(self) -> bool:
         """Whether its SIP port is open yet."""
         assert self.process.poll() is None, self.story()
         local = f":{self.sip_port:04X} "
-        return any(local in line for line in Path("/proc/net/udp").read_text().splitlines())
+        return any(local in line for line in Path(f"/proc/net/{self.table}").read_text().splitlines())
 
     def finish(self, seconds_max: float) -> None:
         """Wait for its call to end; fails with its story where the call did not go as the scenario says."""

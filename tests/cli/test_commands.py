@@ -360,3 +360,4 @@ def test_connections_are_listed_with_their_state(installed: Types) -> None:
     assert row.pop("since").startswith("20")
     assert (row["state"], row["reason"], row["transport"], row["active"]) == ("down", "408 no answer", "udp", "yes")
     assert row["address"].rpartition(":")[2].isdigit()
+    assert (row["registration"], row["registration_since"], row["registration_reason"]) == ("none", "", "")
