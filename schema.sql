@@ -241,8 +241,8 @@ CREATE TABLE connection (
   vendor_id BIGINT NOT NULL REFERENCES vendor (id),
   tariff_id BIGINT NOT NULL REFERENCES tariff (id),
   host TEXT NOT NULL CHECK (length(host) BETWEEN 1 AND 253),
-  port INTEGER NOT NULL DEFAULT 5060 CHECK (port BETWEEN 1 AND 65535),
-  transport TEXT NOT NULL DEFAULT 'udp' CHECK (transport IN ('udp', 'tcp', 'tls')),
+  port INTEGER CHECK (port BETWEEN 1 AND 65535), -- NULL: as SRV says (RFC 3263)
+  transport TEXT NOT NULL DEFAULT 'udp' CHECK (transport IN ('auto', 'udp', 'tcp', 'tls')), -- auto: as NAPTR says
   tls_ca_file TEXT NOT NULL DEFAULT '' CHECK (length(tls_ca_file) <= 1000), -- '': the system's certificate authorities
   tls_certificate_file TEXT NOT NULL DEFAULT '' CHECK (length(tls_certificate_file) <= 1000), -- ours, for the switch that asks
   tls_key_file TEXT NOT NULL DEFAULT '' CHECK (length(tls_key_file) <= 1000), -- '': the key is in the certificate's file
@@ -377,6 +377,7 @@ CREATE TABLE attempt (
   leg_id BIGINT NOT NULL REFERENCES leg (id),
   position INTEGER NOT NULL CHECK (position >= 1),
   connection_id BIGINT NOT NULL REFERENCES connection (id),
+  address TEXT NOT NULL DEFAULT '' CHECK (length(address) <= 80), -- of the connection's, where the INVITE went: "udp 192.0.2.1:5060"
   placed_at BIGINT NOT NULL,
   ended_at BIGINT,
   status INTEGER, -- the final SIP status

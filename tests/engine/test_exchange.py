@@ -96,7 +96,7 @@ def test_numbers_on_the_wire(world: World, phones: tuple) -> None:
     world.phones = {f"77{A}": phones[0]}
     world.place()
     invite = phones[0].invites[0]
-    assert invite.uri == f"sip:77{A}@127.0.0.1:5060"
+    assert invite.uri == f"sip:77{A}@127.0.0.1"
     assert invite.from_.uri == f"sip:{B}@127.0.0.1"
     assert b"PCMA" in invite.body
     assert b"PCMU" not in invite.body
@@ -245,7 +245,7 @@ def test_a_connection_that_asks_to_be_left_alone_is(world: World, phones: tuple)
     world.place("one")
     world.pass_seconds(0)
     first_seconds = [invite.uri for invite in phones[0].invites]
-    assert [uri.rpartition("@")[2] for uri in first_seconds] == ["127.0.0.1:5060", "127.0.0.2:5060"]
+    assert [uri.rpartition("@")[2] for uri in first_seconds] == ["127.0.0.1", "127.0.0.2"]
     world.place("two", number_b=world_number("12065550199"))
     assert len(phones[0].invites) == 2  # both rest: nobody is asked
 
@@ -289,7 +289,7 @@ def test_a_name_is_resolved_before_the_invite_and_a_release_meanwhile_sends_none
     models.Connection.update(host="sbc.example").execute()
     callback_id = world.place()
     ((hop, found),) = world.names.asked
-    assert hop == NextHop("sbc.example", 5060, "udp")
+    assert hop == NextHop("sbc.example", None, "udp")
     world.exchange.release(callback_id, Ending.USER_RELEASED)
     found(Located((Address("127.0.0.1", 5060),)))
     world.pass_seconds(1)

@@ -105,3 +105,38 @@ def test_a_host_without_an_address_is_down(world: World) -> None:
     world.pass_seconds(0)
     assert state() == ("down", "503 no.such.example has no address")
     world.prober.close()
+
+
+def test_a_connection_is_up_while_one_of_its_addresses_is_and_the_silent_one_rests(world: World) -> None:
+    models.Connection.update(probe_seconds=30, host="sbc.example").execute()
+    one, two = Address("192.0.2.1", 5060), Address("192.0.2.2", 5060)
+    world.names.known["sbc.example"] = (one, two)
+    silent = {"192.0.2.1"}
+    asked: list[tuple[float, str]] = []
+
+    def switch(data: bytes, address: Address) -> None:
+        request = read_message(data)
+        asked.append((round(world.time.now - world.begun_at), address.host))
+        if address.host not in silent and isinstance(request, Request):
+            fields = {name: request.fields[name] for name in ("Via", "From", "To", "Call-ID", "CSeq")}
+            answer = Response(200, "OK", fields).encode()
+            world.time.call_at(world.time.now, world.line.receive, answer, address)
+            world.time.call_at(world.time.now, world.line.flush)
+
+    world.line._send = switch  # type: ignore[method-assign]
+    world.prober.look()
+    world.pass_seconds(1)
+    assert state() == ("up", "200 OK")
+    world.pass_seconds(33)
+    assert state() == ("up", "200 OK")
+    assert world.names.rests == {one: 30 + prober.SILENCE_SECONDS}
+    assert [at for at, host in asked if host == "192.0.2.2"] == [0, 30]
+    silent.add("192.0.2.2")
+    world.pass_seconds(75)
+    assert state() == ("down", "408 no answer")
+    assert set(world.names.rests) == {one, two}
+    silent.clear()
+    world.pass_seconds(30)
+    assert state() == ("up", "200 OK")
+    assert world.names.rests == {}
+    world.prober.close()

@@ -24,10 +24,10 @@ def test_who_is_called_may_be_busy_for_long_and_the_connection_is_not(world: Wor
 @pytest.mark.parametrize(
     ("contact", "asked"),
     [
-        (f"<sip:{A}@127.0.0.9:5077>", ["127.0.0.1:5060", "127.0.0.9:5077"]),
-        ("<sip:19005551234@127.0.0.9>", ["127.0.0.1:5060"]),  # another number: nobody has rated it
-        (f"<sip:{A}@127.0.0.1:5060>", ["127.0.0.1:5060"]),
-        ("<tel:+1>", ["127.0.0.1:5060"]),
+        (f"<sip:{A}@127.0.0.9:5077>", ["127.0.0.1", "127.0.0.9:5077"]),
+        ("<sip:19005551234@127.0.0.9>", ["127.0.0.1"]),  # another number: nobody has rated it
+        (f"<sip:{A}@127.0.0.1:5060>", ["127.0.0.1"]),
+        ("<tel:+1>", ["127.0.0.1"]),
     ],
 )
 def test_a_redirection_is_followed_to_the_same_number_only(world: World, contact: str, asked: list[str]) -> None:

@@ -132,6 +132,7 @@ class Phone:
     """What the phone behind a number does: (seconds after the INVITE, status) in order; it answers BYE and CANCEL itself."""
 
     script: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 100), (1.0, 180), (4.0, 200)])
+    scripts: dict[str, list[tuple[float, int]]] = field(default_factory=dict)  # of those who came over these hosts
     codecs: tuple[Codec, ...] = (PCMU, PCMA)
     sdp_host: str = "127.0.0.1"
     headers: dict[str, str] = field(default_factory=dict)
@@ -140,6 +141,7 @@ class Phone:
     answers_bye: bool = True
     name: str = ""
     invites: list[Request] = field(default_factory=list)
+    hosts: list[str] = field(default_factory=list)  # over which each INVITE came
     is_over: bool = False
     up: bool = False
     tag: int = 0
@@ -237,9 +239,10 @@ class World:
                 if any(request.via.branch == known.via.branch for known in phone.invites):
                     return
                 phone.invites.append(request)
+                phone.hosts.append(address.host)
                 phone.is_over = False
                 phone.tag += 1
-                for seconds, status in phone.script:
+                for seconds, status in phone.scripts.get(address.host, phone.script):
                     self.time.call_at(self.time.now + seconds, self._say, phone, request, status, address)
             case "CANCEL":
                 self.respond(phone, request, 200, address)

@@ -43,7 +43,7 @@ class Connection:
     name: str
     tariff_id: int
     host: str
-    port: int
+    port: int | None
     username: str
     sealed_password: str
     tech_prefix: str
@@ -66,16 +66,16 @@ class Connection:
 class RouteChoice:
     """A connection to try, with what is needed to reach it.
 
-    `capacity` is its limit of legs at once, `calls_per_second` of legs started; None: no limit.
-    `transport` is udp, tcp or tls; the tls files are paths, "" where the connection names none. `must_register`: we must be registered
-    there to call, at the domain `registrar`, "" for its host. `srtp`: whether
-    the voice is encrypted, "optional" leaves it to the switch.
+    `port` None: to be found out; `transport` is udp, tcp, tls, or auto: the same. `capacity` is its limit of legs at once,
+    `calls_per_second` of legs started; None: no limit. The tls files are paths, "" where the connection names none.
+    `must_register`: we must be registered there to call, at the domain `registrar`, "" for its host. `srtp`: whether the voice is
+    encrypted, "optional" leaves it to the switch.
     """
 
     connection_id: int
     name: str
     host: str
-    port: int
+    port: int | None
     username: str
     password: str
     tech_prefix: str

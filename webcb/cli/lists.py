@@ -355,7 +355,7 @@ def connections(as_csv: bool) -> None:
             (
                 row.name,
                 row.vendor.name,
-                str(Bind(row.host, row.port)),
+                str(Bind(row.host, row.port)) if row.port else row.host,
                 row.transport,
                 row.active,
                 row.state,

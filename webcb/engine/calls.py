@@ -34,18 +34,27 @@ log = logging.getLogger(__name__)
 
 # In all of a callback's routes. A watches the page meanwhile; while B waits, A is on the line and pays.
 WAIT_SECONDS_MAX: Final[dict[LegName, int]] = {"A": 60, "B": 10}
+ADDRESSES_MAX: Final = 4  # tried of one route
+REST_SECONDS: Final = 60  # of an address that did not answer; else every call would wait for it anew
+AUTO: Final = "auto"  # the transport of a connection that leaves it to NAPTR and SRV
+TIMED_OUT: Final = 408
 OVERLOADED: Final = 503  # with Retry-After it speaks of the switch; with others, of whom we call
 
 
 def request_uri(route: RouteChoice, cld: str) -> str:
     """The Request-URI of a number at a route's own host. ValueError: the connection's rule makes no number of it."""
-    over = f";transport={route.transport}" if route.transport != "udp" else ""
-    return f"sip:{presentation.dialled(route, cld)}@{print_host_port(route.host, route.port)}{over}"
+    return f"sip:{presentation.dialled(route, cld)}@{at_host(route.host, route.port, route.transport)}"
 
 
-def next_hop(route: RouteChoice) -> NextHop:
-    """Where the addresses of a route's host are looked for."""
-    return NextHop(route.host, route.port, route.transport)
+def at_host(host: str, port: int | None, transport: str) -> str:
+    """The end of a URI at a connection's host."""
+    over = f";transport={transport}" if transport not in (AUTO, "udp") else ""
+    return f"{print_host_port(host, port)}{over}"
+
+
+def next_hop(host: str, port: int | None, transport: str) -> NextHop:
+    """Where the addresses of a connection are looked for."""
+    return NextHop(host, port, "" if transport == AUTO else transport)
 
 
 class Resolver(Protocol):
@@ -103,6 +112,9 @@ class Calls:
 
     def place(self, running: Running, place: Place) -> None:
         """Send an INVITE by a route: now, when its turn comes, or when its host's name is resolved; or say why not."""
+        if place.again:
+            self._place_again(running, place)
+            return
         route = self._route(running, place)
         obstacle = self._obstacle(route, place.codecs)
         if obstacle is not None:
@@ -129,6 +141,11 @@ class Calls:
         running.placing[place.leg] = place, ticket
         if ticket.is_in:
             self._resolve(running, place.leg)
+
+    def _place_again(self, running: Running, place: Place) -> None:
+        """Send the INVITE to the next address, in the place that the leg has already: it is the same call to the connection."""
+        running.placing[place.leg] = place, running.tickets[place.leg]
+        self._try(running, place)
 
     def _route(self, running: Running, place: Place) -> RouteChoice:
         return running.callback.leg(place.leg).plan.routes[place.route]
@@ -176,20 +193,31 @@ class Calls:
 
     def _resolve(self, running: Running, leg: LegName) -> None:
         place, ticket = running.placing[leg]
-        hop = parse_uri(place.target).next_hop if place.target else next_hop(self._route(running, place))
-        if not hop.transport:  # a redirection is followed over the same one
-            hop = hop._replace(transport=self._route(running, place).transport)
+        route = self._route(running, place)
+        hop = next_hop(route.host, route.port, route.transport)
+        if place.target:  # a redirection that names no transport is followed over the same one
+            there = parse_uri(place.target).next_hop
+            hop = there._replace(transport=there.transport or hop.transport)
         self._resolver.resolve(hop, partial(self._located, running, place, ticket))
 
     def _located(self, running: Running, place: Place, ticket: Ticket, located: Located) -> None:
         if running.placing.get(place.leg) != (place, ticket):
             return  # hung up meanwhile
-        route = self._route(running, place)
         if not located.targets:
-            self._skip(running, place, Q850.NETWORK_OUT_OF_ORDER, f"{route.name}: {located.trouble}")
+            name = self._route(running, place).name
+            self._skip(running, place, Q850.NETWORK_OUT_OF_ORDER, f"{name}: {located.trouble}")
             return
+        running.targets[place.leg] = located.targets[:ADDRESSES_MAX]
+        running.tickets[place.leg] = ticket
+        self._try(running, place)
+
+    def _try(self, running: Running, place: Place) -> None:
+        """Send the INVITE to the first of the addresses that are left."""
+        route = self._route(running, place)
+        first, *left = running.targets[place.leg]
+        running.targets[place.leg] = tuple(left)
         try:
-            self._invite(running, place, located.targets[0])
+            self._invite(running, place, first)
         except (OSError, ValueError) as wrong:  # no port or descriptor is left, or what is configured fits no URI
             self._skip(running, place, Q850.NO_CIRCUIT, f"{route.name}: {wrong}")
         except Exception:
@@ -225,14 +253,29 @@ class Calls:
             credentials=Credentials(route.username, route.password) if route.username else None,
         )
         ticket = running.placing[place.leg][1]
-        session = line.invite(call, partial(self._told, running, place.leg), partial(self._starts.leave, ticket))
+        session = line.invite(call, partial(self._told, running, place.leg), partial(self._closed, running, ticket))
+        ticket.sessions += 1
         del running.placing[place.leg]
         running.sessions[place.leg] = (line, session)
-        self._feed(running, events.Placed(place.leg))
+        running.hops[place.leg] = there
+        running.reached.discard(place.leg)
+        address = f"{there.transport} {print_host_port(there.host, there.port)}"
+        self._feed(running, events.Placed(place.leg, address, more=bool(running.targets[place.leg])))
+
+    def _closed(self, running: Running, ticket: Ticket) -> None:
+        """Nothing of a session is left on the wire. Its place is given back in the next round: another address may need it now."""
+        ticket.sessions -= 1
+        self._timekeeper.call_at(self._timekeeper.time(), self._leave, running, ticket)
+
+    def _leave(self, running: Running, ticket: Ticket) -> None:
+        if not ticket.sessions and not any(ticket is placing for _, placing in running.placing.values()):
+            self._starts.leave(ticket)
 
     def hang_up(self, running: Running, hang_up: HangUp) -> None:
         """End a leg whatever its moment; nothing more is heard of it."""
         self._unplace(running, hang_up.leg)
+        if hang_up.q850 == Q850.NO_USER_RESPONDING and hang_up.leg in running.sessions:
+            self._rest_silent(running, hang_up.leg)
         line, session = running.sessions.pop(hang_up.leg, (None, None))
         if line is not None and session is not None:
             line.hang_up(session, Cause(0, hang_up.q850))
@@ -246,16 +289,16 @@ class Calls:
 
     def _understand(self, running: Running, leg: LegName, event: sip_events.Event) -> None:
         match event:
+            case sip_events.Trying():
+                self._reach(running, leg)
+                self._feed(running, events.Trying(leg))
             case sip_events.Progress():
+                self._reach(running, leg)
                 self._feed(running, events.Ringing(leg, early_media=self._has_early_media(running, leg, event.sdp)))
             case sip_events.Answered():
                 self._answered(running, leg, event)
-            case sip_events.Failed(_, cause, _, retry_after):
-                if retry_after and cause.status == OVERLOADED:
-                    self._let_rest(running, leg, retry_after)
-                running.sessions.pop(leg, None)
-                targets = self._followed(running, leg, event.targets)
-                self._feed(running, events.Failed(leg, cause.status, cause.q850, cause.text, targets=targets))
+            case sip_events.Failed():
+                self._failed(running, leg, event)
             case sip_events.HungUp():
                 running.sessions.pop(leg, None)
                 self._feed(running, events.HungUp(leg, event.cause.q850))
@@ -263,6 +306,30 @@ class Calls:
                 self._offered(running, leg, event)
             case sip_events.OfferAnswered():
                 self._offer_answered(running, leg, event)
+
+    def _failed(self, running: Running, leg: LegName, event: sip_events.Failed) -> None:
+        cause = event.cause
+        if event.local:
+            self._rest_silent(running, leg)
+        elif cause.status == OVERLOADED and event.retry_after:
+            self._let_rest(running, leg, event.retry_after)
+        running.sessions.pop(leg, None)
+        # A 408 of theirs speaks of whom we call; ours, of them (RFC 3263, 4.3).
+        unreachable = cause.status == OVERLOADED or (event.local and cause.status == TIMED_OUT)
+        targets = self._followed(running, leg, event.targets)
+        failed = events.Failed(leg, cause.status, cause.q850, cause.text, targets=targets, unreachable=unreachable)
+        self._feed(running, failed)
+
+    def _reach(self, running: Running, leg: LegName) -> None:
+        """Something came from the address that has the INVITE."""
+        if leg not in running.reached:
+            running.reached.add(leg)
+            self._resolver.wake(running.hops[leg])
+
+    def _rest_silent(self, running: Running, leg: LegName) -> None:
+        """Nothing came from the address, or nothing could be sent there: leave it alone for a while."""
+        if leg not in running.reached:
+            self._resolver.rest(running.hops[leg], REST_SECONDS)
 
     def _has_early_media(self, running: Running, leg: LegName, sdp: bytes) -> bool:
         """Connect what B's network plays before the answer; what cannot be read is done without."""
@@ -305,7 +372,10 @@ class Calls:
             log.warning("callback %s: leg %s answered our offer unusably: %s", running.id, leg, wrong)
 
     def _let_rest(self, running: Running, leg: LegName, seconds: int) -> None:
-        """503 with Retry-After: leave the connection alone for so long (RFC 3261, 21.5.4)."""
+        """503 with Retry-After: leave the address alone for so long, and the connection if it has no other (RFC 3261, 21.5.4)."""
+        self._resolver.rest(running.hops[leg], seconds)
+        if running.targets[leg]:
+            return
         connection_id = running.callback.leg(leg).connection_id
         if connection_id is not None:
             self._resting[connection_id] = self._timekeeper.time() + seconds

@@ -23,13 +23,15 @@ class Timer(Enum):
 class Place:
     """Send an INVITE by the leg's route at `route`; answered by Placed or Skipped. `codecs`: what may be offered.
 
-    `target` is the URI to which the vendor redirected the call, "" for the route's own host.
+    `target` is the URI to which the vendor redirected the call, "" for the route's own host. `again`: to the next address of
+    those that were found for it.
     """
 
     leg: LegName
     route: int
     codecs: tuple[str, ...]
     target: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +109,12 @@ class WriteQueue:
 
 @dataclass(frozen=True, slots=True)
 class WriteAttempt:
-    """An INVITE was sent to a connection."""
+    """An INVITE was sent to an address of a connection."""
 
     leg: LegName
     position: int
     connection_id: int
+    address: str
     placed_us: int
 
 

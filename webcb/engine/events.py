@@ -18,7 +18,16 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The INVITE of the route in hand is on the wire."""
+    """The INVITE of the route in hand is on the wire, to `address`; `more`: the route has another address for it."""
+
+    leg: LegName
+    address: str = ""
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trying:
+    """The address has the INVITE: something came from there."""
 
     leg: LegName
 
@@ -53,7 +62,8 @@ class Answered:
 class Failed:
     """The attempt ended without a leg. `status` is SIP's, 0 for a transport failure; `final` forbids the next route.
 
-    `targets` are the URIs at which a redirecting vendor has the same number, best first.
+    `targets` are the URIs at which a redirecting vendor has the same number, best first. `unreachable`: not the call failed but
+    its address, and another one of the route may carry it (RFC 3263, 4.3).
     """
 
     leg: LegName
@@ -62,6 +72,7 @@ class Failed:
     text: str = ""
     final: bool = False
     targets: tuple[str, ...] = ()
+    unreachable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +138,6 @@ class Settled:
 
 
 LegEvent = (
-    Queued | Placed | Skipped | Ringing | Answered | Failed | HungUp | Held | Silent | Heard | NoAnswer | VoiceLost
+    Queued | Placed | Trying | Skipped | Ringing | Answered | Failed | HungUp | Held | Silent | Heard | NoAnswer | VoiceLost
 )  # fmt: skip
 Event = LegEvent | Deadline | Release | Settled

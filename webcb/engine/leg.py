@@ -29,6 +29,7 @@ from webcb.engine.commands import (
 ROUTES_MAX: Final = 8  # more vendors in a row than this only keep the caller waiting
 REDIRECTIONS_MAX: Final = 3  # of one route, so that two switches do not send us to and fro
 SETUP_SECONDS_MAX: Final = 20  # without ringing, progress or answer the vendor is taken for dead and the next one tried
+ADDRESS_SECONDS_MAX: Final = 4  # without a word (four INVITEs over UDP), where the route has another address for it
 SILENT_SECONDS_MAX: Final = 50  # on top of the bridge's silence time (media.SILENCE_MS): a minute in all
 
 SECOND_US: Final = 1_000_000
@@ -70,7 +71,8 @@ class LegPlan:
 class Leg:
     """The state of one leg. `attempts` counts the INVITEs sent; `*_us` are monotonic; the last attempt's times are kept.
 
-    `redirected` are the URIs to which the route in hand has sent us on.
+    `redirected` are the URIs to which the route in hand has sent us on; `more`: it has another address than the one that has the
+    INVITE, and `reached`: that one has said something.
     """
 
     name: LegName
@@ -90,6 +92,8 @@ class Leg:
     q850: int = Q850.NO_ROUTE
     connection_id: int | None = None
     redirected: tuple[str, ...] = ()
+    more: bool = False
+    reached: bool = False
     held: bool = False
     silent: bool = False
 
@@ -155,7 +159,7 @@ def _queued(leg: Leg, event: events.Queued, _: int) -> Step:
     return leg, [WriteQueue(leg.name, event.position)], None
 
 
-def _placed(leg: Leg, _: events.Placed, now_us: int) -> Step:
+def _placed(leg: Leg, event: events.Placed, now_us: int) -> Step:
     connection_id = leg.plan.routes[leg.route].connection_id
     leg = replace(
         leg,
@@ -164,13 +168,23 @@ def _placed(leg: Leg, _: events.Placed, now_us: int) -> Step:
         placed_us=now_us,
         progress_us=None,
         connection_id=connection_id,
+        more=event.more,
+        reached=False,
     )
+    seconds_max = ADDRESS_SECONDS_MAX if event.more else SETUP_SECONDS_MAX
     commands: list[Command] = [
-        SetTimer(leg.no_answer, now_us + SETUP_SECONDS_MAX * SECOND_US),
+        SetTimer(leg.no_answer, now_us + seconds_max * SECOND_US),
         WriteLeg(leg.name, LegState.CALLING, now_us, connection_id),
-        WriteAttempt(leg.name, leg.attempts, connection_id, now_us),
+        WriteAttempt(leg.name, leg.attempts, connection_id, event.address, now_us),
     ]
     return leg, commands, None
+
+
+def _trying(leg: Leg, _: events.Trying, __: int) -> Step:
+    """Somebody is there: now it may take its time to find whom we call."""
+    if leg.reached or not leg.on_wire:
+        return leg, [], None
+    return replace(leg, reached=True), [SetTimer(leg.no_answer, leg.placed_us + SETUP_SECONDS_MAX * SECOND_US)], None
 
 
 def _skipped(leg: Leg, event: events.Skipped, now_us: int) -> Step:
@@ -183,6 +197,11 @@ def _failed(leg: Leg, event: events.Failed, now_us: int) -> Step:
     commands = _end_attempt(leg, event.status, event.text, now_us)
     was_heard = leg.state is LegState.RINGING
     leg = replace(leg, status=event.status, q850=event.q850)
+    if event.unreachable and leg.more:
+        target = leg.redirected[-1] if leg.redirected else ""
+        leg = replace(leg, state=LegState.CALLING, on_wire=False)
+        again = Place(leg.name, leg.route, leg.codecs, target, again=True)
+        return leg, [*commands, again], Turn.QUIET if was_heard else None
     target = next((each for each in event.targets if each not in leg.redirected), "")
     if target and len(leg.redirected) < REDIRECTIONS_MAX:
         leg = replace(leg, state=LegState.CALLING, on_wire=False, redirected=(*leg.redirected, target))
@@ -237,11 +256,10 @@ def _nobody_answers(leg: Leg, _: events.NoAnswer, now_us: int) -> Step:
 
 
 def _nothing_comes(leg: Leg, _: events.NoAnswer, now_us: int) -> Step:
-    """Neither ringing nor a refusal: as if there had been no response at all, so the next route."""
+    """Neither ringing nor a refusal: as if there had been no response at all, so the next address or route."""
     commands: list[Command] = [HangUp(leg.name, Q850.NO_USER_RESPONDING)]
-    leg, following, turn = _failed(
-        leg, events.Failed(leg.name, 408, Q850.NO_USER_RESPONDING, "no progress in time"), now_us
-    )
+    failed = events.Failed(leg.name, 408, Q850.NO_USER_RESPONDING, "no progress in time", unreachable=not leg.reached)
+    leg, following, turn = _failed(leg, failed, now_us)
     return leg, commands + following, turn
 
 
@@ -284,6 +302,7 @@ Action = Callable[[Leg, Any, int], Step]
 TABLE: Final[dict[tuple[LegState, type], Action]] = {
     (LegState.CALLING, events.Queued): _queued,
     (LegState.CALLING, events.Placed): _placed,
+    (LegState.CALLING, events.Trying): _trying,
     (LegState.CALLING, events.Skipped): _skipped,
     (LegState.CALLING, events.Ringing): _ringing,
     (LegState.CALLING, events.Answered): _answered,

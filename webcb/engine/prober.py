@@ -1,4 +1,5 @@
-"""Which connections are there: each that is to be probed is asked by OPTIONS every so often; its state is kept here and on its row.
+"""Which connections are there: each that is to be probed is asked by OPTIONS every so often, at every address that its name has;
+its state is kept here and on its row.
 
 What is done with a connection that is down is calls.py's. A down one is asked on, and is up again with its first answer.
 """
@@ -11,18 +12,18 @@ from typing import Any, Final
 
 from webcb.billing import query
 from webcb.billing.query import micros
-from webcb.engine.calls import Resolver
+from webcb.engine.calls import Resolver, at_host, next_hop
 from webcb.engine.line import Alarm, Line, Timekeeper
 from webcb.engine.transport import family_of
 from webcb.engine.trust import Trust
 from webcb.sip import events as sip_events
-from webcb.sip.events import Cause
-from webcb.sip.grammar import print_host_port
-from webcb.sip.location import Located, NextHop
+from webcb.sip.events import Address, Cause
+from webcb.sip.location import Located
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 5.0  # between two looks at the rows: what changed there is noticed so soon
+SILENCE_SECONDS: Final = 40  # until it is known that nobody answers (timer F, 32 s), and a look after that
 # Nothing came, or it says that it cannot; every other answer is that of somebody alive.
 DOWN: Final = frozenset((408, 503))
 
@@ -74,7 +75,8 @@ class Prober:
         self._resolver = resolver
         self._is_up: dict[int, bool] = {}
         self._due: dict[int, float] = {}
-        self._asked: set[int] = set()
+        self._asked: set[tuple[int, Address]] = set()
+        self._said: dict[int, dict[Address, Cause | None]] = {}  # what each address of a connection said last
         self._alarm: Alarm | None = None
 
     def is_down(self, connection_id: int) -> bool:
@@ -99,37 +101,56 @@ class Prober:
         wanted = {each["id"] for each in result}
         self._is_up = {known: is_up for known, is_up in self._is_up.items() if known in wanted}
         self._due = {known: due for known, due in self._due.items() if known in wanted}
+        self._said = {known: said for known, said in self._said.items() if known in wanted}
         now = self._timekeeper.time()
         for each in result:
-            if each["id"] not in self._asked and self._due.get(each["id"], now) <= now:
+            if self._due.get(each["id"], now) <= now:
                 self._due[each["id"]] = now + each["probe_seconds"]
-                self._asked.add(each["id"])
-                hop = NextHop(each["host"], each["port"], each["transport"])
-                self._resolver.resolve(hop, partial(self._ask, each))
+                hop = next_hop(each["host"], each["port"], each["transport"])
+                self._resolver.resolve_all(hop, partial(self._ask, each))
 
     def _ask(self, found: Found, located: Located) -> None:
+        """Ask every address that has not still to answer the question before."""
+        connection_id = found["id"]
         if not located.targets:
-            self._hear(found, Cause(503, 3, located.trouble))
+            self._settle(found, Cause(503, 3, located.trouble))
             return
-        there = located.targets[0]
-        line = self._lines[family_of(there.host)]
-        transport = found["transport"]
-        if there.transport == "tls":
-            files = (found["tls_ca_file"], found["tls_certificate_file"], found["tls_key_file"])
-            line.trust(there.host, there.port, Trust(found["host"], *files))
-        over = f";transport={transport}" if transport != "udp" else ""
-        uri = f"sip:{print_host_port(found['host'], found['port'])}{over}"
-        try:
-            line.probe(uri, there, partial(self._told, found))
-        except ValueError as wrong:
-            self._hear(found, Cause(503, 3, str(wrong)))
+        said = self._said.get(connection_id, {})
+        self._said[connection_id] = {target: said.get(target) for target in located.targets}
+        uri = f"sip:{at_host(found['host'], found['port'], found['transport'])}"
+        for there in located.targets:
+            if (connection_id, there) in self._asked:
+                continue
+            line = self._lines[family_of(there.host)]
+            if there.transport == "tls":
+                files = (found["tls_ca_file"], found["tls_certificate_file"], found["tls_key_file"])
+                line.trust(there.host, there.port, Trust(found["host"], *files))
+            self._asked.add((connection_id, there))
+            try:
+                line.probe(uri, there, partial(self._told, found, there))
+            except ValueError as wrong:
+                self._hear(found, there, Cause(503, 3, str(wrong)))
 
-    def _told(self, found: Found, event: sip_events.Event) -> None:
+    def _told(self, found: Found, there: Address, event: sip_events.Event) -> None:
         if isinstance(event, sip_events.Probed):
-            self._hear(found, event.cause)
+            self._hear(found, there, event.cause)
 
-    def _hear(self, found: Found, cause: Cause) -> None:
-        self._asked.discard(found["id"])
+    def _hear(self, found: Found, there: Address, cause: Cause) -> None:
+        self._asked.discard((found["id"], there))
+        if cause.status in DOWN:
+            self._resolver.rest(there, found["probe_seconds"] + SILENCE_SECONDS)
+        else:
+            self._resolver.wake(there)
+        said = self._said.get(found["id"], {})
+        if there not in said:
+            return  # probed no longer, or no longer an address of it
+        said[there] = cause
+        good = next((each for each in said.values() if each is not None and each.status not in DOWN), None)
+        if good is not None or None not in said.values():
+            self._settle(found, good or cause)
+
+    def _settle(self, found: Found, cause: Cause) -> None:
+        """A connection is up while one of its addresses is."""
         if found["id"] not in self._due:
             return  # probed no longer
         is_up = cause.status not in DOWN

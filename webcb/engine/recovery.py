@@ -120,7 +120,7 @@ def _usage(leg: dict[str, Any], ended_at: datetime) -> LegUsage:
 
 
 def _trust(leg: dict[str, Any]) -> Trust | None:
-    if leg["transport"] != "tls":
+    if leg["transport"] not in ("auto", "tls"):
         return None
     return Trust(leg["host"], leg["tls_ca_file"], leg["tls_certificate_file"], leg["tls_key_file"])
 

@@ -13,14 +13,14 @@ from typing import Any, Final
 
 from webcb.billing import credentials, query
 from webcb.billing.query import micros
-from webcb.engine.calls import Resolver
+from webcb.engine.calls import Resolver, next_hop
 from webcb.engine.line import Alarm, Line, Timekeeper
 from webcb.engine.transport import family_of
 from webcb.engine.trust import Trust
 from webcb.sip import events as sip_events
 from webcb.sip.events import Address, SessionId
 from webcb.sip.grammar import print_host_port
-from webcb.sip.location import Located, NextHop
+from webcb.sip.location import Located
 from webcb.sip.useragent import Credentials, Registrar
 
 log = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ class Registrations:
                 self._leave(self._kept.pop(connection_id))
         for connection_id, each in wanted.items():
             kept = self._kept.setdefault(connection_id, Kept(each))
-            hop = NextHop(each["host"], each["port"], each["transport"])
+            hop = next_hop(each["host"], each["port"], each["transport"])
             self._resolver.resolve(hop, partial(self._located, kept))
 
     def _say(self, kept: Kept, registration: str, reason: str) -> None:

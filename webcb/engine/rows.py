@@ -150,10 +150,11 @@ def write(plan: Plan, writes: Sequence[Write]) -> None:
                 )
             case WriteAttempt():
                 query.change(
-                    "INSERT INTO attempt (leg_id, position, connection_id, placed_at)"
-                    " SELECT id, ?, ?, ? FROM leg WHERE callback_id = ? AND name = ?",
+                    "INSERT INTO attempt (leg_id, position, connection_id, address, placed_at)"
+                    " SELECT id, ?, ?, ?, ? FROM leg WHERE callback_id = ? AND name = ?",
                     each.position,
                     each.connection_id,
+                    each.address,
                     micros(plan.instant(each.placed_us)),
                     plan.callback_id,
                     each.leg,

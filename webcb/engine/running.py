@@ -11,7 +11,7 @@ from webcb.engine.line import Alarm, Line
 from webcb.engine.media import Voice
 from webcb.engine.starts import Ticket
 from webcb.engine.trace import Trace
-from webcb.sip.events import SessionId
+from webcb.sip.events import Address, SessionId
 
 
 @dataclass(slots=True)
@@ -22,6 +22,11 @@ class Running:
     voices: dict[LegName, Voice] = field(default_factory=dict)
     sessions: dict[LegName, tuple[Line, SessionId]] = field(default_factory=dict)
     placing: dict[LegName, tuple[Place, Ticket]] = field(default_factory=dict)  # until the INVITE is sent
+    # Of the session in hand: where it goes, which addresses are left, whose place it has at the connection, who has said something.
+    hops: dict[LegName, Address] = field(default_factory=dict)
+    targets: dict[LegName, tuple[Address, ...]] = field(default_factory=dict)
+    tickets: dict[LegName, Ticket] = field(default_factory=dict)
+    reached: set[LegName] = field(default_factory=set)
     waits_until: dict[LegName, float] = field(default_factory=dict)  # of those that had to wait for a turn
     trace: Trace = field(default_factory=Trace)
     open_traces: int = 0  # sessions that may still say something

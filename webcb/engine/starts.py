@@ -29,6 +29,7 @@ class Ticket:
     is_in: bool = False
     is_over: bool = False
     place: int = 0
+    sessions: int = 0  # of the leg that are still on the wire
 
 
 class Starts:

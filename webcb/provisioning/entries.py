@@ -326,12 +326,14 @@ class Connection(Entry):
     vendor: Annotated[str, reference("vendors", "whose it is")]
     tariff: Annotated[str, reference("tariffs", "the vendor's tariff: a number it has no rate for is not routed here")]
     host: Annotated[str, pattern(DOMAIN, DOMAIN_RIGHT, "of the switch")]
-    port: Annotated[int, whole(1, 65_535, "SIP port of the switch; 5061 is usual for tls")] = 5060
+    port: Annotated[
+        int | None, whole(1, 65_535, "its SIP port; nothing: as SRV says, else 5060, 5061 for tls", or_nothing=True)
+    ] = None
     transport: Annotated[
         str,
         choice(
-            ("udp", "tcp", "tls"),
-            "`tls`: the switch must show a certificate for `host`; long requests leave `udp` for TCP",
+            ("auto", "udp", "tcp", "tls"),
+            "`auto`: as NAPTR and SRV say; `tls`: the switch must show a certificate for `host`; long requests leave `udp` for TCP",
         ),
     ] = "udp"
     tls_ca_file: Annotated[

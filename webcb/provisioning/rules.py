@@ -74,7 +74,11 @@ def _connection(values: Values) -> Contradictions:
         ]
     elif not (values["register_user"] or values["username"]):
         found.append(("register_user", "missing; write it, or a username, to register"))
-    if values["transport"] != "tls":
+    if values["transport"] == "auto" and values["port"]:
+        found.append(
+            ("transport", "auto leaves the port to be found out too; write udp, tcp or tls, or leave the port out")
+        )
+    if values["transport"] not in ("auto", "tls"):
         found += [
             (field, "of use only over TLS; write transport: tls, or leave the line out")
             for field in ("tls_ca_file", "tls_certificate_file", "tls_key_file")

@@ -33,6 +33,13 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Trying:
+    """The next hop has the INVITE (100): it is there, whatever comes of the call."""
+
+    session: SessionId
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """A provisional answer above 100. `sdp` is early media's answer, b"" where there was none."""
 
@@ -147,7 +154,8 @@ class Unregistered:
 
 
 Event = (
-    Progress
+    Trying
+    | Progress
     | Answered
     | Failed
     | HungUp

@@ -11,7 +11,7 @@ from webcb.sip.causes import cause_of_response, print_reason, printable, retry_a
 from webcb.sip.conversation import Conversation
 from webcb.sip.dialog import Dialog, read_dialog
 from webcb.sip.digest import CREDENTIAL_HEADERS, Credentials, DigestClient
-from webcb.sip.events import Address, Answered, Cause, Closed, Failed, HungUp, Progress, SessionId
+from webcb.sip.events import Address, Answered, Cause, Closed, Failed, HungUp, Progress, SessionId, Trying
 from webcb.sip.grammar import is_token, quote
 from webcb.sip.indialog import TRIES_MAX
 from webcb.sip.message import CANONICAL, Fields, Request, Response
@@ -226,6 +226,7 @@ class Session:
     def _progress(self, heard: Heard) -> None:
         response = heard.response
         if response.status == 100:
+            self._stack.tell(Trying(self.id))
             return
         invite = heard.transaction.request
         if self.conversation.take_provisional(invite, response, self._contact, self._next_hop, heard.now):
