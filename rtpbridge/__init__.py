@@ -104,6 +104,7 @@ class Counters:
     sent_packets: int
     sent_octets: int
     dropped_strangers: int
+    dropped_by_system: int
     dropped_unauthentic: int
     dropped_payload: int
     dropped_malformed: int

@@ -87,6 +87,7 @@ struct counters {
     uint64_t sent_packets;
     uint64_t sent_octets;
     uint64_t dropped_strangers;  /* from an address that is not the far side's */
+    uint64_t dropped_by_system;  /* strangers kept away from the socket, and what found no room in its buffer */
     uint64_t dropped_unauthentic; /* from the far side's address, but not sealed as agreed */
     uint64_t dropped_payload;    /* of a codec the other side does not have */
     uint64_t dropped_malformed;

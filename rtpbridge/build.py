@@ -13,6 +13,7 @@ C_SOURCES = (
     "control.c",
     "dtmf.c",
     "epoll.c",
+    "filter.c",
     "framer.c",
     "g711.c",
     "g722.c",

@@ -90,6 +90,12 @@ enum latch_verdict latch_judge(struct latch *latch, const union address *source,
     return verdict;
 }
 
+void latch_excuse(struct latch *latch, int64_t now_ns)
+{
+    if (!latch->listening)
+        latch->heard_ns = now_ns;
+}
+
 const union address *latch_destination(const struct latch *latch)
 {
     const union address *destination = NULL;

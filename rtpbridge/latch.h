@@ -47,5 +47,7 @@ enum latch_verdict latch_judge(struct latch *latch, const union address *source,
                                size_t packet_bytes, int64_t now_ns, const struct latch_rules *rules);
 /* Where to send: the agreed address, before that the named one; NULL without an SDP. */
 const union address *latch_destination(const struct latch *latch);
+/* The far side is not expected to speak just now: its silence makes nobody else believed. */
+void latch_excuse(struct latch *latch, int64_t now_ns);
 /* Whether nobody but the named and the agreed address can be believed now. */
 bool latch_is_strict(const struct latch *latch, int64_t now_ns, const struct latch_rules *rules);

@@ -68,6 +68,9 @@ void pace_port(struct port *port, const struct pace *pace, const struct turn *tu
     hear_time(port, turn);
     if (player_is_busy(&port->player))
         play_due(port, turn, tick_ns);
+    if (!port->far_sends)
+        latch_excuse(&port->latch, now_ns);
+    port_fence(port, now_ns, &turn->latch);
     if (watch->running && port->far_sends && !watch->silent && now_ns - watch->heard_ns >= pace->silence_ns) {
         watch->silent = true;
         ring_put(turn->ring, (struct event){port->id, now_ns, EVENT_SILENT, 0, 0});

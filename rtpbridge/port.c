@@ -7,6 +7,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "filter.h"
 #include "recode.h"
 
 #define DSCP_EXPEDITED_FORWARDING 0xb8 /* the octet on the wire (RFC 3246) */
@@ -78,6 +79,42 @@ void port_close(struct port *port)
     secured_close(&port->secured);
     playlist_close(port->player.list);
     free(port);
+}
+
+static void lower_fence(struct port *port)
+{
+    if (port->fence.up) {
+        filter_clear(port->rtp_fd);
+        filter_clear(port->rtcp_fd);
+    }
+    port->fence.up = false;
+}
+
+/* The address of the SDP outranks what was agreed whenever it speaks; RTCP comes from the host of either. */
+static void raise_fence(struct port *port)
+{
+    const struct latch *const latch = &port->latch;
+    const union address *const rtcp = port->rtcp_reachable ? &port->rtcp_destination : &latch->agreed;
+    struct fence *const fence = &port->fence;
+
+    if (fence->up && address_equal(&fence->rtp[0], &latch->agreed) && address_equal(&fence->rtp[1], &latch->named) &&
+        address_same_host(&fence->rtcp[0], &latch->agreed) && address_same_host(&fence->rtcp[1], rtcp))
+        return;
+    fence->rtp[0] = fence->rtcp[0] = latch->agreed;
+    fence->rtp[1] = latch->named;
+    fence->rtcp[1] = *rtcp;
+    fence->up = true;
+    if (filter_set(port->rtp_fd, &fence->rtp[0], &fence->rtp[1], false) != 0 ||
+        filter_set(port->rtcp_fd, &fence->rtcp[0], &fence->rtcp[1], true) != 0)
+        lower_fence(port); /* the latch is as strict without it; it is tried again */
+}
+
+void port_fence(struct port *port, int64_t now_ns, const struct latch_rules *rules)
+{
+    if (port->latch.has_agreed && latch_is_strict(&port->latch, now_ns, rules))
+        raise_fence(port);
+    else
+        lower_fence(port);
 }
 
 /* The peer's codec of that name, else the first of its codecs that it can be recoded to. */
@@ -176,6 +213,7 @@ int port_connect(struct port *port, const struct far_side *far_side, int64_t now
     if (error != 0)
         goto out;
 
+    lower_fence(port); /* at once: the new address may speak before the next tick */
     latch_name(&port->latch, &named, now_ns);
     port->rtcp_multiplexed = rtcp_port == far_side->rtp_port;
     port->rtcp_destination = named;
@@ -257,6 +295,7 @@ struct counters port_counters(const struct port *port)
     const int64_t lost = rtp_receiver_lost(receiver);
     struct counters counters = port->counters;
 
+    counters.dropped_by_system = filter_dropped(port->rtp_fd) + filter_dropped(port->rtcp_fd);
     counters.lost_packets = lost > 0 ? lost : 0;
     counters.jitter_ms = receiver->clock_hz > 0 ? receiver->jitter * 1000 / receiver->clock_hz : 0;
     return counters;

@@ -31,6 +31,13 @@ struct watch {
     int64_t heard_ns;          /* last RTP, or connect */
 };
 
+/* Whose datagrams the system lets through to the sockets. */
+struct fence {
+    bool up;
+    union address rtp[2];
+    union address rtcp[2];
+};
+
 struct port {
     uint64_t id;
     size_t place;              /* in the bridge's list of open ports */
@@ -43,6 +50,7 @@ struct port {
     bool unwatched;            /* nothing is sent any more, and what comes is let go */
 
     struct latch latch;
+    struct fence fence;
     bool far_sends;
     bool far_receives;
     struct codec codecs[CODECS_MAX];
@@ -71,7 +79,7 @@ struct port {
     int64_t report_ns;         /* the next is due */
     unsigned int seed;
 
-    struct counters counters;  /* lost_packets and jitter_ms are filled in when asked for */
+    struct counters counters;  /* some are filled in when asked for */
 };
 
 /*
@@ -96,6 +104,11 @@ void port_detect_inband(struct port *port, bool detects);
 struct counters port_counters(const struct port *port);
 /* See bridge_port_hold(). */
 void port_hold(struct port *port, bool far_sends, bool far_receives, int64_t now_ns);
+/*
+ * Has the system keep strangers away from the sockets while the latch believes nobody new, and not otherwise. Asks the
+ * system only when something has changed.
+ */
+void port_fence(struct port *port, int64_t now_ns, const struct latch_rules *rules);
 /* The latch has agreed on an address; on another host than the SDP's, its RTCP must be heard before it is answered. */
 void port_moved(struct port *port);
 /* Sends one datagram of RTCP, if it is known where to; PACKET_TRAILER_BYTES of room are behind it. */

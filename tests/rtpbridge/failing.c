@@ -46,8 +46,6 @@ WRAP(void *, calloc, NULL, ENOMEM, (size_t count, size_t bytes), (count, bytes))
 WRAP(void *, malloc, NULL, ENOMEM, (size_t bytes), (bytes))
 WRAP(int, socket, -1, EMFILE, (int family, int type, int protocol), (family, type, protocol))
 WRAP(int, bind, -1, EADDRNOTAVAIL, (int fd, const struct sockaddr *address, socklen_t bytes), (fd, address, bytes))
-WRAP(int, setsockopt, -1, ENOBUFS, (int fd, int level, int name, const void *value, socklen_t bytes),
-     (fd, level, name, value, bytes))
 WRAP(int, epoll_create1, -1, EMFILE, (int flags), (flags))
 WRAP(void *, mmap, MAP_FAILED, ENOMEM, (void *at, size_t bytes, int protection, int flags, int fd, off_t what),
      (at, bytes, protection, flags, fd, what))
@@ -75,6 +73,9 @@ WRAP(int, EVP_DigestInit_ex, 0, EIO, (EVP_MD_CTX *context, const EVP_MD *digest,
 /* Only what can fail without a mistake of ours: to be forgotten by epoll cannot. */
 WRAP_SOME(int, epoll_ctl, action == EPOLL_CTL_ADD, -1, ENOSPC,
           (int epoll, int action, int fd, struct epoll_event *event), (epoll, action, fd, event))
+/* Without its filter a socket is slower under junk, and not less strict; it is tried again. */
+WRAP_SOME(int, setsockopt, name != SO_ATTACH_FILTER, -1, ENOBUFS,
+          (int fd, int level, int name, const void *value, socklen_t bytes), (fd, level, name, value, bytes))
 /* io_uring has no functions in the library. What its own thread asks of it comes later. */
 WRAP_SOME(long, syscall,
           number == __NR_io_uring_setup || (number == __NR_io_uring_register && b == IORING_REGISTER_PBUF_RING), -1,

@@ -1,6 +1,7 @@
 """Whom a port believes: the SDP's address, another only after its silence, strangers never (CVE-2017-14099)."""
 
 import select
+import time
 from collections.abc import Callable
 from types import ModuleType
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtpbridge import Bridge
+from rtpbridge import Bridge, Direction, Port
 from tests.rtpbridge.conftest import PORT_MAX, PORT_MIN
 from tests.rtpbridge.phone import PATIENCE_S, PCMU, Phone, Rtp, until, voice
 
@@ -205,6 +206,12 @@ def test_no_order_of_packets_lets_a_stranger_in_once_the_named_address_spoke(
             assert now_ns >= PATIENCE_NS and rows[source] >= 4 and isinstance(packet, int)
 
 
+def kept_away(port: Port) -> int:
+    """Datagrams of strangers, whoever dropped them."""
+    counters = port.counters()
+    return counters.dropped_strangers + counters.dropped_by_system
+
+
 def test_a_sprayer_reaches_nobody_and_hears_nothing(bridge: Bridge, new_phone: NewPhone) -> None:
     a, b, sprayer = new_phone(), new_phone(), new_phone()
     port_a, port_b = a.connected(bridge), b.connected(bridge)
@@ -217,7 +224,7 @@ def test_a_sprayer_reaches_nobody_and_hears_nothing(bridge: Bridge, new_phone: N
     assert a.hears_nothing_before(b, port_b, 1)
     assert b.hears_nothing_before(a, port_a, 2)
     assert not select.select([sprayer.rtp, sprayer.rtcp], [], [], 0)[0]
-    until(lambda: port_a.counters().dropped_strangers == 61)
+    until(lambda: kept_away(port_a) == 61)
     assert (port_a.counters().received_packets, port_a.counters().received_rtcp) == (2, 0)
 
 
@@ -237,3 +244,65 @@ def test_a_phone_behind_nat_is_heard_and_answered_at_its_real_address(host: str,
         b.say(port_b, voice(0, ssrc=0xB))
         assert a.hear()[0].payload == voice(0, ssrc=0xB).payload
         assert port_a.counters().dropped_strangers >= 3
+
+
+def fence(sprayer: Phone, port: Port) -> None:
+    """Until the system keeps the sprayer away from the port's sockets, and what came before that was dropped by us."""
+    sprayed = 0
+    while port.counters().dropped_by_system < 2:
+        sprayer.say(port, voice(0, ssrc=0xBAD))
+        sprayer.rtcp.sendto(RTCP, (sprayer.host, port.rtp_port + 1))
+        sprayed += 2
+    until(lambda: kept_away(port) == sprayed)
+
+
+def test_the_system_keeps_strangers_away_once_the_far_side_was_heard(
+    host: str, bridge: Bridge, new_phone: NewPhone
+) -> None:
+    a, b, sprayer = new_phone(), new_phone(), new_phone()
+    port_a, port_b = a.connected(bridge), b.connected(bridge)
+    bridge.join(port_a, port_b)
+    a.say(port_a, voice(0))
+    b.hear()
+    fence(sprayer, port_a)
+    before = port_a.counters()
+    sprayer.say(port_a, *[voice(number, ssrc=0xBAD) for number in range(50)])
+    assert b.hears_nothing_before(a, port_a, 1)
+    after = port_a.counters()
+    assert after.dropped_by_system - before.dropped_by_system == 50
+    assert after.dropped_strangers == before.dropped_strangers
+    a.rtcp.sendto(RTCP, (host, port_a.rtp_port + 1))
+    until(lambda: port_a.counters().received_rtcp == 1)
+    moved = new_phone()
+    port_a.connect(moved.host, moved.port, PCMU)  # a re-INVITE: its first packet is heard
+    assert b.hears_nothing_before(moved, port_a, 2)
+    a.say(port_a, voice(3))
+    assert b.hears_nothing_before(moved, port_a, 4)
+
+
+def test_a_binding_that_nat_forgot_is_learned_again_but_not_while_the_leg_is_held(
+    host: str, new_phone: NewPhone
+) -> None:
+    a, again, b = new_phone(), new_phone(), new_phone()
+    with Bridge(host, PORT_MIN, PORT_MAX, relearn_ms=200) as bridge:
+        port_a, port_b = a.connected(bridge), b.connected(bridge)
+        bridge.join(port_a, port_b)
+        a.say(port_a, voice(0))
+        b.hear()
+        fence(again, port_a)
+        port_a.hold(Direction.INACTIVE)
+        give_up = time.monotonic() + 0.5
+        while time.monotonic() < give_up:
+            again.say(port_a, voice(1))
+            assert not select.select([b.rtp], [], [], 0.01)[0]
+        port_a.hold(Direction.SENDRECV)
+        began = time.monotonic()
+
+        def is_heard() -> bool:
+            again.say(port_a, voice(2))
+            return bool(select.select([b.rtp], [], [], 0.01)[0])
+
+        until(is_heard)
+        assert time.monotonic() - began > 0.15
+        b.say(port_b, voice(0, ssrc=0xB))
+        assert again.hear()[0].payload == voice(0, ssrc=0xB).payload
