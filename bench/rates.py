@@ -1,0 +1,88 @@
+"""Finding the rate of a number in a tariff of RATES: the longest of its prefixes that has one, newest first.
+
+One statement a look-up, whatever the tariff holds: a seek for every prefix of the number, another for the newest rate of those that
+are registered. Measured through `catalog.rates`, which gives the rates as values; then by the bare statement.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests import postgresql
+from tests.billing import rows
+from webcb import db
+from webcb.billing import catalog, query
+from webcb.billing.tariff import rate_in_force
+from webcb.number import prefixes
+
+RATES = 1_000_000  # for the prefixes of seven digits 5000000 to 5999999
+LOOK_UPS = 2_000
+RUNS = 5
+STRIDE = 499_979  # a prime: look-ups one after the other are far from each other
+
+_NUMBERS = """
+    WITH RECURSIVE number (value) AS (SELECT 0 UNION ALL SELECT value + 1 FROM number WHERE value + 1 < ?)
+"""
+_DESTINATIONS = (
+    f"{_NUMBERS} INSERT INTO destination (id, prefix) SELECT 1000 + value, CAST(5000000 + value AS TEXT) FROM number"
+)
+_RATES = """
+    INSERT INTO rate (tariff_id, destination_id, effective_at, first_interval_seconds, next_interval_seconds,
+                      first_price_micros, next_price_micros)
+    SELECT ?, id, 0, 60, 6, 100000, 100000 FROM destination WHERE id >= 1000
+"""
+
+Figures = dict[str, float]
+
+
+def run() -> Figures:
+    """Measure on both databases, print a table, return the figures in microseconds: the best of RUNS."""
+    figures: Figures = {}
+    with tempfile.TemporaryDirectory() as folder:
+        figures |= _measured("sqlite", f"sqlite:///{Path(folder) / 'webcb.sqlite'}")
+    with postgresql.running() as url:
+        figures |= _measured("postgresql", url)
+    for name, value in figures.items():
+        print(f"{name:38} {value:10.2f}")
+    return {name: round(value, 2) for name, value in figures.items()}
+
+
+def _measured(name: str, url: str) -> Figures:
+    opened = db.connect(url)
+    opened.connect()
+    db.migrate()
+    with db.writing():
+        tariff_id = rows.house().tariff.id
+        query.change(_DESTINATIONS, RATES)
+        query.change(_RATES, tariff_id)
+    opened.execute_sql("ANALYZE")
+    wanted = [f"{5_000_000 + turn * STRIDE % RATES}12345" for turn in range(LOOK_UPS)]
+    sql = catalog._rates_sql(len(prefixes(wanted[0])), 1)
+    at = query.micros(rows.NOON)
+
+    def as_value(digits: str) -> None:
+        found = rate_in_force(catalog.rates((tariff_id,), (digits,), rows.NOON), tariff_id, digits, rows.NOON)
+        assert found is not None and found.prefix == digits[:7]
+
+    figures = {
+        f"{name}_look_up_us": _each_us(as_value, wanted),
+        f"{name}_statement_us": _each_us(lambda digits: query.rows(sql, *prefixes(digits), tariff_id, at), wanted),
+        f"{name}_select_1_us": _each_us(lambda _: query.rows("SELECT 1"), wanted),
+    }
+    opened.close()
+    return figures
+
+
+def _each_us(work: Callable[[str], object], wanted: list[str]) -> float:
+    """Microseconds of one: the median of a run, the best run of RUNS."""
+    medians = []
+    for _ in range(RUNS):
+        taken = []
+        for digits in wanted:
+            start = time.perf_counter()
+            work(digits)
+            taken.append(time.perf_counter() - start)
+        medians.append(statistics.median(taken))
+    return min(medians) * 1e6
