@@ -130,7 +130,9 @@ CREATE TABLE usage_charge (
   product_id BIGINT NOT NULL REFERENCES product (id),
   node_id BIGINT REFERENCES node (id),
   access_code TEXT NOT NULL DEFAULT '' CHECK (length(access_code) <= 32),
-  tariff_id BIGINT NOT NULL REFERENCES tariff (id)
+  tariff_id BIGINT NOT NULL REFERENCES tariff (id),
+  overdraft_protection TEXT NOT NULL DEFAULT 'slices' CHECK (overdraft_protection IN ('whole balance', 'slices', 'none')),
+  slice_seconds INTEGER NOT NULL DEFAULT 60 CHECK (slice_seconds BETWEEN 10 AND 3600)
 );
 CREATE UNIQUE INDEX usage_charge_place ON usage_charge (product_id, COALESCE(node_id, 0), access_code);
 CREATE INDEX usage_charge_tariff ON usage_charge (tariff_id);
@@ -213,6 +215,7 @@ CREATE TABLE account (
   expires_at BIGINT,
   days_after_first_use INTEGER CHECK (days_after_first_use BETWEEN 1 AND 36500),
   days_after_last_use INTEGER CHECK (days_after_last_use BETWEEN 1 AND 36500),
+  daily_spend_max_micros BIGINT CHECK (daily_spend_max_micros BETWEEN 0 AND 1000000000000000), -- of a day in its time_zone
   first_used_at BIGINT,
   last_used_at BIGINT,
   time_zone TEXT NOT NULL DEFAULT 'UTC' CHECK (length(time_zone) BETWEEN 1 AND 64),

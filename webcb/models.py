@@ -128,6 +128,8 @@ class UsageCharge(Table):
     node = ForeignKeyField(Node, null=True)
     access_code = TextField(default="")
     tariff = ForeignKeyField(Tariff)
+    overdraft_protection = TextField(default="slices")
+    slice_seconds = IntegerField(default=60)
 
 
 class Customer(Table):
@@ -191,6 +193,7 @@ class Account(Table):
     expires_at = InstantField(null=True)
     days_after_first_use = IntegerField(null=True)
     days_after_last_use = IntegerField(null=True)
+    daily_spend_max_micros = BigIntegerField(null=True)
     first_used_at = InstantField(null=True)
     last_used_at = InstantField(null=True)
     time_zone = TextField(default="UTC")

@@ -177,26 +177,10 @@ def test_a_failure_half_way_leaves_nothing(monkeypatch):
     with pytest.raises(RuntimeError):
         settlement.settle(callback_id, [used("A", 10)], "A hung up", False, NOON)
     assert (models.Xdr.select().count(), wallet(house).balance_micros) == (0, 5_000_000)
-    assert wallet(house).locked_micros == 5_000_000
+    assert wallet(house).locked_micros == 200_000
 
 
 # Locks ---------------------------------------------------------------------------------------------------------------
-
-
-def test_what_is_locked_is_no_longer_available():
-    house = rows.house()  # 5.00; two legs for two hours would cost more, so all of it is locked
-    begun(house)
-    assert wallet(house).locked_micros == 5_000_000
-    refused = reception.place(rows.order(house, "twice"), NOON)
-    assert refused == reception.Refusal(reception.Reason.NO_FUNDS, needed_micros=200_000, currency="USD")
-
-
-def test_no_more_is_locked_than_the_longest_talk_costs():
-    house = rows.house(balance="100.00")
-    models.VoiceApplication.update(talk_seconds_max=600, ring_seconds_b=60).execute()
-    begun(house)
-    # A: 600 + 60 ringing + 60 of failing routes = 12 minutes; B: 10 minutes; 0.10 each.
-    assert wallet(house).locked_micros == 2_200_000
 
 
 def test_a_lock_needs_the_funds():
@@ -214,7 +198,7 @@ def test_subordinate_accounts_share_the_customers_funds():
     for login in ("cb2001", "cb2002"):
         rows.account(house.customer, house.product, login, wallet=shared, type="credit", balance_control="subordinate")
     callback_id = rows.place(house, login="cb2001")
-    assert reception.begin(callback_id, NOON).locked_micros == 300_000
+    assert reception.begin(callback_id, NOON).locked_micros == 200_000
     assert reception.place(rows.order(house, login="cb2002"), NOON).reason == "no funds"
     settlement.settle(callback_id, [used("A", 60), used("B", 60)], "A hung up", True, NOON)
     assert models.Wallet.get_by_id(shared.id).balance_micros == -200_000  # owed
@@ -348,7 +332,7 @@ def test_one_callback_settled_by_many_at_once_is_charged_once(either_database):
     assert models.Xdr.select().count() == 2
 
 
-def test_funds_that_pay_for_one_are_locked_by_one(either_database):
+def test_funds_that_pay_for_two_are_locked_by_two(either_database):
     """Many begins at once on one wallet: the funds of those that were let through never exceed the balance."""
     house = rows.house(balance="0.50")
     models.VoiceApplication.update(concurrent_per_account=1000, talk_seconds_max=60, ring_seconds_b=60).execute()
@@ -365,6 +349,6 @@ def test_funds_that_pay_for_one_are_locked_by_one(either_database):
     for thread in threads:
         thread.join()
     through = [verdict for verdict in verdicts if isinstance(verdict, reception.Begun)]
-    # The longest callback costs 3 minutes of A and 1 of B, 0.40: one has it, a second cannot pay 0.20 from the 0.10 left.
-    assert [verdict.locked_micros for verdict in through] == [400_000]
+    # The first minute of both costs 0.20: two have it, a third cannot pay it from the 0.10 that is left.
+    assert [verdict.locked_micros for verdict in through] == [200_000, 200_000]
     assert {verdict.reason for verdict in verdicts if isinstance(verdict, reception.Refusal)} == {"no funds"}

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from tests.billing import oracle
 from tests.billing.oracle import Terms
 from webcb.billing.formula import Intervals
-from webcb.billing.limit import joint_limit, sole_limit
+from webcb.billing.limit import joint_funds, joint_limit, sole_limit
 from webcb.billing.pricing import OffPeak, Pricing
 from webcb.billing.rating import amount, charge
+from webcb.billing.slices import Talking, Waiting, fitting
 from webcb.billing.stairs import climb, last_that_fits
 
 UNIT = 1_000_000
@@ -232,6 +233,38 @@ def test_the_joint_limit_is_the_last_second_that_fits(a, b, ran_a_us, moments, d
         for cut_us in range(UNIT // 2, seconds * UNIT, 7 * UNIT):  # never overdrawn, wherever it is cut
             used_a, used_b = -(-(ran_a_us + cut_us) // UNIT), -(-cut_us // UNIT)
             assert amount(pricing_a, used_a) + amount(pricing_b, used_b) <= funds
+
+
+@settings(max_examples=400)
+@given(
+    a=legs(),
+    b=legs(),
+    ran_a_us=st.one_of(st.integers(0, 60).map(lambda s: s * UNIT), st.integers(0, 60 * UNIT)),
+    seconds=st.integers(1, SECONDS_MAX),
+)
+def test_the_funds_for_a_talk_are_the_least_that_let_it_last(a, b, ran_a_us, seconds):
+    (pricing_a, _), (pricing_b, _) = a, b
+    funds = joint_funds(pricing_a, pricing_b, ran_a_us, seconds)
+    lasts = joint_limit(pricing_a, pricing_b, ran_a_us, funds, seconds)
+    assert lasts == joint_limit(pricing_a, pricing_b, ran_a_us, 10**15, seconds)  # a formula may disconnect before
+    assert lasts == 0 or funds == 0 or joint_limit(pricing_a, pricing_b, ran_a_us, funds - 1, seconds) < lasts
+    assert funds >= joint_funds(pricing_a, pricing_b, ran_a_us, seconds - 1)
+
+
+@settings(max_examples=100)
+@given(
+    a=legs(), b=legs(), ran_us=st.integers(0, 60 * UNIT), seconds=st.integers(1, 100), most=st.integers(0, 20 * UNIT)
+)
+def test_of_too_little_what_buys_a_second_is_set_aside(a, b, ran_us, seconds, most):
+    (pricing_a, _), (pricing_b, _) = a, b
+    for need in (
+        Waiting((pricing_a, pricing_b), pricing_b, ran_us, seconds),
+        Talking(pricing_a, pricing_b, ran_us, seconds),
+    ):
+        fits = fitting(need, most)
+        lengths = [need.funds(length) for length in range(seconds + 1)]
+        assert fits == max((funds for funds in lengths if funds <= most), default=fits)
+        assert fits in lengths
 
 
 @settings(max_examples=400)

@@ -77,6 +77,10 @@ def spend(house):
     ledger.post(house.account.wallet_id, None, "manual charge", -4_800_001, "spent", "test", "", NOON)
 
 
+def spend_no_more_today(house):
+    models.Account.update(daily_spend_max_micros=199_999).execute()
+
+
 def talk_thrice(house):
     for turn in range(3):
         rows.place(house, f"before-{turn}")
@@ -105,6 +109,7 @@ ALL_AT_ONCE = [
     (Reason.FORBIDDEN, "B", forbid("1206"), {}),
     (Reason.NO_ROUTE, "B", never_route("1"), {}),
     (Reason.NO_FUNDS, None, spend, {}),
+    (Reason.DAILY_SPEND, None, spend_no_more_today, {}),
     (Reason.TOO_MANY, None, talk_thrice, {}),
     (Reason.APPLICATION_CLOSED, None, close_application, {}),
     (Reason.SAME_NUMBER, "B", nothing, {"number_b": rows.NUMBER_A}),
@@ -363,7 +368,7 @@ def test_begin_gives_the_engine_all_it_needs():
     assert (begun.leg_a.cli, begun.leg_a.cld) == ("12065554123", "5511999887766")
     assert (begun.leg_b.cli, begun.leg_b.cld) == ("5511999887766", "12065554123")
     assert (begun.ring_seconds_a, begun.ring_seconds_b, begun.talk_seconds_max) == (45, 60, 7200)
-    assert begun.locked_micros == 5_000_000
+    assert (begun.locked_micros, begun.funds_micros, begun.slice_seconds) == (200_000, 200_000, 60)
     leg = models.Leg.get(models.Leg.name == "A")
     assert Pricing.from_json(leg.pricing) == begun.authorization.pricing_a
     assert leg.pricing_if_b_fails is None

@@ -86,7 +86,7 @@ def test_quote_says_both_prices_and_the_longest_talk(installed: Types) -> None:
         "   route 1: trunk, a minute costs 0.01, leaves 0.09",
         "first minute  0.11 USD for both legs",
         "available     10.00 USD",
-        "locked        10.00 USD when the call begins",
+        "locked        0.11 USD when the call begins",  # a slice of a minute
         "longest talk  90:00",  # 10.00 / 0.11 = 90.9 minutes, B whole minutes: 91 would cost 9.10 + 0.91 = 10.01
     ]
     national = installed("quote", "--application", "brasil", "--account", "rich", A, "(11) 99988-7766")

@@ -41,6 +41,7 @@ def plan(
     pricing_b: Pricing | None = None,
     pricing_a_if_b_fails: Pricing | None = None,
     callback_id: str = "c" * 20,
+    slice_seconds: int | None = None,
 ) -> Plan:
     """Both legs at 0.60 a minute by the second: 10,000 micros a second each."""
     return Plan(
@@ -54,4 +55,5 @@ def plan(
         LegPlan("551130000000", "12065550100", routes_b, 60, "BR"),
         0,
         ORIGIN_AT,
+        slice_seconds,
     )

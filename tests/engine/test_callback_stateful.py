@@ -6,6 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tests.engine.plans import SECOND, per_second, plan, route
 from webcb.billing import rating
+from webcb.billing.slices import Need, fitting
 from webcb.engine import callback, events
 from webcb.engine.callback import Phase
 from webcb.engine.causes import Ending
@@ -16,6 +17,7 @@ from webcb.engine.commands import (
     Join,
     Place,
     PlayRingback,
+    Renew,
     SetTimer,
     Settle,
     Split,
@@ -36,9 +38,21 @@ class Scene(RuleBasedStateMachine):
         fails=st.none() | st.integers(0, 3_000_000),
         talk_seconds_max=st.integers(1, 100),
         routes=st.integers(0, 3),
+        slice_seconds=st.none() | st.integers(10, 30),
+        available=st.integers(0, 3_000_000),
+        both_answer=st.booleans(),
     )
     def begin(
-        self, funds: int, price_a: int, price_b: int, fails: int | None, talk_seconds_max: int, routes: int
+        self,
+        funds: int,
+        price_a: int,
+        price_b: int,
+        fails: int | None,
+        talk_seconds_max: int,
+        routes: int,
+        slice_seconds: int | None,
+        available: int,
+        both_answer: bool,
     ) -> None:
         self.plan = plan(
             funds_micros=funds,
@@ -48,7 +62,10 @@ class Scene(RuleBasedStateMachine):
             talk_seconds_max=talk_seconds_max,
             routes_a=tuple(route(number + 1) for number in range(max(1, routes))),
             routes_b=tuple(route(number + 1) for number in range(routes)),
+            slice_seconds=slice_seconds,
         )
+        self.held, self.available = funds, available  # in the ledger: set aside for it, and left for all
+        self.asked: Need | None = None
         self.now_us = 0
         self.up: set[str] = set()
         self.joined = False
@@ -56,6 +73,9 @@ class Scene(RuleBasedStateMachine):
         self.timers: dict[Timer, int] = {}
         self.state, commands = callback.begin(self.plan, 0)
         self.obey(commands)
+        for leg in ("A", "B") if both_answer else ():
+            self.placed(leg)
+            self.answers(leg)
 
     def obey(self, commands: list[Command]) -> None:
         for command in commands:
@@ -78,6 +98,9 @@ class Scene(RuleBasedStateMachine):
                     self.timers[command.timer] = command.at_us
                 case ClearTimer():
                     self.timers.pop(command.timer, None)
+                case Renew():
+                    assert self.asked is None, "one renewal at a time"
+                    self.asked = command.need
                 case Settle():
                     self.settled.append(command)
 
@@ -132,6 +155,26 @@ class Scene(RuleBasedStateMachine):
     def voice(self, leg: str, heard: bool) -> None:
         self.happens(events.Heard(leg) if heard else events.Silent(leg))  # type: ignore[arg-type]
 
+    @rule()
+    def is_funded(self) -> None:
+        """The ledger answers, committed: with all that is needed, or what is left of it."""
+        if self.asked is not None:
+            need, self.asked = self.asked, None
+            total = max(self.held, fitting(need, self.held + self.available))
+            self.available -= total - self.held
+            self.held = total
+            if not self.settled:
+                self.happens(events.Funded(total))
+
+    @rule(micros=st.integers(-1_000_000, 2_000_000))
+    def others_use_the_balance(self, micros: int) -> None:
+        self.available = max(0, self.available + micros)
+
+    @rule()
+    def funds_are_free(self) -> None:
+        if self.available and not self.settled:
+            self.happens(events.FundsFree())
+
     @rule(ending=st.sampled_from([Ending.USER_RELEASED, Ending.ENGINE_STOPPED]))
     def released(self, ending: Ending) -> None:
         self.happens(events.Release(ending))
@@ -161,7 +204,7 @@ class Scene(RuleBasedStateMachine):
                     pricing = self.plan.pricing_a_if_b_fails or pricing
                 if usage.answered_us is not None:
                     total += rating.amount(pricing, -(-usage.used_us // SECOND))
-            assert total <= self.plan.funds_micros
+            assert total <= self.held
 
     def teardown(self) -> None:
         if hasattr(self, "state"):
@@ -183,6 +226,7 @@ TIMERS = {
     Timer.VOICE_LOST_A: events.VoiceLost("A"),
     Timer.VOICE_LOST_B: events.VoiceLost("B"),
     Timer.DEADLINE: events.Deadline(),
+    Timer.RENEW: events.RenewDue(),
 }
 
 TestScene = Scene.TestCase

@@ -180,6 +180,7 @@ class Engine:
         """B answers; they may talk for `seconds_max`."""
         at = clock.utc_now() - timedelta(seconds=ago)
         self._leg("B", state="answered", answered_at=at)
+        VoiceApplication.update(talk_seconds_max=seconds_max).execute()  # the funds would pay for more
         self._state(state="talking", talking_at=at, deadline_at=at + timedelta(seconds=seconds_max))
 
     def talk(self, seconds_max: int = 760, ago: float = 0) -> None:

@@ -9,12 +9,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from webcb.billing import account, limit, product, rating, routing, tariff
+from webcb.billing import account, limit, product, rating, routing, slices, tariff
 from webcb.billing.account import Account
 from webcb.billing.currency import ExchangeRates
 from webcb.billing.pricing import Pricing
 from webcb.billing.product import LegName, UsageCharge
 from webcb.billing.routing import COST_SECONDS, Connection, Market, Route
+from webcb.billing.slices import Protection
 from webcb.billing.tariff import Rate, Tariff
 from webcb.number import Kind, Number
 
@@ -28,7 +29,6 @@ __all__ = [
     "authorize",
     "first_intervals_micros",
     "lock_micros",
-    "longest_cost_micros",
 ]
 
 
@@ -48,6 +48,7 @@ class Reason(StrEnum):
     FORBIDDEN = "forbidden destination"
     NO_ROUTE = "no route"
     NO_FUNDS = "no funds"
+    DAILY_SPEND = "daily spend reached"
     TOO_MANY = "too many callbacks"
     APPLICATION_CLOSED = "application closed"
     SAME_NUMBER = "same number"
@@ -57,7 +58,7 @@ class Reason(StrEnum):
 class Refusal:
     """A no, with its reason and the leg whose number is meant.
 
-    With NO_FUNDS, `needed_micros` of `currency` must be available for the first interval of both legs.
+    With NO_FUNDS and DAILY_SPEND, `needed_micros` of `currency` must be available for the first interval of both legs.
     """
 
     reason: Reason
@@ -70,7 +71,7 @@ class Refusal:
 class Authorization:
     """A yes: what each leg is charged by, the longest talk in seconds the available funds would pay, and the routes.
 
-    `charge_*` are the usage charges that matched.
+    `charge_*` are the usage charges that matched; `is_capped` says that what may be spent in a day has a limit.
     """
 
     currency: str
@@ -83,6 +84,17 @@ class Authorization:
     charge_b: UsageCharge
     routes_a: tuple[Route, ...]
     routes_b: tuple[Route, ...]
+    is_capped: bool = False
+
+    @property
+    def protection(self) -> Protection:
+        """How it is kept from overdrawing."""
+        return slices.stricter(self.charge_a.protection, self.charge_b.protection)
+
+    @property
+    def beyond_balance(self) -> bool:
+        """Whether it goes by slices of what may be spent in a day, whatever the balance."""
+        return self.is_capped and self.protection.kind == "none"
 
     @property
     def pricings_of_a(self) -> tuple[Pricing, ...]:
@@ -118,7 +130,8 @@ class Facts:
     """Everything a verdict rests on, as of `at`; `application` is None where there is none of that name.
 
     `rates` are those of the prefixes of both numbers, in the tariffs of the usage charges and of the connections;
-    `open_callbacks` counts the account's others.
+    `open_callbacks` counts the account's others; `spend_left_micros` is what the account may still spend today, None where that
+    has no limit.
     """
 
     at: datetime
@@ -138,6 +151,14 @@ class Facts:
     exchange_rates: ExchangeRates
     profit_guaranteed: bool
     open_callbacks: int
+    spend_left_micros: int | None = None
+
+    @property
+    def usable_micros(self) -> int:
+        """What a callback may use: what is available, and of that no more than may still be spent today."""
+        if self.spend_left_micros is None:
+            return self.available_micros
+        return min(self.available_micros, self.spend_left_micros)
 
 
 _STATE_REASONS = {
@@ -146,9 +167,6 @@ _STATE_REASONS = {
     account.State.INACTIVE: Reason.ACCOUNT_INACTIVE,
     account.State.EXPIRED: Reason.ACCOUNT_EXPIRED,
 }
-
-# Leg A waits for B longer than B rings where routes fail before one of them rings.
-WAIT_SECONDS = 60
 
 _LEGS: tuple[LegName, LegName] = ("A", "B")
 
@@ -237,12 +255,12 @@ def _authorization(
         answered_a,
         answered_b,
         ran_a_us=0,
-        funds_micros=facts.available_micros,
+        funds_micros=facts.usable_micros,
         seconds_max=application.talk_seconds_max,
     )
     return Authorization(
         currency=facts.currency,
-        available_micros=facts.available_micros,
+        available_micros=facts.usable_micros,
         pricing_a=pricing_a,
         pricing_a_if_b_fails=pricing_a_if_b_fails,
         pricing_b=pricing_b,
@@ -251,6 +269,7 @@ def _authorization(
         charge_b=charges[1],
         routes_a=_routes(facts, facts.number_a, answered_a),
         routes_b=_routes(facts, facts.number_b, answered_b),
+        is_capped=facts.spend_left_micros is not None,
     )
 
 
@@ -271,8 +290,10 @@ def _refusal_of_routes(authorization: Authorization) -> Refusal | None:
 
 def _refusal_of_use(facts: Facts, application: Application, authorization: Authorization) -> Refusal | None:
     needed_micros = first_intervals_micros(authorization.answered(facts.at))
-    if facts.available_micros < needed_micros or authorization.longest_seconds < 1:
-        return Refusal(Reason.NO_FUNDS, needed_micros=needed_micros, currency=facts.currency)
+    if facts.usable_micros < needed_micros or authorization.longest_seconds < 1:
+        is_capped = facts.available_micros >= needed_micros and facts.usable_micros < facts.available_micros
+        reason = Reason.DAILY_SPEND if is_capped else Reason.NO_FUNDS
+        return Refusal(reason, needed_micros=needed_micros, currency=facts.currency)
     if facts.open_callbacks >= application.concurrent_per_account:
         return Refusal(Reason.TOO_MANY)
     if not application.active:
@@ -292,14 +313,18 @@ def first_intervals_micros(authorization: Authorization) -> int:
     return max([of_a + of_b, *of_a_if_b_fails])
 
 
-def lock_micros(authorization: Authorization, talk_seconds_max: int, ring_seconds_b: int) -> int:
-    """What a callback locks before A is called: all that the longest talk may cost, or what there is."""
-    return min(authorization.available_micros, longest_cost_micros(authorization, talk_seconds_max, ring_seconds_b))
+def lock_micros(authorization: Authorization, talk_seconds_max: int) -> int:
+    """What is set aside before A is called (domain 4): a slice, all that is available, or nothing.
 
-
-def longest_cost_micros(authorization: Authorization, talk_seconds: int, ring_seconds_b: int) -> int:
-    """The most a callback may come to cost: the longest talk, A having waited for B; or B is never answered."""
-    waited = ring_seconds_b + WAIT_SECONDS
-    of_a = rating.amount(authorization.pricing_a, waited + talk_seconds)
-    of_b = rating.amount(authorization.pricing_b, talk_seconds)
-    return max(of_a + of_b, *(rating.amount(pricing, waited) for pricing in authorization.pricings_of_a))
+    One that may overdraw the balance, but not what it may spend in a day, goes by slices of that.
+    """
+    protection = authorization.protection
+    if protection.kind == "whole balance":
+        return authorization.available_micros
+    if protection.kind == "none" and not authorization.beyond_balance:
+        return 0
+    need = slices.first(
+        authorization.pricings_of_a, authorization.pricing_b, min(protection.slice_seconds, talk_seconds_max)
+    )
+    first = slices.fitting(need, authorization.available_micros)
+    return min(max(first, first_intervals_micros(authorization)), authorization.available_micros)

@@ -16,11 +16,14 @@ from webcb.billing.formula import Intervals
 from webcb.billing.product import UsageCharge
 from webcb.billing.query import Row, instant, marks, micros, row, rows
 from webcb.billing.routing import Connection, Presentation
+from webcb.billing.slices import Protection
 from webcb.billing.tariff import Rate, Tariff, pricing, rate_in_force
 
 _EPOCH = "SELECT epoch FROM catalog"
 
-_USAGE_CHARGES = "SELECT product_id, node_id, access_code, tariff_id FROM usage_charge"
+_USAGE_CHARGES = """
+    SELECT product_id, node_id, access_code, tariff_id, overdraft_protection, slice_seconds FROM usage_charge
+"""
 
 _TARIFFS = """
     SELECT tariff.id, tariff.name, currency, off_peak_when, free_seconds, connect_fee_micros, login_fee_micros,
@@ -96,7 +99,7 @@ def book(epoch: int | None = None) -> Book:
 def _read_book(epoch: int) -> Book:
     usage_charges: dict[int, list[UsageCharge]] = {}
     for each in rows(_USAGE_CHARGES):
-        usage_charges.setdefault(each.pop("product_id"), []).append(UsageCharge(**each))
+        usage_charges.setdefault(each.pop("product_id"), []).append(_usage_charge(each))
     connections = [
         (bool(each.pop("active")), _connection(each))
         for each in rows(_CONNECTIONS.format(presentation=", ".join(_PRESENTATION)))
@@ -112,6 +115,11 @@ def _read_book(epoch: int) -> Book:
         ),
         guaranteed=frozenset(each["id"] for each in rows(_GUARANTEED)),
     )
+
+
+def _usage_charge(found: Row) -> UsageCharge:
+    protection = Protection(found.pop("overdraft_protection"), found.pop("slice_seconds"))
+    return UsageCharge(**found, protection=protection)
 
 
 def _tariff(found: Row) -> Tariff:

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from webcb import db
-from webcb.billing import chain, query
+from webcb.billing import chain, query, slices
 from webcb.billing.query import Row, micros
+from webcb.billing.slices import Need
 
 Adjustment = Literal["opening balance", "payment", "refund", "manual charge", "manual credit", "promotional credit"]
 Kind = Adjustment | Literal["charge", "voucher", "vendor cost"]
@@ -130,14 +132,20 @@ def note_use(account_id: int, at: datetime) -> None:
 
 
 @db.transaction
-def lock_funds(callback_id: str, wallet_id: int, amount_micros: int, at: datetime) -> bool:
-    """Set funds aside for a callback; False where they are not available. One lock a callback."""
+def lock_funds(
+    callback_id: str, wallet_id: int, amount_micros: int, at: datetime, *, beyond_balance: bool = False
+) -> bool:
+    """Set funds aside for a callback; False where they are not available. One lock a callback.
+
+    `beyond_balance` sets aside more than there is: what is locked then only counts for the spending of the day.
+    """
     locked = query.change(
         "UPDATE wallet SET locked_micros = locked_micros + ?"
-        " WHERE id = ? AND balance_micros + credit_limit_micros - locked_micros >= ?",
+        " WHERE id = ? AND (balance_micros + credit_limit_micros - locked_micros >= ? OR ?)",
         amount_micros,
         wallet_id,
         amount_micros,
+        beyond_balance or not amount_micros,
     )
     if locked == 1:
         query.change(
@@ -148,6 +156,69 @@ def lock_funds(callback_id: str, wallet_id: int, amount_micros: int, at: datetim
             micros(at),
         )
     return locked == 1
+
+
+WALLET_OF_CALLBACK = """
+    SELECT wallet.id FROM wallet WHERE id = (
+      SELECT account.wallet_id FROM callback JOIN account ON account.id = callback.account_id WHERE callback.id = ?)
+"""
+
+_HELD = """
+    SELECT lock.amount_micros, lock.wallet_id, callback.account_id,
+           balance_micros + credit_limit_micros - locked_micros AS available_micros
+      FROM lock
+      JOIN wallet ON wallet.id = lock.wallet_id
+      JOIN callback ON callback.id = lock.callback_id
+     WHERE lock.callback_id = ? AND lock.state = 'held'
+"""
+
+
+@db.transaction
+def hold(callback_id: str, need: Need, at: datetime, *, beyond_balance: bool = False) -> int:
+    """Set aside what a callback needs to go on, or what of it is left; returns what it holds in all, in micros.
+
+    Never less than it held before; 0 for one that has ended. Asking twice for the same need changes nothing.
+    """
+    query.hold(WALLET_OF_CALLBACK, callback_id)
+    held = query.row(_HELD, callback_id)
+    if held is None:
+        return 0
+    holds = int(held["amount_micros"])
+    more = slices.UNLIMITED_MICROS if beyond_balance else int(held["available_micros"])
+    spend_left = spend_left_micros(held["account_id"], at)
+    if spend_left is not None:
+        more = min(more, spend_left)
+    wanted = slices.fitting(need, holds + max(0, more)) - holds
+    if wanted <= 0:
+        return holds
+    query.change("UPDATE wallet SET locked_micros = locked_micros + ? WHERE id = ?", wanted, held["wallet_id"])
+    query.change("UPDATE lock SET amount_micros = amount_micros + ? WHERE callback_id = ?", wanted, callback_id)
+    return holds + wanted
+
+
+_SPENDING = "SELECT daily_spend_max_micros, time_zone, wallet_id FROM account WHERE id = ?"
+
+_SPENT = "SELECT COALESCE(SUM(charged_micros), 0) FROM xdr WHERE account_id = ? AND bill_time >= ? AND kind = 'charge'"
+
+_SET_ASIDE = """
+    SELECT COALESCE(SUM(lock.amount_micros), 0)
+      FROM lock JOIN callback ON callback.id = lock.callback_id
+     WHERE lock.wallet_id = ? AND lock.state = 'held' AND callback.account_id = ?
+"""
+
+
+def spend_left_micros(account_id: int, at: datetime) -> int | None:
+    """What an account may still spend on the day of `at` in its zone; None: it has no limit.
+
+    Spent is what its calls of the day were charged, and what is set aside for those that go on (domain 9).
+    """
+    limit_micros, time_zone, wallet_id = query.values(_SPENDING, account_id)
+    if limit_micros is None:
+        return None
+    day_began = at.astimezone(ZoneInfo(time_zone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    (spent,) = query.values(_SPENT, account_id, micros(day_began))
+    (set_aside,) = query.values(_SET_ASIDE, wallet_id, account_id)
+    return int(limit_micros - spent - set_aside)
 
 
 # Adjustments ---------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ it never falls, and there stairs.py computes the last second that fits from the 
 
 from collections.abc import Sequence
 
+from webcb.billing import rating
 from webcb.billing.formula import Intervals
 from webcb.billing.pricing import Pricing
 from webcb.billing.stairs import Stairs, last_that_fits
@@ -43,6 +44,32 @@ def joint_limit(pricing_a: Pricing, pricing_b: Pricing, ran_a_us: int, funds_mic
 def sole_limit(pricings: Sequence[Pricing], funds_micros: int, seconds_max: int) -> int:
     """Longest time in whole seconds that a leg may run alone under every one of `pricings`; 0: not even one second."""
     return min((joint_limit(_FREE_OF_CHARGE, pricing, 0, funds_micros, seconds_max) for pricing in pricings), default=0)
+
+
+def joint_funds(pricing_a: Pricing, pricing_b: Pricing, ran_a_us: int, seconds: int) -> int:
+    """The least funds in micros that let both talk for `seconds`: with them `joint_limit` is that, or all a formula allows."""
+    ran_up = -(-ran_a_us // _MICROSECONDS)
+    last = min([seconds, *(each for each in (pricing_b.seconds_max,) if each is not None)])
+    if pricing_a.seconds_max is not None:
+        last = min(last, pricing_a.seconds_max - ran_up)
+    if last < 1:
+        return 0
+    shifts, seconds_before_a_change = {ran_up}, {last}
+    if pricing_a.off_peak or pricing_b.off_peak:
+        shifts |= {ran_a_us // _MICROSECONDS} if pricing_a.off_peak else set()
+        changes = [second for second, _ in pricing_b.stretches(last)]
+        changes += [second - ahead for ahead in shifts for second, _ in pricing_a.stretches(ran_up + last)]
+        seconds_before_a_change |= {second - 1 for second in changes if 1 < second <= last}
+    return max(
+        rating.amount(pricing_a, ahead + second) + rating.amount(pricing_b, second)
+        for ahead in shifts
+        for second in seconds_before_a_change
+    )
+
+
+def sole_funds(pricings: Sequence[Pricing], seconds: int) -> int:
+    """The least funds in micros that let a leg run alone for `seconds` under every one of `pricings`."""
+    return max((joint_funds(_FREE_OF_CHARGE, pricing, 0, seconds) for pricing in pricings), default=0)
 
 
 def _shifted(stretches: list[_Stretch], ahead: int) -> list[_Stretch]:

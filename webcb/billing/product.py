@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from webcb.billing.slices import USUAL, Protection
+
 CALLBACK_FAIL = "CALLBACK_FAIL"  # the access code leg A is charged by when B was not answered
 
 LegName = Literal["A", "B"]
@@ -12,11 +14,15 @@ Place = tuple[int | None, str]  # node, None any; access code, "" the catch-all
 
 @dataclass(frozen=True, slots=True)
 class UsageCharge:
-    """A line of a product's rating list; node_id None is any node, access code "" is the catch-all."""
+    """A line of a product's rating list; node_id None is any node, access code "" is the catch-all.
+
+    `protection` is how a call by it is kept from overdrawing.
+    """
 
     node_id: int | None
     access_code: str
     tariff_id: int
+    protection: Protection = USUAL
 
 
 def usage_charge(

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from webcb import db
-from webcb.billing import catalog, credentials, ledger, query
+from webcb.billing import catalog, credentials, ledger, query, slices
 from webcb.billing.account import Account
 from webcb.billing.authorization import (
     Application,
@@ -64,10 +64,17 @@ class LegNumbers:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """Everything the engine needs of a callback whose funds are locked; seconds whole, `locked_micros` its funds."""
+    """Everything the engine needs of a callback that may begin; seconds whole.
+
+    `funds_micros` is what it may cost as yet: `locked_micros`, or no limit. Where `slice_seconds` is a number, more is asked for
+    slice by slice (`ledger.hold`), with `beyond_balance` whatever the balance.
+    """
 
     authorization: Authorization
     locked_micros: int
+    funds_micros: int
+    slice_seconds: int | None
+    beyond_balance: bool
     routes_a: tuple[RouteChoice, ...]
     routes_b: tuple[RouteChoice, ...]
     ring_seconds_a: int
@@ -107,7 +114,7 @@ def survey(order: Order, at: datetime) -> Survey | Refusal:
         return verdict
     application = facts.application
     assert application is not None  # noqa: S101  authorize has refused where there is none
-    locked_micros = lock_micros(verdict, application.talk_seconds_max, application.ring_seconds_b)
+    locked_micros = lock_micros(verdict, application.talk_seconds_max)
     return Survey(verdict.answered(at), locked_micros, facts.node_id)
 
 
@@ -206,8 +213,8 @@ _CALLBACK = """
 def begin(callback_id: str, at: datetime) -> Begun | Refusal:
     """Authorize a claimed callback as of now, lock its funds and freeze its prices on its legs; once a callback.
 
-    What is locked is what the longest talk would cost, or all that is available. Raises LookupError where there is no such
-    callback, ValueError where it was begun before or has ended.
+    What is locked is a slice, all that is available, or nothing, as the usage charge says (domain 4). Raises LookupError where
+    there is no such callback, ValueError where it was begun before or has ended.
     """
     with db.writing():
         callback = query.row(_CALLBACK, callback_id)
@@ -230,13 +237,18 @@ def begin(callback_id: str, at: datetime) -> Begun | Refusal:
         verdict = authorize(facts)
         if isinstance(verdict, Refusal):
             return verdict
-        locked_micros = lock_micros(verdict, callback["talk_seconds_max"], callback["ring_seconds_b"])
-        if not ledger.lock_funds(callback_id, callback["wallet_id"], locked_micros, at):
+        kind = verdict.protection.kind
+        locked_micros = lock_micros(verdict, callback["talk_seconds_max"])
+        wallet_id, beyond_balance = callback["wallet_id"], verdict.beyond_balance
+        if not ledger.lock_funds(callback_id, wallet_id, locked_micros, at, beyond_balance=beyond_balance):
             return Refusal(Reason.NO_FUNDS)
         _freeze(callback_id, verdict)
     return Begun(
         authorization=verdict,
         locked_micros=locked_micros,
+        funds_micros=slices.UNLIMITED_MICROS if kind == "none" and not beyond_balance else locked_micros,
+        slice_seconds=verdict.protection.slice_seconds if kind == "slices" or beyond_balance else None,
+        beyond_balance=beyond_balance,
         routes_a=_choices(route.connection for route in verdict.routes_a),
         routes_b=_choices(route.connection for route in verdict.routes_b),
         ring_seconds_a=callback["ring_seconds_a"],
@@ -353,6 +365,7 @@ def _facts(
         exchange_rates=book.exchange_rates,
         profit_guaranteed=owner["product_id"] in book.guaranteed,
         open_callbacks=open_callbacks,
+        spend_left_micros=ledger.spend_left_micros(account_id, at),
     )
 
 

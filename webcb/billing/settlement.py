@@ -77,11 +77,6 @@ def _write_xdr(values: Sequence[Any]) -> int:
 
 # Settling ------------------------------------------------------------------------------------------------------------
 
-_WALLET = """
-    SELECT wallet.id FROM wallet WHERE id = (
-      SELECT account.wallet_id FROM callback JOIN account ON account.id = callback.account_id WHERE callback.id = ?)
-"""
-
 _CALLBACK = """
     SELECT callback.id, callback.state, callback.account_id, account.customer_id, account.wallet_id, wallet.currency,
            wallet.balance_micros, wallet.ledger_head, COALESCE(lock.amount_micros, 0) AS locked_micros,
@@ -110,7 +105,7 @@ def settle(callback_id: str, usages: Sequence[LegUsage], ending: str, b_answered
     A second call changes nothing and returns what the first one did. Leg A is charged by CALLBACK_FAIL where B was not
     answered and the application charges specially (domain 1.6). Raises LookupError where there is no such callback.
     """
-    query.hold(_WALLET, callback_id)
+    query.hold(ledger.WALLET_OF_CALLBACK, callback_id)
     callback = query.row(_CALLBACK, callback_id)
     if callback is None:
         raise LookupError(f"there is no callback {callback_id}")
@@ -167,7 +162,7 @@ def _cost(usage: LegUsage, cld: str, currency: str, book: catalog.Book) -> Cost 
 
 
 def _close_lock(callback: Row, total_micros: int, at: datetime) -> None:
-    if total_micros > callback["locked_micros"]:
+    if total_micros > callback["locked_micros"] > 0:  # nothing is set aside for one that may overdraw
         log.error(
             "callback %s costs %d micros more than were locked",
             callback["id"],
@@ -316,7 +311,7 @@ def refund(
 
     Raises LookupError where there is no such bill, RefundProblem where the amount is not above 0 or more than is left.
     """
-    query.hold(_WALLET, callback_id)
+    query.hold(ledger.WALLET_OF_CALLBACK, callback_id)
     bill = query.row(_CHARGED, callback_id, leg)
     if bill is None:
         raise LookupError(f"leg {leg} of callback {callback_id} has no bill")

@@ -20,6 +20,8 @@ class Ending(StrEnum):
     LONGEST_TALK = "longest talk reached"
     USER_RELEASED = "user released"
     OPERATOR_RELEASED = "operator released"
+    ACCOUNT_BLOCKED = "account blocked"
+    CUSTOMER_BLOCKED = "customer blocked"
     A_BUSY = "A busy"
     A_NO_ANSWER = "A did not answer"
     A_UNREACHABLE = "A unreachable"

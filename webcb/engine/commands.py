@@ -6,6 +6,7 @@ Moments are microseconds of the monotonic clock; the exchange turns them into in
 from dataclasses import dataclass
 from enum import Enum
 
+from webcb.billing.slices import Need
 from webcb.engine.causes import Ending, LegName
 
 
@@ -17,6 +18,7 @@ class Timer(Enum):
     VOICE_LOST_A = "voice lost A"
     VOICE_LOST_B = "voice lost B"
     DEADLINE = "deadline"
+    RENEW = "renew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,13 @@ class SetTimer:
 @dataclass(frozen=True, slots=True)
 class ClearTimer:
     timer: Timer
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """Set funds aside for the next slice; answered by Funded, once they are committed."""
+
+    need: Need
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,4 +162,4 @@ class Settle:
 
 
 Write = WriteCallback | WriteLeg | WriteDialog | WriteQueue | WriteAttempt | EndAttempt
-Command = Place | HangUp | PlayRingback | Join | Split | SetTimer | ClearTimer | Settle | Write
+Command = Place | HangUp | PlayRingback | Join | Split | SetTimer | ClearTimer | Renew | Settle | Write

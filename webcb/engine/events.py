@@ -126,8 +126,25 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
+class RenewDue:
+    """Half of the slice in hand is used: it is time to set funds aside for the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Funded:
+    """So much is set aside for the callback now, in micros, and committed."""
+
+    funds_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class FundsFree:
+    """Funds have come, or become free, of which a callback that got none may have some."""
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
-    """Somebody wants the callback ended: the user, the operator, the engine stopping, or its fault."""
+    """Somebody wants the callback ended: the user, the operator, who blocked the account, the engine stopping, or its fault."""
 
     ending: Ending
 
@@ -140,4 +157,5 @@ class Settled:
 LegEvent = (
     Queued | Placed | Trying | Skipped | Ringing | Answered | Failed | HungUp | Held | Silent | Heard | NoAnswer | VoiceLost
 )  # fmt: skip
-Event = LegEvent | Deadline | Release | Settled
+CallbackEvent = Deadline | RenewDue | Funded | FundsFree | Release | Settled
+Event = LegEvent | CallbackEvent

@@ -21,6 +21,7 @@ from webcb.engine.commands import (
     Join,
     Place,
     PlayRingback,
+    Renew,
     SetTimer,
     Settle,
     Split,
@@ -44,6 +45,7 @@ _TIMER_EVENTS: Final[dict[Timer, events.Event]] = {
     Timer.VOICE_LOST_A: events.VoiceLost("A"),
     Timer.VOICE_LOST_B: events.VoiceLost("B"),
     Timer.DEADLINE: events.Deadline(),
+    Timer.RENEW: events.RenewDue(),
 }
 
 
@@ -80,6 +82,7 @@ class Exchange:
             Split: self._split,
             SetTimer: self._set_timer,
             ClearTimer: self._clear_timer,
+            Renew: self._renew,
             Settle: self._settle,
         }
 
@@ -122,6 +125,12 @@ class Exchange:
         running = self._running.get(callback_id)
         if running is not None:
             self._feed(running, events.Release(ending))
+
+    def funds_free(self, callback_id: str) -> None:
+        """The funds that a callback uses have something free: one that got none may ask again."""
+        running = self._running.get(callback_id)
+        if running is not None and running.callback.starved:
+            self._feed(running, events.FundsFree())
 
     def release_all(self, ending: Ending) -> None:
         """End every callback."""
@@ -234,6 +243,19 @@ class Exchange:
     def _passed(self, running: Running, timer: Timer, at_us: int) -> None:
         running.alarms.pop(timer, None)
         self._feed(running, _TIMER_EVENTS[timer], max(at_us, self._now_us()))
+
+    # Funds
+
+    def _renew(self, running: Running, renew: Renew) -> None:
+        at = running.callback.plan.instant(self._now_us())
+        self._journal.post(partial(rows.renew, running.callback.plan, renew, at), partial(self._renewed, running))
+
+    def _renewed(self, running: Running, result: Any) -> None:
+        if isinstance(result, Exception):
+            log.error("callback %s: funds could not be set aside", running.id, exc_info=result)
+            result = 0
+        if self._running.get(running.id) is running:
+            self._feed(running, events.Funded(result))
 
     # Rows
 

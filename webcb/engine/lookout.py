@@ -1,7 +1,8 @@
 """The lookout: looks at the rows whenever the doorbell rings and every little while, and hands on what it finds.
 
-It finds requests to claim, releases somebody asked for, and callbacks of this node that nobody runs (recovery.py); and gives
-the node's sign of life. Nothing here waits; the jobs themselves stand in rows.py and recovery.py.
+It finds requests to claim, releases somebody asked for, accounts that were blocked, funds that came, and callbacks of this
+node that nobody runs (recovery.py); and gives the node's sign of life. Nothing here waits; the jobs themselves stand in rows.py
+and recovery.py.
 """
 
 import logging
@@ -95,6 +96,8 @@ class Lookout:
             return
         for callback_id, ending in result.releases:
             self._exchange.release(callback_id, ending)
+        for callback_id in result.funds_free:
+            self._exchange.funds_free(callback_id)
         for leg in result.open_legs:
             self._hang_up(leg)
 

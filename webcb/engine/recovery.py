@@ -42,9 +42,10 @@ class OpenLeg:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What a look at this node's open callbacks found: whom to release and why, and legs to hang up."""
+    """What a look at this node's open callbacks found: whom to release and why, whose funds have something free, legs to hang up."""
 
     releases: tuple[tuple[str, Ending], ...]
+    funds_free: tuple[str, ...]
     open_legs: tuple[OpenLeg, ...]
 
 
@@ -64,18 +65,33 @@ def watch(node_id: int, known: frozenset[str], lived_until: datetime, at: dateti
     `lived_until` is the last proof of life of whoever ran the unknown ones: they are charged up to it.
     """
     query.change("UPDATE node SET heard_at = ? WHERE id = ?", micros(at), node_id)
-    rows = query.rows(
-        "SELECT id, release_asked_at, release_asked_by, deadline_at FROM callback"
-        " WHERE node_id = ? AND state NOT IN ('requested', 'ended')",
-        node_id,
-    )
-    releases = [
-        (row["id"], RELEASED_BY[row["release_asked_by"]])
-        for row in rows
-        if row["release_asked_at"] is not None and row["id"] in known
-    ]
+    rows = query.rows(_OPEN, node_id)
+    running = [row for row in rows if row["id"] in known]
+    releases = [(row["id"], ending) for row in running if (ending := _release(row)) is not None]
+    funds_free = [row["id"] for row in running if row["available_micros"] > 0 or row["is_capped"]]
     open_legs = [leg for row in rows if row["id"] not in known for leg in _settle(row, lived_until, at)]
-    return Watched(tuple(releases), tuple(open_legs))
+    return Watched(tuple(releases), tuple(funds_free), tuple(open_legs))
+
+
+_OPEN: Final = """
+    SELECT callback.id, release_asked_at, release_asked_by, deadline_at, account.blocked, account.closed, customer.status,
+           balance_micros + credit_limit_micros - locked_micros AS available_micros,
+           daily_spend_max_micros IS NOT NULL AS is_capped
+      FROM callback
+      JOIN account ON account.id = callback.account_id
+      JOIN customer ON customer.id = account.customer_id
+      JOIN wallet ON wallet.id = account.wallet_id
+     WHERE node_id = ? AND state NOT IN ('requested', 'ended')
+"""
+
+
+def _release(callback: dict[str, Any]) -> Ending | None:
+    """Why a callback that goes on must end now, if it must."""
+    if callback["release_asked_at"] is not None:
+        return RELEASED_BY[callback["release_asked_by"]]
+    if callback["blocked"] or callback["closed"]:
+        return Ending.ACCOUNT_BLOCKED
+    return None if callback["status"] == "active" else Ending.CUSTOMER_BLOCKED
 
 
 _LEGS: Final = """

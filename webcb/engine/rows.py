@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from webcb import db
-from webcb.billing import query, reception, settlement
+from webcb.billing import ledger, query, reception, settlement
 from webcb.billing.authorization import Refusal
 from webcb.billing.query import micros
 from webcb.billing.reception import Begun
@@ -19,6 +19,7 @@ from webcb.engine.callback import Plan
 from webcb.engine.causes import REFUSED_PREFIX, Ending
 from webcb.engine.commands import (
     EndAttempt,
+    Renew,
     Settle,
     Write,
     WriteAttempt,
@@ -107,12 +108,14 @@ def _plan(callback_id: str, begun: Begun, at: datetime, at_us: int) -> Plan:
         authorization.pricing_a,
         authorization.pricing_a_if_b_fails,
         authorization.pricing_b,
-        begun.locked_micros,
+        begun.funds_micros,
         begun.talk_seconds_max,
         LegPlan(a.cld, a.cli, begun.routes_a, begun.ring_seconds_a, _country(a.cld)),
         LegPlan(b.cld, b.cli, begun.routes_b, begun.ring_seconds_b, _country(b.cld)),
         at_us,
         at,
+        begun.slice_seconds,
+        begun.beyond_balance,
     )
 
 
@@ -204,6 +207,14 @@ def _write_leg(plan: Plan, write: WriteLeg) -> None:
 
 def _stored(plan: Plan, at_us: int | None) -> int | None:
     return None if at_us is None else micros(plan.instant(at_us))
+
+
+# Funds ---------------------------------------------------------------------------------------------------------------
+
+
+def renew(plan: Plan, renew: Renew, at: datetime) -> int:
+    """Set aside what the callback needs to go on, or what is left of it; what it holds now, in micros."""
+    return ledger.hold(plan.callback_id, renew.need, at, beyond_balance=plan.beyond_balance)
 
 
 # The end -------------------------------------------------------------------------------------------------------------

@@ -225,6 +225,15 @@ class UsageCharge(Entry):
     ] = ""
     node: Annotated[str | None, reference("nodes", "only on this node; nothing: on any", or_nothing=True)] = None
     tariff: Annotated[str, reference("tariffs", "the tariff of it, applied to customers, in the product's currency")]
+    overdraft_protection: Annotated[
+        str,
+        choice(
+            ("slices", "whole balance", "none"),
+            "`slices`: calls share the balance, each locks the next seconds; `whole balance`: one call at a time locks all;"
+            " `none`: looked at when a call begins, and never again",
+        ),
+    ] = "slices"
+    slice_seconds: Annotated[int, whole(10, 3600, "seconds a slice pays for, renewed at half of them")] = 60
 
 
 class Product(Entry):
@@ -274,7 +283,7 @@ class Account(Entry):
 
     NOUN = "account"
     KEY = ("login",)
-    COLUMNS = {"credit_limit": "credit_limit_micros"}
+    COLUMNS = {"credit_limit": "credit_limit_micros", "daily_spend_max": "daily_spend_max_micros"}
     FIXED = frozenset({"customer", "balance_control"})
     login: Annotated[str, pattern("[A-Za-z0-9]{1,64}", "1 to 64 letters and digits", "the account ID", numeric=True)]
     customer: Annotated[str, reference("customers", "whose account it is; fixed once")]
@@ -302,7 +311,15 @@ class Account(Entry):
     days_after_last_use: Annotated[
         int | None, whole(1, DAYS_MAX, "days it lives after its last use", or_nothing=True)
     ] = None
-    time_zone: Annotated[str, zone("zone its pages show")] = "UTC"
+    daily_spend_max: Annotated[
+        int | None,
+        amount(
+            "most its calls may cost in a day of its zone, where they are cut; nothing: no limit",
+            most=FUNDS_MAX,
+            or_nothing=True,
+        ),
+    ] = None
+    time_zone: Annotated[str, zone("zone its pages show and its days are of")] = "UTC"
     language: Annotated[str, choice(("en", "es", "pt", "fr", "de", "ru", "ar"), "language of its owner")] = "en"
     distributor: Annotated[str | None, reference("distributors", "who sold it", or_nothing=True)] = None
 

@@ -28,6 +28,8 @@ _ENDINGS = {
     "longest talk reached": EndingWords("Call ended", "The longest talk this service allows was reached."),
     "user released": EndingWords("Call ended", "You ended the call from this page."),
     "operator released": EndingWords("Call ended", "The service provider ended the call."),
+    "account blocked": EndingWords("Call ended", "The account was blocked, so the call was ended."),
+    "customer blocked": EndingWords("Call ended", "The account was blocked, so the call was ended."),
     "media lost": EndingWords("Call ended", "The voice of both sides was lost, so the call was ended."),
     "engine stopped": EndingWords("Call ended", "The service was restarted and had to end the call."),
     "engine fault": EndingWords("Call ended", "Something went wrong on our side, so the call was ended."),

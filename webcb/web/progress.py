@@ -5,14 +5,15 @@ Reads the rows the engine writes; the words for them are `sight`'s. Only who pla
 
 import threading
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
 
 from flask import Blueprint, Response, current_app, redirect, render_template, stream_with_context, url_for
 
 from webcb import clock, doorbell
-from webcb.billing import query, rating, reception
+from webcb.billing import ledger, query, rating, reception
+from webcb.billing.limit import joint_limit
 from webcb.billing.pricing import Pricing
 from webcb.billing.query import Row, instant
 from webcb.models import Callback, Xdr
@@ -96,8 +97,15 @@ def release(callback: Callback) -> Any:
 _LOOK = """
     SELECT callback.state, callback.ending, callback.release_asked_at, callback.talking_at, callback.deadline_at,
            callback.ended_at, leg.name, leg.cld, leg.state AS leg_state, leg.placed_at, leg.answered_at,
-           leg.queue_position, leg.ended_at AS leg_ended_at, leg.pricing
-      FROM callback JOIN leg ON leg.callback_id = callback.id
+           leg.queue_position, leg.ended_at AS leg_ended_at, leg.pricing, callback.account_id, talk_seconds_max,
+           account.daily_spend_max_micros IS NOT NULL AS is_capped, lock.amount_micros AS held_micros,
+           balance_micros + credit_limit_micros - locked_micros AS available_micros
+      FROM callback
+      JOIN leg ON leg.callback_id = callback.id
+      JOIN voice_application ON voice_application.id = callback.voice_application_id
+      JOIN account ON account.id = callback.account_id
+      JOIN wallet ON wallet.id = account.wallet_id
+      LEFT JOIN lock ON lock.callback_id = callback.id AND lock.state = 'held'
      WHERE callback.id = ?
      ORDER BY leg.name
 """
@@ -116,6 +124,7 @@ def _look(callback_id: str) -> Sight:
         is_release_asked=row_a["release_asked_at"] is not None,
         talking_at=instant(row_a["talking_at"]),
         deadline_at=deadline_at,
+        reachable_seconds=_reachable_seconds(row_a, row_b, at),
         ended_at=instant(row_a["ended_at"]),
         ending=row_a["ending"],
         currency=_pricing(row_a["pricing"]).currency if row_a["pricing"] else "",
@@ -142,6 +151,23 @@ def _running_cost(row: Row, deadline_at: datetime | None, at: datetime) -> Micro
         return None
     used_seconds = running_seconds(answered_at, deadline_at, instant(row["leg_ended_at"]) or at)
     return rating.amount(_pricing(row["pricing"]).answered(answered_at), used_seconds)
+
+
+def _reachable_seconds(row_a: Row, row_b: Row, at: datetime) -> int | None:
+    """How long they may talk in all if nobody else uses what is left of the funds: a call sets them aside slice by slice."""
+    answered_a, answered_b = instant(row_a["answered_at"]), instant(row_b["answered_at"])
+    if row_a["talking_at"] is None or not row_a["held_micros"] or answered_a is None or answered_b is None:
+        return None
+    left = row_a["available_micros"]
+    if row_a["is_capped"]:
+        left = min(left, ledger.spend_left_micros(row_a["account_id"], at) or 0)
+    return joint_limit(
+        _pricing(row_a["pricing"]).answered(answered_a),
+        _pricing(row_b["pricing"]).answered(answered_b),
+        (answered_b - answered_a) // timedelta(microseconds=1),
+        row_a["held_micros"] + max(0, left),
+        row_a["talk_seconds_max"],
+    )
 
 
 @lru_cache(_PRICINGS_MAX)

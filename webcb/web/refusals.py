@@ -36,6 +36,9 @@ _WORDS = {
     Reason.NOT_PERMITTED: Words(
         "login", "This account's product does not include callback. Ask the service provider to add it."
     ),
+    Reason.DAILY_SPEND: Words(
+        "login", "This account has spent what it may spend in a day. Call again tomorrow, or ask the service provider."
+    ),
     Reason.TOO_MANY: Words(
         "login", "This account has as many calls going on as it may have. Wait until one of them has ended."
     ),

@@ -29,7 +29,8 @@ class LegSight:
 class Sight:
     """What the rows of a callback say; `cost_micros` is None while nothing can have been charged.
 
-    `cost_decimals` are those every step of the cost can be written with, so that it does not jump in width as it runs.
+    `reachable_seconds` is how long they may talk if nobody else uses what is left of the funds, where that is known. `cost_decimals`
+    are those every step of the cost can be written with, so that it does not jump in width as it runs.
     """
 
     state: str
@@ -39,6 +40,7 @@ class Sight:
     is_release_asked: bool = False
     talking_at: datetime | None = None
     deadline_at: datetime | None = None
+    reachable_seconds: int | None = None
     ended_at: datetime | None = None
     ending: str | None = None
     cost_micros: Micros | None = None
@@ -105,7 +107,7 @@ class Sight:
         """Whole seconds they may talk in all, once it is known."""
         if self.talking_at is None or self.deadline_at is None:
             return None
-        return max(0, round((self.deadline_at - self.talking_at).total_seconds()))
+        return max(0, round((self.deadline_at - self.talking_at).total_seconds()), self.reachable_seconds or 0)
 
 
 _RELEASING = ("Ending the call", "One moment, both phones are being released.")
