@@ -96,7 +96,11 @@ class Direction(enum.Enum):
 class Counters:
     """What went through a port since it was opened; octets are of payload, as in a sender report (RFC 3550, 6.4.1).
 
-    `last_received_ns` is of CLOCK_MONOTONIC, 0 before the first packet; `jitter_ms` is RFC 3550, A.8.
+    `last_received_ns` is of CLOCK_MONOTONIC, 0 before the first packet; `jitter_ms` is RFC 3550, A.8. Losses in bursts are those
+    fewer than 16 packets apart (RFC 3611, 4.7.2); `silent_ms` are pauses over 200 ms that neither comfort noise nor a new
+    talkspurt explains; `one_way`: for 5 s we have sent and heard nothing. `score` is the mean opinion score (1 to 4.5) of the
+    last 5 s by the E-model (ITU-T G.107; G.722 is taken as G.711), 0 while it is not known or the codec has no figures;
+    `far_...` is what the far side's reports say of our stream, `round_trip_ms` with it, 0 where it sends none.
     """
 
     received_packets: int
@@ -115,6 +119,18 @@ class Counters:
     lost_packets: int
     last_received_ns: int
     jitter_ms: float
+    duplicate_packets: int
+    reordered_packets: int
+    burst_lost_packets: int
+    comfort_noise_packets: int
+    silent_ms: int
+    one_way: bool
+    score: float
+    score_min: float
+    score_mean: float
+    far_lost_packets: int
+    far_jitter_ms: float
+    round_trip_ms: float
 
 
 _COUNTERS: Final = tuple(Counters.__dataclass_fields__)

@@ -98,6 +98,18 @@ struct counters {
     int64_t lost_packets;        /* by sequence number; 0 or more */
     int64_t last_received_ns;    /* CLOCK_MONOTONIC; 0: never */
     double jitter_ms;            /* RFC 3550, A.8 */
+    uint64_t duplicate_packets;
+    uint64_t reordered_packets;
+    uint64_t burst_lost_packets; /* fewer than 16 packets after or before another loss (RFC 3611, 4.7.2) */
+    uint64_t comfort_noise_packets; /* RFC 3389 */
+    int64_t silent_ms;           /* pauses over 200 ms that no comfort noise or talkspurt explains */
+    bool one_way;                /* for 5 s we have sent and heard nothing */
+    double score;                /* mean opinion score of the last 5 s by the E-model, 1 to 4.5; 0: not known yet */
+    double score_min;
+    double score_mean;
+    int64_t far_lost_packets;    /* of our stream, as the far side reports it; 0 or more */
+    double far_jitter_ms;
+    double round_trip_ms;        /* by its reports; 0: not known */
 };
 
 enum event_kind {

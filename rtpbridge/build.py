@@ -24,6 +24,7 @@ C_SOURCES = (
     "play.c",
     "port.c",
     "prompt.c",
+    "quality.c",
     "recode.c",
     "relay.c",
     "resample.c",

@@ -1,7 +1,5 @@
 #include "hear.h"
 
-#include <strings.h>
-
 #include "port.h"
 #include "relay.h"
 
@@ -76,10 +74,12 @@ void hear_packet(void *state, const struct packet *packet, const struct codec *c
 {
     struct port *const port = state;
 
-    if (strncasecmp(codec->name, "telephone-event/", 16) == 0)
+    const struct role *const role = &port->roles[codec - port->codecs];
+
+    if (role->events)
         hear_event(port, packet, turn);
     else if (port->hearing.detects_inband && !port->hearing.has_events)
-        hear_voice(port, packet, voice_named(codec->name), turn);
+        hear_voice(port, packet, role->voice, turn);
 }
 
 void hear_time(struct port *port, const struct turn *turn)

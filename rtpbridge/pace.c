@@ -28,7 +28,7 @@ static void play_due(struct port *port, const struct turn *turn, int64_t tick_ns
     }
 }
 
-static uint64_t ntp_now(void)
+uint64_t pace_ntp_now(void)
 {
     struct timespec now;
 
@@ -43,7 +43,7 @@ static void report(struct port *port, const struct pace *pace, bool goodbye, int
         .ssrc = port->sender.ssrc,
         .cname = pace->cname,
         .sender = port->counters.sent_packets != port->reported_packets,
-        .ntp = ntp_now(),
+        .ntp = pace_ntp_now(),
         .timestamp = rtp_sender_timestamp(&port->sender, now_ns),
         .sent_packets = (uint32_t)port->counters.sent_packets,
         .sent_octets = (uint32_t)port->counters.sent_octets,
@@ -66,6 +66,7 @@ void pace_port(struct port *port, const struct pace *pace, const struct turn *tu
     const int64_t now_ns = turn->now_ns;
 
     hear_time(port, turn);
+    port_judge(port, now_ns);
     if (player_is_busy(&port->player))
         play_due(port, turn, tick_ns);
     if (!port->far_sends)

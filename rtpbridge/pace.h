@@ -18,5 +18,7 @@ struct pace {
 
 /* tick_ns: the moment on the grid of 20 ms that this call is for, at or before now_ns. */
 void pace_port(struct port *port, const struct pace *pace, const struct turn *turn, int64_t tick_ns);
+/* Seconds since 1900, 32.32. */
+uint64_t pace_ntp_now(void);
 /* The last report of a port, with BYE; nothing where none was ever sent. */
 void pace_goodbye(struct port *port, const struct pace *pace, int64_t now_ns);

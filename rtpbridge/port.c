@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "filter.h"
+#include "pace.h"
 #include "recode.h"
 
 #define DSCP_EXPEDITED_FORWARDING 0xb8 /* the octet on the wire (RFC 3246) */
@@ -160,8 +161,16 @@ static void read_payloads(struct port *port)
     memset(port->codec_of, NO_CODEC, sizeof port->codec_of);
     for (size_t i = 0; i < port->codecs_count; i++)
         port->codec_of[port->codecs[i].payload_type] = (uint8_t)i;
-    for (size_t i = 0; i < port->codecs_count; i++)
+    for (size_t i = 0; i < port->codecs_count; i++) {
+        const char *const name = port->codecs[i].name;
+
         port->codec_of[port->codecs[i].our_payload_type] = (uint8_t)i;
+        port->roles[i] = (struct role){
+            .voice = voice_named(name),
+            .events = strncasecmp(name, "telephone-event/", 16) == 0,
+            .comfort_noise = strncasecmp(name, "CN/", 3) == 0,
+        };
+    }
 }
 
 static int far_side_check(const struct far_side *far_side)
@@ -289,15 +298,69 @@ void port_detect_inband(struct port *port, bool detects)
     port->hearing.detects_inband = detects;
 }
 
+void port_note(struct port *port, const struct rtp_header *header, int64_t now_ns)
+{
+    const struct role *const role = &port->roles[port->codec_of[header->payload_type]];
+
+    if (!role->events && !role->comfort_noise)
+        port->spoken = role->voice;
+    quality_note(&port->quality, header, role->comfort_noise, now_ns);
+}
+
+void port_view(struct port *port, const uint8_t *packet, size_t packet_bytes)
+{
+    port->counters.received_rtcp++;
+    rtcp_read_view(&port->rtcp_view, packet, packet_bytes, port->sender.ssrc, (uint32_t)(pace_ntp_now() >> 16));
+}
+
+static double jitter_ms(const struct port *port)
+{
+    return port->receiver.clock_hz > 0 ? port->receiver.jitter * 1000 / port->receiver.clock_hz : 0;
+}
+
+static double round_trip_ms(const struct port *port)
+{
+    return port->rtcp_view.has_round_trip ? port->rtcp_view.round_trip * 1000.0 / 65536 : 0;
+}
+
+void port_judge(struct port *port, int64_t now_ns)
+{
+    const struct quality_leg leg = {
+        .voice = port->spoken,
+        .jitter_ms = jitter_ms(port),
+        .round_trip_ms = round_trip_ms(port),
+        .sent_packets = port->counters.sent_packets,
+        .received_packets = port->counters.received_packets,
+        .far_sends = port->far_sends,
+    };
+
+    if (port->watch.running)
+        quality_time(&port->quality, &leg, now_ns);
+}
+
 struct counters port_counters(const struct port *port)
 {
+    const struct quality *const quality = &port->quality;
     const struct rtp_receiver *receiver = &port->receiver;
     const int64_t lost = rtp_receiver_lost(receiver);
     struct counters counters = port->counters;
 
     counters.dropped_by_system = filter_dropped(port->rtp_fd) + filter_dropped(port->rtcp_fd);
     counters.lost_packets = lost > 0 ? lost : 0;
-    counters.jitter_ms = receiver->clock_hz > 0 ? receiver->jitter * 1000 / receiver->clock_hz : 0;
+    counters.jitter_ms = jitter_ms(port);
+    counters.duplicate_packets = quality->duplicates;
+    counters.reordered_packets = quality->reordered;
+    counters.burst_lost_packets = quality->losses.burst_lost;
+    counters.comfort_noise_packets = quality->comfort_noise;
+    counters.silent_ms = quality->silent_ns / 1000000;
+    counters.one_way = quality->one_way;
+    counters.score = quality->score;
+    counters.score_min = quality->score_min;
+    counters.score_mean = quality->scores > 0 ? quality->score_sum / quality->scores : 0;
+    counters.far_lost_packets = port->rtcp_view.lost > 0 ? port->rtcp_view.lost : 0;
+    counters.far_jitter_ms =
+        port->sender.clock_hz > 0 ? port->rtcp_view.jitter * 1000.0 / port->sender.clock_hz : 0;
+    counters.round_trip_ms = round_trip_ms(port);
     return counters;
 }
 

@@ -14,6 +14,7 @@
 #include "hear.h"
 #include "latch.h"
 #include "play.h"
+#include "quality.h"
 #include "recode.h"
 #include "rtcp.h"
 #include "rtp.h"
@@ -38,6 +39,13 @@ struct fence {
     union address rtcp[2];
 };
 
+/* What a codec is to the bridge. */
+struct role {
+    enum voice voice;
+    bool events;               /* telephone-event */
+    bool comfort_noise;        /* CN (RFC 3389) */
+};
+
 struct port {
     uint64_t id;
     size_t place;              /* in the bridge's list of open ports */
@@ -55,6 +63,7 @@ struct port {
     bool far_receives;
     struct codec codecs[CODECS_MAX];
     size_t codecs_count;
+    struct role roles[CODECS_MAX];
     uint8_t codec_of[PAYLOAD_TYPES];     /* place in codecs, or NO_CODEC */
     uint32_t frame_ms;                   /* 0: it named none */
     struct recoder recoder;
@@ -65,6 +74,8 @@ struct port {
     struct hearing hearing;
 
     struct rtp_receiver receiver;
+    struct quality quality;
+    enum voice spoken;         /* by the far side, last */
     struct rtp_sender sender;
     struct watch watch;
     struct player player;
@@ -74,6 +85,7 @@ struct port {
     bool rtcp_reachable;       /* rtcp_destination is known to be the far side's */
     union address rtcp_destination;
     struct rtcp_heard rtcp_heard;
+    struct rtcp_view rtcp_view;
     bool reports_begun;        /* the first interval has been drawn */
     uint64_t reported_packets; /* sent when the last report went */
     int64_t report_ns;         /* the next is due */
@@ -101,6 +113,11 @@ void port_split(struct port *port);
 int port_play(struct port *port, struct playlist **list, int64_t next_ns);
 void port_stop(struct port *port);
 void port_detect_inband(struct port *port, bool detects);
+/* A packet of one of the far side's codecs has come, or a report of RTCP. */
+void port_note(struct port *port, const struct rtp_header *header, int64_t now_ns);
+void port_view(struct port *port, const uint8_t *packet, size_t packet_bytes);
+/* To be called now and then, for the windows of quality.h. */
+void port_judge(struct port *port, int64_t now_ns);
 struct counters port_counters(const struct port *port);
 /* See bridge_port_hold(). */
 void port_hold(struct port *port, bool far_sends, bool far_receives, int64_t now_ns);

@@ -99,7 +99,7 @@ static bool believe(struct port *port, const struct arrival *arrival, size_t *by
 static void take_multiplexed(struct port *port, const struct packet *packet, int64_t now_ns)
 {
     if (rtcp_read(&port->rtcp_heard, packet->octets, packet->bytes, now_ns) == 0) {
-        port->counters.received_rtcp++;
+        port_view(port, packet->octets, packet->bytes);
         port->rtcp_multiplexed = true;
     } else {
         port->counters.dropped_malformed++;
@@ -133,6 +133,7 @@ void relay_rtp(struct port *port, const struct arrival *arrival, const struct tu
     codec = &port->codecs[port->codec_of[packet.header.payload_type]];
     packet.clock_hz = codec->clock_hz;
     rtp_receiver_note(&port->receiver, &packet.header, packet.clock_hz, turn->now_ns);
+    port_note(port, &packet.header, turn->now_ns);
     if (port->listener.hear != NULL)
         port->listener.hear(port->listener.state, &packet, codec, turn);
     pass_on(port, turn, packet);
@@ -158,7 +159,7 @@ void relay_rtcp(struct port *port, const struct arrival *arrival, const struct t
     } else if (arrival->truncated || rtcp_read(&port->rtcp_heard, arrival->octets, bytes, turn->now_ns) != 0) {
         port->counters.dropped_malformed++;
     } else {
-        port->counters.received_rtcp++;
+        port_view(port, arrival->octets, bytes);
         port->rtcp_destination = *arrival->source;
         port->rtcp_reachable = true;
     }

@@ -40,6 +40,44 @@ int rtcp_read(struct rtcp_heard *heard, const uint8_t *packet, size_t packet_byt
     return 0;
 }
 
+#define BLOCK_BYTES 24
+#define ROUND_TRIP_MAX (10u << 16) /* a longer one is a far side that sets its clock, or lies */
+
+static void read_block(struct rtcp_view *view, const uint8_t *block, uint32_t ntp_middle)
+{
+    const uint32_t lost = bytes_read_32(block + 4) & 0xffffff, reported = bytes_read_32(block + 16);
+    const uint32_t round_trip = ntp_middle - reported - bytes_read_32(block + 20);
+
+    view->begun = true;
+    view->fraction_lost = block[4];
+    view->lost = lost > LOST_MAX ? (int32_t)lost - 0x1000000 : (int32_t)lost;
+    view->jitter = bytes_read_32(block + 12);
+    if (reported != 0 && round_trip <= ROUND_TRIP_MAX) {
+        view->has_round_trip = true;
+        view->round_trip = round_trip;
+    }
+}
+
+void rtcp_read_view(struct rtcp_view *view, const uint8_t *packet, size_t packet_bytes, uint32_t our_ssrc,
+                    uint32_t ntp_middle)
+{
+    size_t at = 0;
+
+    while (at + 4 <= packet_bytes) {
+        const size_t length = 4u * (bytes_read_16(packet + at + 2) + 1u);
+        const size_t begin = packet[at + 1] == SENDER_REPORT ? SENDER_REPORT_BYTES : 8;
+        const size_t count = packet[at] & 0x1f;
+
+        if (length > packet_bytes - at)
+            return;
+        for (size_t i = 0; packet[at + 1] <= RECEIVER_REPORT && i < count; i++)
+            if (begin + BLOCK_BYTES * (i + 1) <= length &&
+                bytes_read_32(packet + at + begin + BLOCK_BYTES * i) == our_ssrc)
+                read_block(view, packet + at + begin + BLOCK_BYTES * i, ntp_middle);
+        at += length;
+    }
+}
+
 /* First octet, type and length of the packet of RTCP that begins at `at`; bytes is a multiple of 4. */
 static void write_head(uint8_t *at, unsigned int count, uint8_t type, size_t bytes)
 {

@@ -22,6 +22,19 @@ struct rtcp_heard {
     int64_t at_ns;
 };
 
+/* What the far side says of our own stream, last. */
+struct rtcp_view {
+    bool begun;
+    uint8_t fraction_lost;           /* in 1/256, since its report before */
+    int32_t lost;                    /* so far; below zero where packets came twice */
+    uint32_t jitter;                 /* in ticks of our clock */
+    bool has_round_trip;
+    uint32_t round_trip;             /* in 1/65536 s */
+};
+
+/* Reads the block about our SSRC, where there is one, of a packet that rtcp_read() took; ntp_middle is of this moment. */
+void rtcp_read_view(struct rtcp_view *view, const uint8_t *packet, size_t packet_bytes, uint32_t our_ssrc,
+                    uint32_t ntp_middle);
 /* EBADMSG: not a compound packet as RFC 3550, A.2 wants it; heard is left alone. */
 int rtcp_read(struct rtcp_heard *heard, const uint8_t *packet, size_t packet_bytes, int64_t now_ns);
 

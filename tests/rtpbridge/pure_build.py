@@ -27,6 +27,7 @@ HEADERS = (
     "framer.h",
     "dtmf.h",
     "inband.h",
+    "quality.h",
 )
 # Types of other people's headers: only the compiler needs to know what is in them.
 OPAQUE = """

@@ -1,0 +1,69 @@
+#pragma once
+/*
+ * How well a leg is heard: what became of each packet by its sequence, whether losses come in bursts (RFC 3611, 4.7.2), and an
+ * opinion score by the E-model (ITU-T G.107, with G.113's figures for G.711), over windows of 5 s. Pure: time is handed in.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rtp.h"
+#include "voice.h"
+
+#define QUALITY_WINDOW_MS 5000
+#define QUALITY_LATE_PACKETS 64  /* what comes later than by so many is lost, and told as lost by so many later */
+#define QUALITY_GAP_PACKETS 16   /* losses nearer to each other than this are of one burst (Gmin, RFC 3611, 4.7.2) */
+#define QUALITY_SILENCE_MS 200   /* a longer pause without comfort noise is silence */
+
+struct quality_losses {
+    uint64_t packets;          /* of which it is known whether they came */
+    uint64_t lost;
+    uint64_t burst_lost;       /* of those: in bursts */
+    uint64_t runs;             /* of losses one after the other */
+};
+
+/* All zero before the first packet. */
+struct quality {
+    bool begun;
+    uint32_t ssrc;
+    uint16_t highest;
+    uint64_t came;             /* a bit for each of the last packets, the lowest for the highest */
+    uint32_t known;            /* how many of those bits stand for packets that there were */
+    bool last_lost;            /* of those that left: the last one */
+    uint32_t since_loss;
+    bool counted_in_burst;     /* the last loss */
+    struct quality_losses losses;
+    uint64_t duplicates;
+    uint64_t reordered;
+    uint64_t comfort_noise;
+    bool resting;              /* comfort noise came last: the far side is silent by its own will */
+    int64_t heard_ns;
+    int64_t silent_ns;
+
+    int64_t window_ns;         /* it ends; 0: none has begun */
+    struct quality_losses before; /* the window */
+    uint64_t window_sent;
+    uint64_t window_received;
+    bool one_way;              /* in the last window we sent and heard nothing */
+    double score;              /* of the last window, 1 to 4.5; 0: there is none */
+    double score_min;
+    double score_sum;
+    uint32_t scores;
+};
+
+void quality_note(struct quality *quality, const struct rtp_header *header, bool comfort_noise, int64_t now_ns);
+
+struct quality_leg {
+    enum voice voice;          /* VOICE_NONE: a codec of which G.113 says nothing */
+    double jitter_ms;
+    double round_trip_ms;      /* 0: not known */
+    uint64_t sent_packets;
+    uint64_t received_packets;
+    bool far_sends;
+};
+
+/* To be called now and then: ends the window when its time has come. */
+void quality_time(struct quality *quality, const struct quality_leg *leg, int64_t now_ns);
+/* The mean opinion score of a loss in percent, its burst ratio (G.107, 7.4; 1: random) and a delay one way. */
+double quality_score(enum voice voice, double loss_percent, double burst_ratio, double delay_ms);
