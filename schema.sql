@@ -460,6 +460,7 @@ CREATE TABLE xdr (
 CREATE UNIQUE INDEX xdr_leg ON xdr (callback_id, leg) WHERE kind = 'charge';
 CREATE INDEX xdr_refund ON xdr (refund_of_id) WHERE refund_of_id IS NOT NULL;
 CREATE INDEX xdr_account ON xdr (account_id, bill_time);
+CREATE INDEX xdr_bill_time ON xdr (bill_time);
 CREATE INDEX xdr_customer ON xdr (customer_id, bill_time);
 
 -- Every movement of money, once, and with both of its sides: `amount_micros` is what the wallet gets (or, where vendor_id is
@@ -498,9 +499,48 @@ CREATE INDEX ledger_wallet_at ON ledger (wallet_id, at, id);
 CREATE TABLE "user" (
   id INTEGER PRIMARY KEY,
   login TEXT NOT NULL UNIQUE CHECK (length(login) BETWEEN 1 AND 64),
+  name TEXT NOT NULL DEFAULT '' CHECK (length(name) <= 64),
+  mail TEXT NOT NULL DEFAULT '' CHECK (length(mail) <= 254),
   password TEXT NOT NULL CHECK (length(password) BETWEEN 1 AND 255), -- argon2
-  role TEXT NOT NULL CHECK (role IN ('administrator', 'support', 'read only')),
+  role TEXT NOT NULL CHECK (role IN ('administrator', 'billing', 'support', 'read only')),
+  time_zone TEXT NOT NULL DEFAULT 'UTC' CHECK (length(time_zone) BETWEEN 1 AND 64),
+  sealed_totp TEXT NOT NULL DEFAULT '', -- the key of the second factor, sealed; '': none
+  totp_step BIGINT NOT NULL DEFAULT 0, -- the last time step a code was taken for: none is taken twice
   blocked BOOLEAN NOT NULL DEFAULT FALSE
+);
+
+-- An operator who has signed in, until he signs out, is signed out, or stays away. The cookie has the token, this its hash.
+CREATE TABLE user_session (
+  id INTEGER PRIMARY KEY,
+  user_id BIGINT NOT NULL REFERENCES "user" (id),
+  token_hash TEXT NOT NULL UNIQUE CHECK (length(token_hash) = 64),
+  source TEXT NOT NULL CHECK (length(source) <= 64),
+  agent TEXT NOT NULL CHECK (length(agent) <= 200),
+  began_at BIGINT NOT NULL,
+  seen_at BIGINT NOT NULL,
+  ended_at BIGINT
+);
+CREATE INDEX user_session_user ON user_session (user_id) WHERE ended_at IS NULL;
+
+-- Tries to sign in, of whoever: too many that fail have to wait.
+CREATE TABLE sign_in (
+  id INTEGER PRIMARY KEY,
+  at BIGINT NOT NULL,
+  login TEXT NOT NULL CHECK (length(login) <= 64),
+  source TEXT NOT NULL CHECK (length(source) <= 64),
+  failed BOOLEAN NOT NULL
+);
+CREATE INDEX sign_in_login ON sign_in (login, at);
+CREATE INDEX sign_in_source ON sign_in (source, at);
+
+-- A filter of a list that an operator keeps under a name.
+CREATE TABLE saved_filter (
+  id INTEGER PRIMARY KEY,
+  user_id BIGINT NOT NULL REFERENCES "user" (id),
+  listing TEXT NOT NULL CHECK (length(listing) BETWEEN 1 AND 64),
+  name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 64),
+  query TEXT NOT NULL CHECK (length(query) <= 2000),
+  UNIQUE (user_id, listing, name)
 );
 
 -- Who changed what, from the command line or the pages.

@@ -125,7 +125,7 @@ RULES = [
         *VALUES,
         pure=True,
     ),
-    rule("webcb.web", "webcb.web", "webcb.billing", *CORRIDOR),
+    rule("webcb.web", "webcb.web", "webcb.billing", "webcb.provisioning", *CORRIDOR),
     rule("webcb.provisioning.document", "webcb.provisioning", "webcb.billing", *VALUES, pure=True),
     rule("webcb.provisioning", "webcb.provisioning", "webcb.billing", *CORRIDOR),
     rule("webcb.demo", "webcb.demo", "webcb.sip", "webcb.billing", "webcb.provisioning", "webcb.serve", *CORRIDOR),

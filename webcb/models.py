@@ -397,9 +397,38 @@ class Ledger(Table):
 
 class User(Table):
     login = TextField(unique=True)
+    name = TextField(default="")
+    mail = TextField(default="")
     password = TextField()
     role = TextField()
+    time_zone = TextField(default="UTC")
+    sealed_totp = TextField(default="")
+    totp_step = BigIntegerField(default=0)
     blocked = BooleanField(default=False)
+
+
+class UserSession(Table):
+    user = ForeignKeyField(User)
+    token_hash = TextField(unique=True)
+    source = TextField()
+    agent = TextField()
+    began_at = InstantField()
+    seen_at = InstantField()
+    ended_at = InstantField(null=True)
+
+
+class SignIn(Table):
+    at = InstantField()
+    login = TextField()
+    source = TextField()
+    failed = BooleanField()
+
+
+class SavedFilter(Table):
+    user = ForeignKeyField(User)
+    listing = TextField()
+    name = TextField()
+    query = TextField()
 
 
 class Audit(Table):
@@ -439,5 +468,8 @@ ALL_TABLES: tuple[type[Table], ...] = (
     Xdr,
     Ledger,
     User,
+    UserSession,
+    SignIn,
+    SavedFilter,
     Audit,
 )

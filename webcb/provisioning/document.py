@@ -48,7 +48,8 @@ class Document:
 
     def wrong(self, path: Path, text: str) -> None:
         """Note a problem of the value at `path`."""
-        self.problems.append(self.source.problem(path, text) if self.source else Problem(0, "", text))
+        field = ".".join(step for step in path if isinstance(step, str))
+        self.problems.append(self.source.problem(path, text) if self.source else Problem(0, field, text))
 
 
 def read(content: bytes, *, is_toml: bool = False) -> Document:
@@ -61,12 +62,23 @@ def read(content: bytes, *, is_toml: bool = False) -> Document:
     if not isinstance(source.tree, dict):
         document.wrong((), f"the file is a {_sort(source.tree)}; write sections: {', '.join(SECTIONS)}")
         return document
-    for section, value in source.tree.items():
+    _fill(document, source.tree)
+    return document
+
+
+def of(tree: Mapping[str, Any]) -> Document:
+    """Entries that come from a form, not from a file: texts as the file has them, problems with their field and no line."""
+    document = Document(None)
+    _fill(document, tree)
+    return document
+
+
+def _fill(document: Document, tree: Mapping[str, Any]) -> None:
+    for section, value in tree.items():
         if section in SECTIONS:
             document.sections[section] = _listed(document, SECTIONS[section], value, (section,))
         else:
             document.wrong((section,), f"no such section{near(section, list(SECTIONS))}")
-    return document
 
 
 def _listed(document: Document, kind: type[Entry], value: Any, path: Path) -> list[Placed]:

@@ -26,6 +26,24 @@ def export(at: datetime) -> str:
         return emit.document(_sections(at))
 
 
+def entry(kind: type[Entry], row: Any) -> dict[str, Any]:
+    """One row as the texts of its entry, every field but secrets and lists of parts: what a form shows."""
+    stored = dict(row.__data__)
+    if isinstance(row, models.Customer) or (isinstance(row, models.Account) and row.balance_control == "individual"):
+        stored |= {"credit_limit_micros": row.wallet.credit_limit_micros, "currency": row.wallet.currency}
+    written: dict[str, Any] = {}
+    for field in kind.model_fields:
+        reader, column = kind.reader(field), kind.column(field)
+        if reader.is_secret or field in NOT_WRITTEN or column not in stored:
+            continue
+        value = stored[column]
+        if reader.section and value is not None:
+            key = SECTIONS[reader.section].KEY[0]
+            value = getattr(getattr(row, column), SECTIONS[reader.section].column(key))
+        written[field] = None if value is None else reader.text(value)
+    return written
+
+
 def _sections(at: datetime) -> dict[str, list[Fields]]:
     rows = {section: list(table.select().order_by(table.id)) for section, table in TABLES.items()}
     names = {

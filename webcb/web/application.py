@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webcb import db, settings
 from webcb.billing import credentials
-from webcb.web import access, errors, follow, health, printing, progress, trigger
+from webcb.web import access, admin, errors, follow, health, printing, progress, trigger
 
 BODY_BYTES_MAX = 16 * 1024
 FORM_FIELDS_MAX = 40
@@ -61,6 +61,7 @@ def create_app(chosen: settings.Settings | None = None) -> Flask:
         BOOTSTRAP_SERVE_LOCAL=True,
     )
     app.extensions["webcb_doorbell"] = chosen.doorbell
+    app.extensions["webcb_settings"] = chosen
     app.extensions["webcb_viewers"] = follow.Viewers(follow.viewers_max(chosen.http_threads))
     if chosen.trusted_proxies:
         hops = chosen.trusted_proxies
@@ -77,6 +78,7 @@ def create_app(chosen: settings.Settings | None = None) -> Flask:
     CSRFProtect(app)
     Bootstrap5(app)
     errors.init_app(app)
+    admin.init_app(app)
     for blueprint in (health.blueprint, progress.blueprint, trigger.blueprint):
         app.register_blueprint(blueprint)
     access.require_guards(app)

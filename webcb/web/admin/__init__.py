@@ -1,0 +1,40 @@
+"""The admin site: what operators see and do. One blueprint; its screens stand in the files beside this one, by the menu's groups."""
+
+from typing import Any
+
+from flask import Blueprint, Flask
+
+from webcb.web.admin import catalog, dashboard, infrastructure, monitoring, sales, setup, sign_in
+from webcb.web.admin import listing as lists
+from webcb.web.admin.menu import menu_of
+from webcb.web.admin.permission import may
+from webcb.web.admin.screen import blueprint
+from webcb.web.admin.signing import current
+from webcb.web.forms import PressForm
+
+SCREENS = (catalog, dashboard, infrastructure, monitoring, sales, setup)
+BLUEPRINTS: tuple[Blueprint, ...] = (sign_in.blueprint, blueprint)
+
+
+def _context() -> dict[str, Any]:
+    """What every template of the site knows of who looks."""
+    user: Any = current()
+    if user is None:
+        return {"user": None, "menu": []}
+    return {
+        "user": user,
+        "menu": menu_of(user.role),
+        "may": lambda permission: may(user.role, permission),
+        "number": lambda digits: lists.telephone(digits, user),
+        "sign_out_form": PressForm(),
+    }
+
+
+for _each in BLUEPRINTS:
+    _each.context_processor(_context)
+
+
+def init_app(app: Flask) -> None:
+    """Register the admin site."""
+    for each in BLUEPRINTS:
+        app.register_blueprint(each)

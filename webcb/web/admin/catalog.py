@@ -1,0 +1,436 @@
+"""Service catalog: destinations, off-peak periods, tariffs with their rates, products with their usage charges."""
+
+from typing import Any
+
+from flask import url_for
+from peewee import JOIN, fn
+
+from webcb import models
+from webcb.models import Destination, OffPeakPeriod, Product, Rate, Tariff, UsageCharge
+from webcb.web.admin.editor import Editor, Item, Panel
+from webcb.web.admin.listing import Choice, Column, Contains, Listing
+from webcb.web.admin.screen import parts, screen
+
+AREA = "catalog"
+
+# Destinations --------------------------------------------------------------------------------------------------------
+
+DESTINATIONS = Listing(
+    "destinations",
+    "Destinations",
+    Destination.select,
+    Destination.id,
+    (
+        Column(
+            "prefix",
+            "Prefix",
+            lambda row: row.prefix,
+            order=Destination.prefix,
+            filter=Contains(Destination.prefix, from_start=True),
+            link=lambda row: url_for("admin.destinations_edit", row_id=row.id),
+        ),
+        Column(
+            "country",
+            "Country",
+            lambda row: row.country,
+            order=Destination.country,
+            filter=Contains(Destination.country),
+        ),
+        Column(
+            "description",
+            "Description",
+            lambda row: row.description,
+            order=Destination.description,
+            filter=Contains(Destination.description),
+        ),
+    ),
+    "prefix",
+    search=(
+        Contains(Destination.prefix, from_start=True),
+        Contains(Destination.description),
+        Contains(Destination.country),
+    ),
+    empty="The register is empty. A prefix must stand here before a rate can use it.",
+)
+screen(
+    "destinations",
+    AREA,
+    DESTINATIONS,
+    Editor(
+        "destinations",
+        "destinations",
+        "Destination",
+        AREA,
+        (
+            Panel(
+                "General info",
+                (
+                    Item(
+                        "prefix",
+                        "Prefix",
+                        "The first digits of the numbers, country code first; | stands for every number.",
+                    ),
+                    Item("country", "Country", "Two letters, as in BR."),
+                    Item("description", "Description", "What pages show for it, as in Brazil, Sao Paulo."),
+                ),
+            ),
+        ),
+    ),
+    Destination,
+)
+
+# Off-peak periods ----------------------------------------------------------------------------------------------------
+
+screen(
+    "off-peak-periods",
+    AREA,
+    Listing(
+        "off-peak-periods",
+        "Off-peak periods",
+        OffPeakPeriod.select,
+        OffPeakPeriod.id,
+        (
+            Column(
+                "name",
+                "Name",
+                lambda row: row.name,
+                order=OffPeakPeriod.name,
+                link=lambda row: url_for("admin.off_peak_periods_edit", row_id=row.id),
+            ),
+            Column("definition", "Definition", lambda row: row.definition, order=OffPeakPeriod.definition),
+        ),
+        "name",
+        search=(Contains(OffPeakPeriod.name),),
+    ),
+    Editor(
+        "off_peak_periods",
+        "off_peak_periods",
+        "Off-peak period",
+        AREA,
+        (
+            Panel(
+                "General info",
+                (
+                    Item("name", "Name"),
+                    Item(
+                        "definition",
+                        "Definition",
+                        "Time::Period text, as in hr{6pm-5am} wd{mo-fr}, md{1 24-26} mo{dec}. Hours are whole: 5am runs to 05:59:59.",
+                    ),
+                ),
+            ),
+        ),
+    ),
+    OffPeakPeriod,
+)
+
+# Tariffs -------------------------------------------------------------------------------------------------------------
+
+
+def _tariffs() -> Any:
+    return (
+        Tariff.select(Tariff, fn.COUNT(Rate.id).alias("rates_count"))
+        .join(Rate, JOIN.LEFT_OUTER, on=Rate.tariff == Tariff.id)
+        .group_by(Tariff.id)
+    )
+
+
+screen(
+    "tariffs",
+    AREA,
+    Listing(
+        "tariffs",
+        "Tariffs",
+        _tariffs,
+        Tariff.id,
+        (
+            Column(
+                "name",
+                "Name",
+                lambda row: row.name,
+                order=Tariff.name,
+                link=lambda row: url_for("admin.tariffs_edit", row_id=row.id),
+            ),
+            Column("currency", "Currency", lambda row: row.currency, order=Tariff.currency),
+            Column("service", "Service", lambda row: row.service),
+            Column(
+                "applied_to",
+                "Applied to",
+                lambda row: row.applied_to.capitalize(),
+                order=Tariff.applied_to,
+                filter=Choice(("customer", "vendor"), lambda value: Tariff.applied_to == value),
+            ),
+            Column("managed_by", "Managed by", lambda row: row.managed_by, shown=False),
+            Column(
+                "rates",
+                "Rates",
+                lambda row: row.rates_count,
+                "number",
+                link=lambda row: url_for("admin.rates", parent_id=row.id),
+            ),
+            Column("description", "Description", lambda row: row.description),
+        ),
+        "name",
+        search=(Contains(Tariff.name), Contains(Tariff.description)),
+        empty="There is no tariff yet. Create one for what end users pay, and one for each vendor.",
+    ),
+    Editor(
+        "tariffs",
+        "tariffs",
+        "Tariff",
+        AREA,
+        (
+            Panel(
+                "General info",
+                (
+                    Item("name", "Name", "A short name; you will see it in the select menus."),
+                    Item("currency", "Currency", "The currency is chosen only once, and cannot be changed later."),
+                    Item(
+                        "applied_to",
+                        "Applied to",
+                        "Customer: what end users are charged. Vendor: what a carrier charges.",
+                    ),
+                    Item("off_peak_period", "Off-peak period", "When the off-peak prices of its rates hold."),
+                    Item("second_off_peak_period", "Second off-peak period", "What lies in this one is off-peak, too."),
+                    Item("off_peak_when", "Use off-peak rates if the session", "… in the off-peak period."),
+                    Item("description", "Description"),
+                ),
+            ),
+            Panel(
+                "Fees and rounding",
+                (
+                    Item("free_seconds", "Free seconds", "Seconds at the start of a call that cost nothing."),
+                    Item("connect_fee", "Connect fee", "Charged once for a call longer than the free seconds."),
+                    Item("login_fee", "Login fee", "Charged once when a user logs in by voice."),
+                    Item("post_call_surcharge_percent", "Post-call surcharge, %", "Added to the whole charge."),
+                    Item("decimals", "Round charged amount to", "Decimals; a charge is rounded up, once."),
+                ),
+            ),
+        ),
+        after=lambda row: url_for("admin.rates", parent_id=row.id),
+    ),
+    Tariff,
+    context=lambda row: {"tabs": [] if row is None else tariff_tabs(row)},
+)
+
+
+def tariff_tabs(row: Any) -> list[tuple[str, str]]:
+    """The pages of a tariff."""
+    return [
+        ("General info", url_for("admin.tariffs_edit", row_id=row.id)),
+        ("Rates", url_for("admin.rates", parent_id=row.id)),
+    ]
+
+
+_WITH_OFF_PEAK = {"with_field": "mode", "with_values": ("off-peak",)}
+
+RATES_EDITOR = Editor(
+    "rates",
+    "tariffs",
+    "Rate",
+    AREA,
+    (
+        Panel(
+            "Rate details",
+            (
+                Item("prefix", "Destination", "A prefix of the register of destinations; | stands for all others."),
+                Item(
+                    "mode", "Rating mode", "Flat: one price at any time. Off-peak: separate peak and off-peak prices."
+                ),
+                Item("first_interval_seconds", "First interval, seconds", "First billing unit in seconds."),
+                Item("next_interval_seconds", "Next interval, seconds", "Next billing unit in seconds."),
+                Item("first_price", "First price", "Per minute, for the first interval."),
+                Item("next_price", "Next price", "Per minute, for the next intervals."),
+                Item("off_peak_first_interval_seconds", "Off-peak first interval", **_WITH_OFF_PEAK),  # type: ignore[arg-type]
+                Item("off_peak_next_interval_seconds", "Off-peak next interval", **_WITH_OFF_PEAK),  # type: ignore[arg-type]
+                Item("off_peak_first_price", "Off-peak first price", **_WITH_OFF_PEAK),  # type: ignore[arg-type]
+                Item("off_peak_next_price", "Off-peak next price", **_WITH_OFF_PEAK),  # type: ignore[arg-type]
+                Item(
+                    "formula",
+                    "Rate formula",
+                    "As in 1x60@first; 2x60@1.80; fee 0.50; *x6@next. Empty: the intervals above.",
+                ),
+                Item("effective_from", "Effective from", "Empty, or a past moment: now."),
+                Item("forbidden", "Forbidden", "Calls there are refused."),
+                Item("discontinued", "Discontinued", "As if the tariff had no such rate."),
+                Item("hidden", "Hidden", "Used, and left out of the rate sheets that users see."),
+            ),
+        ),
+    ),
+    child="rates",
+)
+
+
+def _rates_of(tariff: Any) -> Listing:
+    return Listing(
+        "rates",
+        f"Rates of {tariff.name}",
+        lambda: Rate.select(Rate, Destination).join(Destination).where(Rate.tariff == tariff.id),
+        Rate.id,
+        (
+            Column(
+                "prefix",
+                "Destination",
+                lambda row: row.destination.prefix,
+                order=Destination.prefix,
+                filter=Contains(Destination.prefix, from_start=True),
+                link=lambda row: url_for("admin.rates_edit", parent_id=tariff.id, row_id=row.id),
+            ),
+            Column("country", "Country", lambda row: row.destination.country, filter=Contains(Destination.country)),
+            Column("description", "Description", lambda row: row.destination.description),
+            Column(
+                "intervals",
+                "Intervals, s",
+                lambda row: f"{row.first_interval_seconds} / {row.next_interval_seconds}",
+            ),
+            Column(
+                "first_price",
+                "First price",
+                lambda row: row.first_price_micros,
+                "amount",
+                order=Rate.first_price_micros,
+            ),
+            Column(
+                "next_price", "Next price", lambda row: row.next_price_micros, "amount", order=Rate.next_price_micros
+            ),
+            Column(
+                "mode",
+                "Rating mode",
+                lambda row: row.mode,
+                filter=Choice(("flat", "off-peak"), lambda value: Rate.mode == value),
+            ),
+            Column(
+                "off_peak_next_price",
+                "Off-peak price",
+                lambda row: row.off_peak_next_price_micros,
+                "amount",
+                shown=False,
+            ),
+            Column("formula", "Formula", lambda row: row.formula),
+            Column("effective_at", "Effective from", lambda row: row.effective_at, "instant", order=Rate.effective_at),
+            Column("remark", "", _remark, "state"),
+        ),
+        "prefix",
+        search=(Contains(Destination.prefix, from_start=True), Contains(Destination.description)),
+        empty="This tariff has no rates yet. Enter them one by one, or upload a rate sheet.",
+    )
+
+
+def _remark(row: Any) -> str:
+    return ", ".join(name for name in ("forbidden", "discontinued", "hidden") if getattr(row, name))
+
+
+parts("tariffs", AREA, Tariff, _rates_of, RATES_EDITOR, Rate)
+
+# Products ------------------------------------------------------------------------------------------------------------
+
+screen(
+    "products",
+    AREA,
+    Listing(
+        "products",
+        "Products",
+        Product.select,
+        Product.id,
+        (
+            Column(
+                "name",
+                "Name",
+                lambda row: row.name,
+                order=Product.name,
+                link=lambda row: url_for("admin.products_edit", row_id=row.id),
+            ),
+            Column("visible_name", "Name visible to end users", lambda row: row.visible_name),
+            Column("currency", "Currency", lambda row: row.currency, order=Product.currency),
+            Column(
+                "charges",
+                "Usage charges",
+                lambda row: row.usage_charges.count(),
+                "number",
+                link=lambda row: url_for("admin.usage_charges", parent_id=row.id),
+            ),
+            Column("description", "Description", lambda row: row.description),
+        ),
+        "name",
+        search=(Contains(Product.name), Contains(Product.visible_name)),
+    ),
+    Editor(
+        "products",
+        "products",
+        "Product",
+        AREA,
+        (
+            Panel(
+                "General info",
+                (
+                    Item("name", "Name", "An internal product name, shown to operators only."),
+                    Item("visible_name", "Name visible to end users", "Shown on the self-care pages; empty: the name."),
+                    Item("currency", "Currency", "The currency the product is priced in; it cannot be changed later."),
+                    Item("profit_guarantee", "Profit guarantee", "Routes that cost more than is charged are left out."),
+                    Item("description", "Description"),
+                ),
+            ),
+        ),
+    ),
+    Product,
+    context=lambda row: {"tabs": [] if row is None else product_tabs(row)},
+)
+
+
+def product_tabs(row: Any) -> list[tuple[str, str]]:
+    """The pages of a product."""
+    return [
+        ("General info", url_for("admin.products_edit", row_id=row.id)),
+        ("Usage charges", url_for("admin.usage_charges", parent_id=row.id)),
+    ]
+
+
+USAGE_CHARGES_EDITOR = Editor(
+    "usage_charges",
+    "products",
+    "Usage charge",
+    AREA,
+    (
+        Panel(
+            "Usage charge",
+            (
+                Item("node", "Node", "Only on this node; none: on any."),
+                Item(
+                    "access_code",
+                    "Access code",
+                    "WEBCALLBACK charges both legs, WEBCALLBACK-A and -B each its own; CALLBACK_FAIL charges leg A where B was not "
+                    "reached. Empty: whatever has no entry of its own.",
+                ),
+                Item("tariff", "Tariff", "By which calls are charged here."),
+            ),
+        ),
+    ),
+    child="usage_charges",
+)
+
+
+def _usage_charges_of(product: Any) -> Listing:
+    return Listing(
+        "usage-charges",
+        f"Usage charges of {product.name}",
+        lambda: UsageCharge.select(UsageCharge, Tariff).join(Tariff).where(UsageCharge.product == product.id),
+        UsageCharge.id,
+        (
+            Column("service", "Service", lambda row: row.tariff.service),
+            Column("node", "Node", lambda row: row.node.name if row.node else "any"),
+            Column(
+                "access_code",
+                "Access code",
+                lambda row: row.access_code or "(any)",
+                order=UsageCharge.access_code,
+                link=lambda row: url_for("admin.usage_charges_edit", parent_id=product.id, row_id=row.id),
+            ),
+            Column("tariff", "Tariff", lambda row: row.tariff.name, order=Tariff.name),
+        ),
+        "access_code",
+        search=(Contains(UsageCharge.access_code),),
+        empty="Without a usage charge the product may be used nowhere: add one with the access code WEBCALLBACK.",
+    )
+
+
+parts("products", AREA, Product, _usage_charges_of, USAGE_CHARGES_EDITOR, models.UsageCharge)

@@ -1,0 +1,97 @@
+"""The first page: what goes on now, and today's figures."""
+
+from datetime import timedelta
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from peewee import Case, fn
+
+from webcb import clock, db
+from webcb.models import Account, Callback, Connection, Customer, Leg, SavedFilter, Xdr
+from webcb.web.admin import signing
+from webcb.web.admin.permission import may
+from webcb.web.admin.screen import blueprint
+from webcb.web.admin.signing import guarded
+
+FOUND_MAX = 8
+
+
+@blueprint.get("/", endpoint="dashboard")
+@guarded("")
+def dashboard() -> Any:
+    """Figures of the last 24 hours."""
+    since = clock.utc_now() - timedelta(hours=24)
+    answered = fn.COALESCE(fn.SUM(Case(None, [(Xdr.connect_time.is_null(False), 1)], 0)), 0)
+    figures: Any = (
+        Xdr.select(fn.COUNT(Xdr.id), answered, fn.COALESCE(fn.SUM(Xdr.used_quantity), 0))
+        .where((Xdr.bill_time >= since) & (Xdr.kind == "charge"))
+        .tuples()
+        .get()
+    )
+    legs, talked, seconds = figures
+    revenue: Any = (
+        Xdr.select(Xdr.currency, fn.SUM(Xdr.charged_micros).alias("micros"))
+        .where(Xdr.bill_time >= since)
+        .group_by(Xdr.currency)
+        .order_by(Xdr.currency)
+    )
+    endings: Any = (
+        Callback.select(Callback.ending, fn.COUNT(Callback.id).alias("count"))
+        .where((Callback.requested_at >= since) & (Callback.state == "ended"))
+        .group_by(Callback.ending)
+        .order_by(fn.COUNT(Callback.id).desc())
+    )
+    return render_template(
+        "admin/dashboard.html",
+        active=Callback.select().where(Callback.state != "ended").count(),
+        talking=Callback.select().where(Callback.state == "talking").count(),
+        legs=legs,
+        asr=None if not legs else round(100 * talked / legs),
+        acd=None if not talked else seconds // talked,
+        revenue=[(row.currency, row.micros) for row in revenue],
+        endings=[(row.ending, row.count) for row in endings],
+        down=list(Connection.select().where((Connection.state == "down") & Connection.active)),
+    )
+
+
+@blueprint.get("/search", endpoint="search")
+@guarded("")
+def search() -> Any:
+    """Whatever has this number, ID or name."""
+    user: Any = signing.current()
+    text = request.args.get("q", "").strip()[:64]
+    digits = "".join(each for each in text if each.isdigit())
+    results: list[tuple[str, str, str]] = []
+    if text and may(user.role, "sales.see"):
+        accounts = (
+            Account.select().where((Account.login >= text) & (Account.login < text + "\U0010ffff")).limit(FOUND_MAX)
+        )
+        results += [("Account", row.login, url_for("admin.accounts_edit", row_id=row.id)) for row in accounts]
+        customers = Customer.select().where(fn.LOWER(Customer.name).contains(text.lower())).limit(FOUND_MAX)
+        results += [("Customer", row.name, url_for("admin.customers_edit", row_id=row.id)) for row in customers]
+    if text and may(user.role, "monitoring.see"):
+        calls = Callback.select().where((Callback.id >= text) & (Callback.id < text + "\U0010ffff")).limit(FOUND_MAX)
+        results += [("Callback", row.id, url_for("admin.explain", callback_id=row.id)) for row in calls]
+    if len(digits) >= 5 and may(user.role, "numbers"):
+        legs = Leg.select(Leg.cld).where((Leg.cld >= digits) & (Leg.cld < digits + ":")).distinct().limit(FOUND_MAX)
+        results += [("Number", f"+{row.cld}", url_for("admin.callbacks", q=row.cld)) for row in legs]
+    return render_template("admin/search.html", text=text, results=results)
+
+
+@blueprint.post("/filters", endpoint="keep_filter")
+@guarded("")
+def keep_filter() -> Any:
+    """Keep the filter of a list under a name, or forget it."""
+    user: Any = signing.current()
+    given = request.form
+    name, which = given.get("name", "").strip()[:64], given.get("list", "")[:64]
+    mine = (SavedFilter.user == user) & (SavedFilter.listing == which)
+    with db.writing():
+        if name:
+            SavedFilter.delete().where(mine & (SavedFilter.name == name)).execute()  # type: ignore[misc]
+            if given.get("step") != "forget":
+                SavedFilter.create(user=user, listing=which, name=name, query=given.get("query", "")[:2000])
+                flash(f"The filter is kept as “{name}”.")
+    back = given.get("back", "")
+    is_ours = back.startswith("/admin/") and "\\" not in back and back.isprintable()
+    return redirect(back if is_ours else url_for("admin.dashboard"), 303)

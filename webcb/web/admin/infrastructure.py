@@ -1,0 +1,319 @@
+"""Infrastructure: voice applications, nodes, vendors and their connections."""
+
+from datetime import timedelta
+from typing import Any
+
+from flask import url_for
+
+from webcb import clock
+from webcb.models import Connection, Node, Tariff, Vendor, VoiceApplication
+from webcb.web.admin.editor import Editor, Item, Panel
+from webcb.web.admin.listing import Choice, Column, Contains, Listing
+from webcb.web.admin.screen import screen
+
+AREA = "infrastructure"
+HEARD_WITHIN = timedelta(seconds=10)  # an engine writes its heart-beat every second
+
+
+def node_state(row: Any) -> str:
+    """Whether an engine of the node is alive."""
+    return "up" if row.heard_at is not None and clock.utc_now() - row.heard_at < HEARD_WITHIN else "not heard from"
+
+
+screen(
+    "voice-applications",
+    AREA,
+    Listing(
+        "voice-applications",
+        "Voice applications",
+        VoiceApplication.select,
+        VoiceApplication.id,
+        (
+            Column(
+                "name",
+                "Name",
+                lambda row: row.name,
+                order=VoiceApplication.name,
+                link=lambda row: url_for("admin.voice_applications_edit", row_id=row.id),
+            ),
+            Column("type", "Application type", lambda _: "Web callback trigger"),
+            Column(
+                "page",
+                "Callback page",
+                lambda row: "/" if row.path == "-" else f"/{row.path}",
+                order=VoiceApplication.path,
+                link=lambda row: url_for("trigger.page", path=row.path),
+            ),
+            Column("access_code", "Access code", lambda row: row.access_code),
+            Column("active", "Active", lambda row: row.active, "yes"),
+        ),
+        "name",
+        search=(Contains(VoiceApplication.name), Contains(VoiceApplication.path)),
+        empty="There is no voice application yet. Create one: its page is where callbacks are asked for.",
+    ),
+    Editor(
+        "voice_applications",
+        "voice_applications",
+        "Voice application",
+        AREA,
+        (
+            Panel("General info", (Item("name", "Name", "As in Web callback."), Item("active", "Active"))),
+            Panel(
+                "Entry point",
+                (
+                    Item(
+                        "path",
+                        "Callback page web address",
+                        "The last part of the address you give to your users; a single - is the front page.",
+                    ),
+                    Item("default_country", "Default country", "Whose dialling habits typed numbers follow."),
+                ),
+            ),
+            Panel(
+                "Accounting",
+                (
+                    Item(
+                        "access_code",
+                        "Access code",
+                        "By which usage charges are looked for; the default is WEBCALLBACK.",
+                    ),
+                    Item(
+                        "special_charge_if_leg_b_fails",
+                        "Special charge if LegB fails",
+                        "Leg A is charged by the usage charge CALLBACK_FAIL where B cannot be reached.",
+                    ),
+                ),
+            ),
+            Panel(
+                "Application specific",
+                (
+                    Item(
+                        "use_account_id_as_ani",
+                        "Use account ID as ANI",
+                        "The digits of the account ID are shown as the calling number.",
+                    ),
+                    Item("cli", "Calling number shown to A", "Empty: the number of B."),
+                    Item("ring_seconds_a", "A rings at most, seconds"),
+                    Item("ring_seconds_b", "B rings at most, seconds"),
+                ),
+            ),
+            Panel(
+                "Limits",
+                (
+                    Item("talk_seconds_max", "Longest talk, seconds", "Whatever the funds."),
+                    Item("concurrent_per_account", "Callbacks of one account at a time"),
+                    Item("premium_allowed", "Premium and satellite numbers", "May be called."),
+                ),
+            ),
+        ),
+    ),
+    VoiceApplication,
+)
+
+screen(
+    "nodes",
+    AREA,
+    Listing(
+        "nodes",
+        "Nodes",
+        Node.select,
+        Node.id,
+        (
+            Column(
+                "name",
+                "Name",
+                lambda row: row.name,
+                order=Node.name,
+                link=lambda row: url_for("admin.nodes_edit", row_id=row.id),
+            ),
+            Column("state", "State", node_state, "state"),
+            Column("started_at", "Started", lambda row: row.started_at, "instant"),
+            Column("heard_at", "Last heard from", lambda row: row.heard_at, "instant"),
+        ),
+        "name",
+        search=(Contains(Node.name),),
+        empty="No engine has started yet.",
+    ),
+    Editor(
+        "nodes",
+        "nodes",
+        "Node",
+        AREA,
+        (Panel("General info", (Item("name", "Name", "As in the setting node_name."),)),),
+    ),
+    Node,
+)
+
+
+screen(
+    "vendors",
+    AREA,
+    Listing(
+        "vendors",
+        "Vendors",
+        Vendor.select,
+        Vendor.id,
+        (
+            Column(
+                "name",
+                "Name",
+                lambda row: row.name,
+                order=Vendor.name,
+                link=lambda row: url_for("admin.vendors_edit", row_id=row.id),
+            ),
+            Column("currency", "Currency", lambda row: row.currency, order=Vendor.currency),
+            Column("zone", "Time zone", lambda row: row.billing_time_zone),
+            Column(
+                "connections",
+                "Connections",
+                lambda row: row.connections.count(),
+                "number",
+                link=lambda row: url_for("admin.connections", vendor=row.name),
+            ),
+        ),
+        "name",
+        search=(Contains(Vendor.name),),
+        empty="There is no vendor yet: the carrier that takes your calls.",
+    ),
+    Editor(
+        "vendors",
+        "vendors",
+        "Vendor",
+        AREA,
+        (
+            Panel(
+                "General info",
+                (
+                    Item("name", "Name"),
+                    Item("currency", "Currency", "Of its tariffs; it cannot be changed later."),
+                    Item("billing_time_zone", "Time zone", "In which its off-peak periods hold."),
+                ),
+            ),
+        ),
+    ),
+    Vendor,
+)
+
+screen(
+    "connections",
+    AREA,
+    Listing(
+        "connections",
+        "Connections",
+        lambda: Connection.select(Connection, Vendor, Tariff).join(Vendor).switch(Connection).join(Tariff),
+        Connection.id,
+        (
+            Column(
+                "name",
+                "Name",
+                lambda row: row.name,
+                order=Connection.name,
+                link=lambda row: url_for("admin.connections_edit", row_id=row.id),
+            ),
+            Column("vendor", "Vendor", lambda row: row.vendor.name, order=Vendor.name, filter=Contains(Vendor.name)),
+            Column(
+                "host",
+                "SIP address",
+                lambda row: f"{row.host}:{row.port}" if row.port else row.host,
+                order=Connection.host,
+            ),
+            Column("transport", "Transport", lambda row: (row.transport or "auto").upper()),
+            Column("capacity", "Capacity", lambda row: row.capacity, "number"),
+            Column("tariff", "Tariff", lambda row: row.tariff.name),
+            Column("active", "Active", lambda row: row.active, "yes"),
+            Column(
+                "state",
+                "State",
+                lambda row: row.state,
+                "state",
+                order=Connection.state,
+                filter=Choice(("unknown", "up", "down"), lambda value: Connection.state == value),
+            ),
+            Column("state_reason", "Reason", lambda row: row.state_reason),
+        ),
+        "name",
+        search=(Contains(Connection.name), Contains(Connection.host), Contains(Vendor.name)),
+        empty="There is no connection yet: where and how a vendor's switch is reached.",
+    ),
+    Editor(
+        "connections",
+        "connections",
+        "Connection",
+        AREA,
+        (
+            Panel(
+                "General info",
+                (
+                    Item("name", "Name"),
+                    Item("vendor", "Vendor"),
+                    Item("tariff", "Tariff", "The vendor's: a number it has no rate for is not routed here."),
+                    Item("active", "Active"),
+                ),
+            ),
+            Panel(
+                "SIP",
+                (
+                    Item("host", "SIP address", "Host name or IP address of the switch."),
+                    Item("port", "Port"),
+                    Item("transport", "Transport"),
+                    Item("username", "User name", "For the switch that asks for a log-in."),
+                    Item("password", "Password", "Kept sealed; empty: it stays as it is."),
+                    Item("tech_prefix", "Tech prefix", "Put before every dialled number."),
+                    Item("srtp", "SRTP"),
+                    Item("codecs", "Codecs", "Offered in this order, comma between."),
+                    Item("probe_seconds", "Probe every, seconds", "OPTIONS is sent this often; empty: not at all."),
+                ),
+            ),
+            Panel(
+                "TLS",
+                (
+                    Item(
+                        "tls_ca_file",
+                        "Authorities",
+                        "PEM file on the server; empty: the system's.",
+                        "transport",
+                        ("tls",),
+                    ),
+                    Item("tls_certificate_file", "Our certificate", "", "transport", ("tls",)),
+                    Item("tls_key_file", "Its key", "", "transport", ("tls",)),
+                ),
+            ),
+            Panel(
+                "Registration",
+                (
+                    Item("must_register", "Register there", "While that fails, the connection gets no calls."),
+                    Item("registrar", "Registrar", "Its domain; empty: the SIP address.", "must_register", ("y",)),
+                    Item("register_user", "User", "Empty: the user name above.", "must_register", ("y",)),
+                    Item("register_seconds", "Hold for, seconds", "", "must_register", ("y",)),
+                ),
+            ),
+            Panel(
+                "Numbers and identity",
+                (
+                    Item("number_format", "Numbers are written with"),
+                    Item(
+                        "cld_rule",
+                        "CLD translation rule",
+                        "Perl substitutions, as in s/^00/+/; before the tech prefix.",
+                    ),
+                    Item("cli_rule", "CLI translation rule", "The same for calling numbers; nothing left: anonymous."),
+                    Item("cli_withheld", "Withhold the calling number", "The called party is shown nobody."),
+                    Item("from_user", "User in From", "Empty: the calling number."),
+                    Item("from_name", "Name in From"),
+                    Item("from_domain", "Domain in From", "Empty: the registrar's, or our own address."),
+                    Item("identity_headers", "Identity headers", "That say who calls, beside From; comma between."),
+                    Item("identity_user", "User in those headers", "Empty: the calling number."),
+                    Item("diversion_user", "Number for Diversion", "Empty: no such header."),
+                ),
+            ),
+            Panel(
+                "Capacity",
+                (
+                    Item("capacity", "Capacity", "Calls at a time; empty: no limit."),
+                    Item("calls_per_second", "Calls per second", "Started; the others wait their turn."),
+                ),
+            ),
+        ),
+    ),
+    Connection,
+)

@@ -1,0 +1,82 @@
+"""The menu, in the handbook's order: what stands in it, and what of it a role sees. Pure."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from webcb.web.admin.permission import may
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the menu; `endpoint` without the blueprint's name."""
+
+    label: str
+    endpoint: str
+    permission: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """Lines under a heading."""
+
+    label: str
+    entries: tuple[Entry, ...]
+
+
+MENU: Final = (
+    Group("", (Entry("Dashboard", "dashboard", ""),)),
+    Group(
+        "Infrastructure",
+        (
+            Entry("Voice applications", "voice_applications", "infrastructure.see"),
+            Entry("Nodes", "nodes", "infrastructure.see"),
+            Entry("Vendors", "vendors", "infrastructure.see"),
+            Entry("Connections", "connections", "infrastructure.see"),
+        ),
+    ),
+    Group(
+        "Service catalog",
+        (
+            Entry("Destinations", "destinations", "catalog.see"),
+            Entry("Off-peak periods", "off_peak_periods", "catalog.see"),
+            Entry("Tariffs", "tariffs", "catalog.see"),
+            Entry("Products", "products", "catalog.see"),
+        ),
+    ),
+    Group(
+        "Sales",
+        (
+            Entry("Customers", "customers", "sales.see"),
+            Entry("Accounts", "accounts", "sales.see"),
+            Entry("Batches", "batches", "sales.see"),
+            Entry("Distributors", "distributors", "sales.see"),
+            Entry("Background work", "jobs", "sales.see"),
+        ),
+    ),
+    Group(
+        "Monitoring",
+        (
+            Entry("Active calls", "active_calls", "monitoring.see"),
+            Entry("Callbacks", "callbacks", "monitoring.see"),
+            Entry("xDRs", "xdrs", "monitoring.see"),
+            Entry("Attempts", "attempts", "monitoring.see"),
+        ),
+    ),
+    Group(
+        "Setup",
+        (
+            Entry("Currencies", "currencies", "setup.see"),
+            Entry("Users and roles", "users", "setup.see"),
+            Entry("Audit log", "audit", "setup.see"),
+            Entry("Settings", "settings", "setup.see"),
+        ),
+    ),
+)
+
+
+def menu_of(role: str) -> list[Group]:
+    """The groups of the menu that a role sees something of."""
+    groups = [
+        Group(group.label, tuple(entry for entry in group.entries if may(role, entry.permission))) for group in MENU
+    ]
+    return [group for group in groups if group.entries]

@@ -1,0 +1,226 @@
+"""Monitoring: callbacks, active and past, their xDRs and attempts."""
+
+from typing import Any
+
+from flask import abort, current_app, flash, redirect, render_template, url_for
+
+from webcb import clock, db, doorbell
+from webcb.billing import reception
+from webcb.models import Account, Attempt, Audit, Callback, Connection, Customer, Leg, VoiceApplication, Xdr
+from webcb.web.admin import signing
+from webcb.web.admin.listing import Between, Choice, Column, Contains, Listing
+from webcb.web.admin.screen import blueprint, screen
+from webcb.web.admin.signing import guarded
+from webcb.web.forms import PressForm
+
+AREA = "monitoring"
+STATES = ("requested", "calling A", "A answered", "calling B", "talking", "releasing", "ended")
+
+LegA, LegB = Leg.alias(), Leg.alias()
+
+
+def _callbacks() -> Any:
+    return (
+        Callback.select(Callback, Account, VoiceApplication, LegA, LegB)
+        .join(Account)
+        .switch(Callback)
+        .join(VoiceApplication)
+        .switch(Callback)
+        .join(LegA, on=((LegA.callback == Callback.id) & (LegA.name == "A")), attr="leg_a")
+        .switch(Callback)
+        .join(LegB, on=((LegB.callback == Callback.id) & (LegB.name == "B")), attr="leg_b")
+    )
+
+
+CALLBACK_COLUMNS = (
+    Column(
+        "requested_at",
+        "Requested",
+        lambda row: row.requested_at,
+        "instant",
+        order=Callback.requested_at,
+        filter=Between(Callback.requested_at),
+        link=lambda row: url_for("admin.explain", callback_id=row.id),
+    ),
+    Column("account", "Account", lambda row: row.account.login, filter=Contains(Account.login, from_start=True)),
+    Column("number_a", "A", lambda row: row.leg_a.cld, "telephone", filter=Contains(LegA.cld, from_start=True)),
+    Column("number_b", "B", lambda row: row.leg_b.cld, "telephone", filter=Contains(LegB.cld, from_start=True)),
+    Column("application", "Voice application", lambda row: row.voice_application.name, shown=False),
+    Column("talking_at", "Talking since", lambda row: row.talking_at, "instant"),
+    Column("deadline_at", "Until", lambda row: row.deadline_at, "instant"),
+    Column(
+        "state", "State", lambda row: row.state, "state", filter=Choice(STATES, lambda value: Callback.state == value)
+    ),
+    Column("ending", "Ending", lambda row: row.ending, filter=Contains(Callback.ending)),
+)
+_SEARCH = (
+    Contains(Account.login, from_start=True),
+    Contains(LegA.cld, from_start=True),
+    Contains(LegB.cld, from_start=True),
+    Contains(Callback.id, from_start=True),
+)
+
+screen(
+    "active-calls",
+    AREA,
+    Listing(
+        "active-calls",
+        "Active calls",
+        lambda: _callbacks().where(Callback.state != "ended"),
+        Callback.id,
+        CALLBACK_COLUMNS[:-1],
+        "requested_at",
+        descending=True,
+        search=_SEARCH,
+        empty="Nobody is talking at this moment.",
+    ),
+    template="admin/active.html",
+)
+
+screen(
+    "callbacks",
+    AREA,
+    Listing(
+        "callbacks",
+        "Callbacks",
+        _callbacks,
+        Callback.id,
+        CALLBACK_COLUMNS,
+        "requested_at",
+        descending=True,
+        search=_SEARCH,
+        empty="There was no callback yet.",
+    ),
+)
+
+screen(
+    "xdrs",
+    AREA,
+    Listing(
+        "xdrs",
+        "xDRs",
+        lambda: Xdr.select(Xdr, Account, Customer).join(Account).switch(Xdr).join(Customer),
+        Xdr.id,
+        (
+            Column(
+                "bill_time",
+                "Billed",
+                lambda row: row.bill_time,
+                "instant",
+                order=Xdr.bill_time,
+                filter=Between(Xdr.bill_time),
+            ),
+            Column(
+                "callback",
+                "Callback",
+                lambda row: row.__data__["callback"],
+                link=lambda row: url_for("admin.explain", callback_id=row.__data__["callback"]),
+            ),
+            Column("leg", "Leg", lambda row: row.leg, filter=Choice(("A", "B"), lambda value: Xdr.leg == value)),
+            Column(
+                "kind",
+                "Kind",
+                lambda row: row.kind,
+                filter=Choice(("charge", "refund"), lambda value: Xdr.kind == value),
+            ),
+            Column(
+                "account", "Account", lambda row: row.account.login, filter=Contains(Account.login, from_start=True)
+            ),
+            Column("customer", "Customer", lambda row: row.customer.name, shown=False, filter=Contains(Customer.name)),
+            Column("cli", "CLI", lambda row: row.cli, "telephone", shown=False),
+            Column("cld", "CLD", lambda row: row.cld, "telephone", filter=Contains(Xdr.cld, from_start=True)),
+            Column("destination", "Destination", lambda row: row.destination),
+            Column("connect_time", "Connected", lambda row: row.connect_time, "instant", shown=False),
+            Column("used", "Used", lambda row: row.used_quantity, "duration"),
+            Column("charged", "Charged", lambda row: row.charged_quantity, "duration"),
+            Column("amount", "Amount", lambda row: row.charged_micros, "amount", needs="money"),
+            Column("currency", "Currency", lambda row: row.currency, needs="money"),
+            Column("tariff", "Tariff", lambda row: row.tariff, shown=False, needs="money"),
+            Column("cause", "Cause", lambda row: row.disconnect_cause, "number"),
+            Column("setup_ms", "PDD, ms", lambda row: row.setup_ms, "number", shown=False),
+        ),
+        "bill_time",
+        descending=True,
+        search=(
+            Contains(Account.login, from_start=True),
+            Contains(Xdr.cld, from_start=True),
+            Contains(Xdr.callback, from_start=True),
+        ),
+        empty="Nothing was billed yet.",
+    ),
+)
+
+screen(
+    "attempts",
+    AREA,
+    Listing(
+        "attempts",
+        "Attempts",
+        lambda: Attempt.select(Attempt, Leg, Connection).join(Leg).switch(Attempt).join(Connection),
+        Attempt.id,
+        (
+            Column(
+                "placed_at",
+                "Placed",
+                lambda row: row.placed_at,
+                "instant",
+                order=Attempt.placed_at,
+                filter=Between(Attempt.placed_at),
+                link=lambda row: url_for("admin.explain", callback_id=row.leg.__data__["callback"]),
+            ),
+            Column("leg", "Leg", lambda row: row.leg.name),
+            Column("cld", "CLD", lambda row: row.leg.cld, "telephone", filter=Contains(Leg.cld, from_start=True)),
+            Column("connection", "Connection", lambda row: row.connection.name, filter=Contains(Connection.name)),
+            Column("status", "SIP status", lambda row: row.status, "number"),
+            Column("reason", "Reason", lambda row: row.reason),
+            Column("setup_ms", "PDD, ms", lambda row: row.setup_ms, "number"),
+        ),
+        "placed_at",
+        descending=True,
+        search=(Contains(Leg.cld, from_start=True), Contains(Connection.name)),
+        empty="No call was placed yet.",
+    ),
+)
+
+
+@blueprint.get("/callbacks/<callback_id>", endpoint="explain")
+@guarded("monitoring.see")
+def explain(callback_id: str) -> Any:
+    """Everything about one callback."""
+    callback = found_callback(callback_id)
+    legs = list(Leg.select().where(Leg.callback == callback).order_by(Leg.name))
+    attempts = Attempt.select(Attempt, Connection).join(Connection).where(Attempt.leg.in_([leg.id for leg in legs]))
+    bills = Xdr.select().where(Xdr.callback == callback).order_by(Xdr.id)
+    return render_template(
+        "admin/callback.html",
+        callback=callback,
+        legs=legs,
+        attempts=list(attempts.order_by(Attempt.id)),
+        bills=list(bills),
+        press=PressForm(),
+    )
+
+
+def found_callback(callback_id: str) -> Any:
+    """The callback of an id; 404 where there is none."""
+    row = Callback.get_or_none(Callback.id == callback_id) if callback_id.isalnum() else None
+    if row is None:
+        abort(404)
+    return row
+
+
+@blueprint.post("/callbacks/<callback_id>/disconnect", endpoint="disconnect")
+@guarded("monitoring.change")
+def disconnect(callback_id: str) -> Any:
+    """End a callback."""
+    callback = found_callback(callback_id)
+    user: Any = signing.current()
+    at = clock.utc_now()
+    with db.writing():
+        if reception.ask_release(callback.id, "operator", at):
+            Audit.create(
+                at=at, made_by=f"user:{user.login}"[:64], action="disconnect", subject=f"callback {callback.id}"
+            )
+    doorbell.ring(current_app.extensions["webcb_doorbell"])
+    flash("The call is being disconnected.")
+    return redirect(url_for("admin.explain", callback_id=callback.id), 303)

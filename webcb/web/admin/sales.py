@@ -1,0 +1,343 @@
+"""Sales: customers, accounts, batches, distributors."""
+
+from typing import Any
+
+from flask import url_for
+from peewee import JOIN, Case, fn
+
+from webcb import clock
+from webcb.billing import account as accounts
+from webcb.models import Account, Batch, Customer, Distributor, Job, Product, Wallet
+from webcb.web.admin.editor import Editor, Item, Panel
+from webcb.web.admin.listing import Between, Choice, Column, Contains, Listing
+from webcb.web.admin.screen import screen
+
+AREA = "sales"
+AVAILABLE = Wallet.balance_micros + Wallet.credit_limit_micros - Wallet.locked_micros
+
+screen(
+    "customers",
+    AREA,
+    Listing(
+        "customers",
+        "Customers",
+        lambda: Customer.select(Customer, Wallet).join(Wallet),
+        Customer.id,
+        (
+            Column(
+                "name",
+                "Name",
+                lambda row: row.name,
+                order=Customer.name,
+                link=lambda row: url_for("admin.customers_edit", row_id=row.id),
+            ),
+            Column("balance_control", "Balance control", lambda row: row.balance_control.capitalize()),
+            Column("currency", "Currency", lambda row: row.wallet.currency, order=Wallet.currency),
+            Column(
+                "balance",
+                "Balance",
+                lambda row: row.wallet.balance_micros,
+                "amount",
+                order=Wallet.balance_micros,
+                needs="money",
+            ),
+            Column("limit", "Credit limit", lambda row: row.wallet.credit_limit_micros, "amount", needs="money"),
+            Column("period", "Billing period", lambda row: row.billing_period.capitalize(), shown=False),
+            Column(
+                "accounts",
+                "Accounts",
+                lambda row: row.accounts.count(),
+                "number",
+                link=lambda row: url_for("admin.accounts", customer=row.name),
+            ),
+            Column(
+                "status",
+                "Status",
+                lambda row: row.status,
+                "state",
+                order=Customer.status,
+                filter=Choice(("active", "blocked", "closed"), lambda value: Customer.status == value),
+            ),
+        ),
+        "name",
+        search=(Contains(Customer.name),),
+        empty="There is no customer yet. A customer owns accounts.",
+    ),
+    Editor(
+        "customers",
+        "customers",
+        "Customer",
+        AREA,
+        (
+            Panel(
+                "General info",
+                (
+                    Item("name", "Name", "A short name, used on these pages."),
+                    Item("status", "Status", "Only an active customer's accounts can call."),
+                ),
+            ),
+            Panel(
+                "Finance",
+                (
+                    Item("balance_control", "Balance control", "Prepaid: only what was paid in can be spent."),
+                    Item("currency", "Currency", "It cannot be changed later."),
+                    Item("credit_limit", "Credit limit", "How far a postpaid customer may owe.", needs="money"),
+                    Item(
+                        "opening_balance",
+                        "Opening balance",
+                        "Posted once, when the customer is created.",
+                        needs="money",
+                    ),
+                    Item("billing_period", "Billing period"),
+                    Item("billing_time_zone", "Billing period time zone", "Off-peak periods hold by its clocks, too."),
+                ),
+            ),
+        ),
+    ),
+    Customer,
+)
+
+
+def account_state(row: Any) -> str:
+    """The state of an account as pages show it: without funds is one (domain 5)."""
+    value = accounts.Account(
+        login=row.login,
+        blocked=row.blocked,
+        closed=row.closed,
+        activated=row.activated,
+        activation_at=row.activation_at,
+        expires_at=row.expires_at,
+        days_after_first_use=row.days_after_first_use,
+        days_after_last_use=row.days_after_last_use,
+        first_used_at=row.first_used_at,
+        last_used_at=row.last_used_at,
+    )
+    state = accounts.state(value, clock.utc_now())
+    wallet = row.wallet
+    available = wallet.balance_micros + wallet.credit_limit_micros - wallet.locked_micros
+    return "no funds" if state is accounts.State.ACTIVE and available <= 0 else str(state)
+
+
+def _available(row: Any) -> int:
+    wallet = row.wallet
+    return int(wallet.balance_micros + wallet.credit_limit_micros - wallet.locked_micros)
+
+
+STATES: dict[str, Any] = {
+    "blocked": Account.blocked,
+    "closed": Account.closed,
+    "inactive": ~Account.activated,
+    "no funds": AVAILABLE <= 0,
+    "usable": ~Account.blocked & ~Account.closed & Account.activated & (AVAILABLE > 0),
+}
+
+screen(
+    "accounts",
+    AREA,
+    Listing(
+        "accounts",
+        "Accounts",
+        lambda: (
+            Account.select(Account, Customer, Product, Wallet, Batch)
+            .join(Customer)
+            .switch(Account)
+            .join(Product)
+            .switch(Account)
+            .join(Wallet)
+            .switch(Account)
+            .join(Batch, JOIN.LEFT_OUTER)
+        ),
+        Account.id,
+        (
+            Column(
+                "login",
+                "Account ID",
+                lambda row: row.login,
+                order=Account.login,
+                filter=Contains(Account.login, from_start=True),
+                link=lambda row: url_for("admin.accounts_edit", row_id=row.id),
+            ),
+            Column("customer", "Customer", lambda row: row.customer.name, filter=Contains(Customer.name)),
+            Column("product", "Product", lambda row: row.product.name, filter=Contains(Product.name)),
+            Column("batch", "Batch", lambda row: row.batch.name if row.batch else "", filter=Contains(Batch.name)),
+            Column(
+                "control_number",
+                "Control number",
+                lambda row: row.control_number and f"{row.control_number:010d}",
+                shown=False,
+            ),
+            Column("type", "Type", lambda row: row.type.capitalize()),
+            Column("available", "Available", _available, "amount", needs="money"),
+            Column("currency", "Currency", lambda row: row.wallet.currency, needs="money"),
+            Column(
+                "last_used_at",
+                "Last used",
+                lambda row: row.last_used_at,
+                "instant",
+                filter=Between(Account.last_used_at),
+            ),
+            Column(
+                "expires_at",
+                "Expires",
+                lambda row: row.expires_at,
+                "instant",
+                shown=False,
+                filter=Between(Account.expires_at),
+            ),
+            Column("state", "State", account_state, "state", filter=Choice(tuple(STATES), lambda value: STATES[value])),
+        ),
+        "login",
+        search=(Contains(Account.login, from_start=True), Contains(Customer.name)),
+        empty="There are no accounts yet. Create one, or generate a batch.",
+    ),
+    Editor(
+        "accounts",
+        "accounts",
+        "Account",
+        AREA,
+        (
+            Panel(
+                "General info",
+                (
+                    Item(
+                        "login", "ID", "1 to 64 letters and digits; cb before the digits keeps callback accounts apart."
+                    ),
+                    Item("customer", "Customer", "It cannot be changed later."),
+                    Item("product", "Product"),
+                    Item(
+                        "service_password",
+                        "Service password",
+                        "Empty: it stays as it is; without one nobody can log in.",
+                    ),
+                    Item("distributor", "Distributor"),
+                    Item("blocked", "Blocked", "May not call; calls in progress end."),
+                ),
+            ),
+            Panel(
+                "Finance",
+                (
+                    Item("type", "Type", "Debit: funds fall to 0. Credit: debt rises to the limit."),
+                    Item(
+                        "balance_control",
+                        "Balance control",
+                        "Subordinate: the customer's funds are used. It cannot be changed later.",
+                    ),
+                    Item("credit_limit", "Credit limit", "Of an individual credit account.", needs="money"),
+                    Item(
+                        "opening_balance", "Opening balance", "Posted once, when the account is created.", needs="money"
+                    ),
+                ),
+            ),
+            Panel(
+                "Life cycle",
+                (
+                    Item("activated", "Activated"),
+                    Item("activation_at", "Activation date", "Not usable before."),
+                    Item("expires_at", "Expiration date", "Not usable from then on."),
+                    Item("days_after_first_use", "Availability period after first usage, days"),
+                    Item("days_after_last_use", "Availability period after last usage, days"),
+                    Item("closed", "Closed", "May never call again."),
+                ),
+            ),
+            Panel("Self-care", (Item("time_zone", "Time zone"), Item("language", "Web interface language"))),
+        ),
+    ),
+    Account,
+)
+
+
+def _batches() -> Any:
+    def counted(condition: Any) -> Any:
+        return fn.COALESCE(fn.SUM(Case(None, [(condition, 1)], 0)), 0)
+
+    return (
+        Batch.select(
+            Batch,
+            Customer,
+            fn.COUNT(Account.id).alias("accounts"),
+            counted(Account.activated == False).alias("inactive"),  # noqa: E712 - SQL
+            counted(Account.blocked == True).alias("blocked"),  # noqa: E712 - SQL
+        )
+        .join(Customer)
+        .switch(Batch)
+        .join(Account, JOIN.LEFT_OUTER, on=Account.batch == Batch.id)
+        .group_by(Batch.id, Customer.id)
+    )
+
+
+screen(
+    "batches",
+    AREA,
+    Listing(
+        "batches",
+        "Batches",
+        _batches,
+        Batch.id,
+        (
+            Column(
+                "name",
+                "Name",
+                lambda row: row.name,
+                order=Batch.name,
+                link=lambda row: url_for("admin.accounts", batch=row.name),
+            ),
+            Column("customer", "Customer", lambda row: row.customer.name, order=Customer.name),
+            Column("accounts", "Accounts", lambda row: row.accounts, "number"),
+            Column("inactive", "Inactive", lambda row: row.inactive, "number"),
+            Column("blocked", "Blocked", lambda row: row.blocked, "number"),
+            Column("created_at", "Created", lambda row: row.created_at, "instant", order=Batch.created_at),
+        ),
+        "created_at",
+        descending=True,
+        search=(Contains(Batch.name),),
+        empty="There are no batches yet: generated accounts stand in batches.",
+    ),
+)
+
+screen(
+    "distributors",
+    AREA,
+    Listing(
+        "distributors",
+        "Distributors",
+        Distributor.select,
+        Distributor.id,
+        (
+            Column(
+                "name",
+                "Name",
+                lambda row: row.name,
+                order=Distributor.name,
+                link=lambda row: url_for("admin.distributors_edit", row_id=row.id),
+            ),
+        ),
+        "name",
+        search=(Contains(Distributor.name),),
+    ),
+    Editor("distributors", "distributors", "Distributor", AREA, (Panel("General info", (Item("name", "Name"),)),)),
+    Distributor,
+)
+
+screen(
+    "jobs",
+    AREA,
+    Listing(
+        "jobs",
+        "Background work",
+        Job.select,
+        Job.id,
+        (
+            Column("id", "Job", lambda row: row.id, "number", order=Job.id),
+            Column("kind", "Kind", lambda row: row.kind),
+            Column("state", "State", lambda row: row.state, "state", order=Job.state),
+            Column("done", "Done", lambda row: f"{row.done:,} of {row.total:,}"),
+            Column("asked_by", "Asked by", lambda row: row.asked_by),
+            Column("asked_at", "Asked", lambda row: row.asked_at, "instant", order=Job.asked_at),
+            Column("ended_at", "Ended", lambda row: row.ended_at, "instant"),
+            Column("said", "Result", lambda row: row.said),
+        ),
+        "id",
+        descending=True,
+        search=(Contains(Job.kind), Contains(Job.asked_by)),
+    ),
+)

@@ -1,0 +1,27 @@
+"use strict";
+
+// A few conveniences of the admin site; everything works without them.
+
+// Fields that belong to a choice are there only with it.
+const follow = (item) => {
+  const chooser = document.getElementById(item.dataset.with);
+  if (!chooser) return;
+  const values = item.dataset.withValues.split(",");
+  const chosen = () => (chooser.type === "checkbox" ? (chooser.checked ? "y" : "") : chooser.value);
+  const show = () => { item.hidden = !values.includes(chosen()); };
+  chooser.addEventListener("change", show);
+  show();
+};
+document.querySelectorAll("[data-with]").forEach(follow);
+
+// What was typed and not saved is not lost without a word.
+for (const form of document.querySelectorAll("[data-unsaved]")) {
+  let changed = false;
+  form.addEventListener("input", () => { changed = true; });
+  form.addEventListener("submit", () => { changed = false; });
+  window.addEventListener("beforeunload", (event) => { if (changed) event.preventDefault(); });
+}
+
+// On a narrow screen the menu begins closed.
+const menu = document.querySelector(".admin-menu");
+if (menu && window.matchMedia("(max-width: 61.99rem)").matches) menu.open = false;
