@@ -156,7 +156,7 @@ def test_a_sheet_that_was_downloaded_replaces_nothing(house: House, as_format: A
         off_peak_first_interval_seconds=1, off_peak_next_interval_seconds=2, off_peak_first_price_micros=3,
         off_peak_next_price_micros=4,
     )  # fmt: skip
-    rows.rate(house.tariff, "55", price="0.30", effective_at=NOON + HOUR, forbidden=True)
+    rows.rate(house.tariff, "55", price="0.30", effective_at=NOON + HOUR, forbidden=True, hidden=True)
     rows.rate(house.tariff, "44", discontinued=True)
     Destination.update(description="=cmd()").where(Destination.prefix == "|").execute()
     before = stored()

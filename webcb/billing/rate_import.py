@@ -57,7 +57,7 @@ def preview(tariff: Tariff, sheet: rate_sheet.Sheet, mode: Mode, at: datetime, *
 _FIELDS = (
     "effective_at, mode, first_interval_seconds, next_interval_seconds, first_price_micros, next_price_micros,"
     " off_peak_first_interval_seconds, off_peak_next_interval_seconds, off_peak_first_price_micros,"
-    " off_peak_next_price_micros, formula, forbidden, discontinued"
+    " off_peak_next_price_micros, formula, forbidden, discontinued, hidden"
 )
 _COLUMNS = ("tariff_id", "destination_id", *_FIELDS.split(", "), "rate_import_id")
 
@@ -88,7 +88,7 @@ def _terms(found: dict[str, Any]) -> Terms:
     off_peak = None
     if found["mode"] == "off-peak":
         off_peak = Intervals(*(found[f"off_peak_{which}_{name}"] for name in names for which in ("first", "next")))
-    return Terms(peak, off_peak, found["formula"], bool(found["forbidden"]), bool(found["discontinued"]))
+    return Terms(peak, off_peak, found["formula"], bool(found["forbidden"]), bool(found["discontinued"]), bool(found["hidden"]))
 
 
 def apply(
@@ -166,6 +166,7 @@ def _row(tariff_id: int, destination_id: int, each: Change, import_id: int) -> t
         each.terms.formula,
         each.terms.forbidden,
         each.terms.discontinued,
+        each.terms.hidden,
         import_id,
     )
 

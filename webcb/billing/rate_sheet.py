@@ -45,6 +45,7 @@ class Terms:
     formula: str = ""
     forbidden: bool = False
     discontinued: bool = False
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +170,13 @@ COLUMNS: Final = {
     "effective_from": Column("Effective from", _instant),
     "forbidden": Column("Forbidden", _yes),
     "discontinued": Column("Discontinued", _yes),
+    "hidden": Column("Hidden", _yes),
 }
 HEADS: Final = tuple(column.head for column in COLUMNS.values())
 # Lines that show how a sheet is written; a template has them.
 EXAMPLES: Final = (
-    ("5511", "BR", "Brazil, Sao Paulo", 60, 6, Decimal("0.10"), Decimal("0.10"), *[None] * 5, "", "no", "no"),
-    ("|", "", "Everything else", 60, 60, Decimal(1), Decimal(1), *[None] * 5, "2030-12-31 00:00", "yes", "no"),
+    ("5511", "BR", "Brazil, Sao Paulo", 60, 6, Decimal("0.10"), Decimal("0.10"), *[None] * 5, "", "no", "no", "no"),
+    ("|", "", "Everything else", 60, 60, Decimal(1), Decimal(1), *[None] * 5, "2030-12-31 00:00", "yes", "no", "no"),
 )
 _OFF_PEAK = ("off_peak_first_seconds", "off_peak_next_seconds", "off_peak_first_price", "off_peak_next_price")
 _NAMES = {column.head.lower(): name for name, column in COLUMNS.items()}
@@ -260,6 +262,7 @@ def _line(number: int, cells: Mapping[str, str], zone: tzinfo, problems: list[Pr
         values.get("formula", ""),
         values.get("forbidden", False),
         values.get("discontinued", False),
+        values.get("hidden", False),
     )
     return Line(number, values["prefix"], terms, effective_at, values.get("country", ""), values.get("description", ""))
 
@@ -373,6 +376,7 @@ def row(prefix: str, country: str, description: str, terms: Terms, effective_at:
         effective_at.astimezone(zone).isoformat(sep=" ", timespec="auto"),
         terms.forbidden,
         terms.discontinued,
+        terms.hidden,
     ]
 
 
