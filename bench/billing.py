@@ -150,8 +150,8 @@ def _begin(callback_id: str) -> None:
 
 
 def _settle(callback_id: str) -> None:
-    ended_at = AT + timedelta(seconds=75)
-    usages = [LegUsage(leg, AT, ended_at, 75_000_000, 1200, 16, 1) for leg in ("A", "B")]
+    ended_at = AT + timedelta(seconds=45)  # within the first slice
+    usages = [LegUsage(leg, AT, ended_at, 45_000_000, 1200, 16, 1) for leg in ("A", "B")]
     settlement.settle(callback_id, usages, "A hung up", True, ended_at)
 
 

@@ -24,13 +24,16 @@ class Terms:
     connect_fee: int = 0
     surcharge_ppm: int = 0
     decimals: int = 5
+    login_fee: int = 0  # charged to whoever has logged in, from the first second on
 
 
 def bought(terms: Terms, steps: tuple[tuple, ...], seconds_max: int) -> list[int | None]:
     """What a call costs if it is cut after 0, 1, 2, ... seconds; None from where the formula has disconnected it."""
-    costs: list[int | None] = [0] * (min(terms.free, seconds_max) + 1)
+    smallest = 10 ** (6 - terms.decimals)
+    free = rounded_up(Fraction(terms.login_fee), smallest)
+    costs: list[int | None] = [0, *[free] * min(terms.free, seconds_max)]
     todo, sum_so_far, paid_until, stopped = list(steps), Fraction(terms.connect_fee), 0, False
-    total: int | None = 0
+    total: int | None = free
     for second in range(1, seconds_max - terms.free + 1):
         if second <= paid_until or stopped:
             costs.append(total)
@@ -51,8 +54,8 @@ def bought(terms: Terms, steps: tuple[tuple, ...], seconds_max: int) -> list[int
                 continue
             sum_so_far = sum_so_far + step[1] if step[0] == "fee" else sum_so_far * (1 + Fraction(step[1], 10**6))
             todo.pop(0)
-        exact = sum_so_far * (1 + Fraction(terms.surcharge_ppm, 10**6))
-        total = None if stopped else rounded_up(exact, 10 ** (6 - terms.decimals))
+        exact = sum_so_far * (1 + Fraction(terms.surcharge_ppm, 10**6)) + terms.login_fee
+        total = None if stopped else rounded_up(exact, smallest)
         costs.append(total)
     return costs
 

@@ -140,7 +140,9 @@ def legs(draw) -> tuple[Pricing, Terms]:
         "connect_fee_micros": draw(st.one_of(st.just(0), st.integers(0, UNIT))),
         "post_call_surcharge_ppm": draw(st.one_of(st.just(0), st.integers(0, 500_000))),
         "decimals": draw(st.integers(0, 6)),
+        "login_fee_micros": draw(st.one_of(st.just(0), st.integers(0, UNIT))),
     }
+    logged_in = draw(st.booleans())
     steps, formula, off_peak, off_peak_steps = flat_steps(own), "", None, None
     when = draw(st.sampled_from(["starts", "finishes", "starts and finishes"]))
     minutes, minutes_text = draw(st.sampled_from(MINUTES))
@@ -159,7 +161,9 @@ def legs(draw) -> tuple[Pricing, Terms]:
             formula = f"2xfirst@next; {formula}"
             off_peak_steps = (("run", 2, cheap.first_seconds, cheap.next_price_micros), *steps)
             steps = (("run", 2, own.first_seconds, own.next_price_micros), *steps)
-    pricing = Pricing(own, off_peak, formula, **common, answered_at=answered_at if off_peak else None)
+    pricing = Pricing(
+        own, off_peak, formula, **common, answered_at=answered_at if off_peak else None, logged_in=logged_in
+    )
     terms = Terms(
         steps,
         off_peak_steps,
@@ -171,6 +175,7 @@ def legs(draw) -> tuple[Pricing, Terms]:
         common["connect_fee_micros"],
         common["post_call_surcharge_ppm"],
         common["decimals"],
+        common["login_fee_micros"] if logged_in else 0,
     )
     return pricing, terms
 
@@ -180,7 +185,9 @@ def legs(draw) -> tuple[Pricing, Terms]:
 def test_a_charge_is_what_counting_seconds_gives(leg):
     pricing, terms = leg
     for used, due in enumerate(oracle.costs(terms, SECONDS_MAX)):
-        if due is None:
+        if used == 0:
+            assert charge(pricing, used).amount_micros == 0
+        elif due is None:
             assert pricing.seconds_max is not None and used > pricing.seconds_max
         else:
             assert amount(pricing, used) == due
