@@ -363,6 +363,7 @@ CREATE TABLE leg (
   state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'calling', 'ringing', 'answered', 'ended')),
   pricing TEXT,
   pricing_if_b_fails TEXT, -- leg A only, where the trigger charges specially
+  vendor_pricings TEXT, -- by what each vendor it may be routed to charges, a line each, until the leg is settled
   placed_at BIGINT,
   ringing_at BIGINT,
   answered_at BIGINT,

@@ -302,6 +302,7 @@ class Leg(Table):
     state = TextField(default="waiting")
     pricing = TextField(null=True)
     pricing_if_b_fails = TextField(null=True)
+    vendor_pricings = TextField(null=True)
     placed_at = InstantField(null=True)
     ringing_at = InstantField(null=True)
     answered_at = InstantField(null=True)

@@ -112,6 +112,20 @@ def test_without_a_connection_or_a_rate_of_its_vendor_the_cost_is_not_known():
 
 
 @pytest.mark.usefixtures("database")
+def test_a_vendors_price_is_that_of_the_authorization_whatever_happens_in_the_call():
+    house = rows.house()
+    callback_id = rows.place(house)
+    reception.begin(callback_id, NOON)
+    with db.writing():
+        rows.rate(house.vendor_tariff, "55", 1, 1, "9.00", effective_at=NOON + timedelta(seconds=1))
+        models.Connection.update(active=False).execute()
+    usages = [used("A", 60, house.connection.id, answered_at=NOON + timedelta(seconds=5))]
+    settlement.settle(callback_id, usages, "A hung up", False, NOON + timedelta(seconds=200))
+    assert models.Xdr.get().vendor_cost_micros == 10_000
+    assert [leg.vendor_pricings for leg in models.Leg.select()] == [None, None]  # it stands on the xDR now
+
+
+@pytest.mark.usefixtures("database")
 def test_a_vendors_off_peak_hours_are_those_of_its_zone_and_of_the_answer():
     house = rows.house()
     night = models.OffPeakPeriod.create(name="Night", definition="hr{21}")  # 12:00 UTC is 21:00 in Tokyo

@@ -352,7 +352,7 @@ def test_begin_gives_the_engine_all_it_needs():
         connection_id=house.connection.id,
         name="carrier",
         host="127.0.0.1",
-        port=5060,
+        port=None,
         username="us",
         password="trunk",
         tech_prefix="99",

@@ -10,14 +10,13 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from webcb import number
-from webcb.billing.cost import VendorTerms
 from webcb.billing.currency import ExchangeRates
 from webcb.billing.formula import Intervals
 from webcb.billing.product import UsageCharge
 from webcb.billing.query import Row, instant, marks, micros, row, rows
 from webcb.billing.routing import Connection, Presentation
 from webcb.billing.slices import Protection
-from webcb.billing.tariff import Rate, Tariff, pricing, rate_in_force
+from webcb.billing.tariff import Rate, Tariff
 
 _EPOCH = "SELECT epoch FROM catalog"
 
@@ -125,16 +124,6 @@ def _usage_charge(found: Row) -> UsageCharge:
 def _tariff(found: Row) -> Tariff:
     second = found.pop("second_off_peak_period")
     return Tariff(**found if second is None else found | {"off_peak_period": f"{found['off_peak_period']}\n{second}"})
-
-
-def vendor_terms(known: Book, connection_id: int, digits: str, at: datetime) -> VendorTerms | None:
-    """By what the vendor of a connection charges a leg answered at `at`; None where its tariff has no rate for the number."""
-    connection = known.every_connection[connection_id]
-    found = rate_in_force(rates((connection.tariff_id,), (digits,), at), connection.tariff_id, digits, at)
-    if found is None:
-        return None
-    price = pricing(known.tariffs[connection.tariff_id], found, "", connection.time_zone)
-    return VendorTerms(connection.vendor_id, price.answered(at))
 
 
 def rates(tariff_ids: Iterable[int], numbers: Sequence[str], at: datetime) -> tuple[Rate, ...]:

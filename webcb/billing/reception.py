@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from webcb import db
-from webcb.billing import catalog, credentials, ledger, query, slices
+from webcb.billing import catalog, cost, credentials, ledger, query, slices
 from webcb.billing.account import Account
 from webcb.billing.authorization import (
     Application,
@@ -262,14 +262,15 @@ def begin(callback_id: str, at: datetime) -> Begun | Refusal:
 def _freeze(callback_id: str, authorization: Authorization) -> None:
     fails = authorization.pricing_a_if_b_fails
     frozen = (
-        ("A", authorization.pricing_a.as_json(), fails and fails.as_json()),
-        ("B", authorization.pricing_b.as_json(), None),
+        ("A", authorization.pricing_a.as_json(), fails and fails.as_json(), authorization.routes_a),
+        ("B", authorization.pricing_b.as_json(), None, authorization.routes_b),
     )
-    for name, pricing, if_b_fails in frozen:
+    for name, pricing, if_b_fails, routes in frozen:
         query.change(
-            "UPDATE leg SET pricing = ?, pricing_if_b_fails = ? WHERE callback_id = ? AND name = ?",
+            "UPDATE leg SET pricing = ?, pricing_if_b_fails = ?, vendor_pricings = ? WHERE callback_id = ? AND name = ?",
             pricing,
             if_b_fails,
+            cost.frozen(routes),
             callback_id,
             name,
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 from webcb import db
 from webcb.billing import catalog, ledger, query, rating
-from webcb.billing.cost import Cost, cost
+from webcb.billing.cost import Cost, cost, thawed
 from webcb.billing.ledger import Entry
 from webcb.billing.pricing import Pricing
 from webcb.billing.product import LegName
@@ -88,11 +88,12 @@ _CALLBACK = """
      WHERE callback.id = ?
 """
 
-_LEGS = "SELECT name, cli, cld, pricing, pricing_if_b_fails FROM leg WHERE callback_id = ?"
+_LEGS = "SELECT name, cli, cld, pricing, pricing_if_b_fails, vendor_pricings FROM leg WHERE callback_id = ?"
 
 _END_LEGS = """
     UPDATE leg
        SET state = 'ended', ended_at = CASE name WHEN 'A' THEN ? ELSE ? END, queue_position = NULL,
+           vendor_pricings = NULL,
            connection_id = CASE name WHEN 'A' THEN COALESCE(?, connection_id) ELSE COALESCE(?, connection_id) END
      WHERE callback_id = ?
 """
@@ -149,16 +150,15 @@ def _rate(leg: Row, usage: LegUsage, b_answered: bool, book: catalog.Book) -> _R
     if usage.logged_in:
         pricing = pricing.with_login()
     charge = rating.charge(pricing, usage.used_seconds)
-    return _RatedLeg(leg, usage, pricing, charge, _cost(usage, leg["cld"], pricing.currency, book))
+    return _RatedLeg(leg, usage, pricing, charge, _cost(usage, leg["vendor_pricings"], pricing.currency, book))
 
 
-def _cost(usage: LegUsage, cld: str, currency: str, book: catalog.Book) -> Cost | None:
-    """What the vendor charges for the leg, and what that is in the currency of its charge; None without a vendor's rate."""
-    if usage.connection_id is None:
+def _cost(usage: LegUsage, frozen: str | None, currency: str, book: catalog.Book) -> Cost | None:
+    """What the vendor charges for the leg, and what that is in the currency of its charge; None where it had no route there."""
+    terms = thawed(frozen, usage.connection_id) if frozen and usage.connection_id is not None else None
+    if terms is None:
         return None
-    at = usage.answered_at or usage.ended_at
-    terms = catalog.vendor_terms(book, usage.connection_id, cld, at)
-    return None if terms is None else cost(terms, usage.used_seconds, currency, book.exchange_rates, at)
+    return cost(terms, usage.used_seconds, currency, book.exchange_rates, usage.answered_at or usage.ended_at)
 
 
 def _close_lock(callback: Row, total_micros: int, at: datetime) -> None:
