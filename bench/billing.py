@@ -214,10 +214,12 @@ def _floor(path: Path, group: int) -> float:
 def _pricings() -> dict[str, Pricing]:
     intervals = Intervals(60, 6, 100_000, 100_000)
     evening = OffPeak(Intervals(60, 60, 50_000, 50_000), "hr{6pm-5am} wd{mo-fr}", "America/Sao_Paulo", "finishes")
+    formula = "1x1@1.80; 2x60@1.80; fee 0.50; surcharge 5%; *x6@next"
     return {
         "flat": Pricing(intervals),
-        "formula": Pricing(intervals, formula="1x1@1.80; 2x60@1.80; fee 0.50; surcharge 5%; *x6@next"),
+        "formula": Pricing(intervals, formula=formula),
         "off_peak": Pricing(intervals, evening).answered(AT),
+        "formula_off_peak": Pricing(intervals, evening, formula).answered(AT),
     }
 
 

@@ -276,6 +276,35 @@ def test_a_credit_is_a_ledger_row_with_who_and_why(installed: Types) -> None:
     assert installed("accounts", "credit", "staff", "1").out == "customer Acme: balance 1.00 USD\n"
 
 
+def test_a_bill_says_why(installed: Types) -> None:
+    callback_id = placed(installed)
+    engine_carries(callback_id, answered=True)
+    installed("refund", callback_id, "B", "0.05", "--note", "noise")
+    assert installed("bill", callback_id).lines == [
+        "A  12065554123  0.01017 USD  (tariff Retail, prefix 1206, WEBCALLBACK)",
+        "   61 s used",
+        "   an interval of 1 s at 0.01 a minute",
+        "   60 intervals of 1 s at 0.01 a minute: 0.01",
+        "   61 s charged, rounded up to 5 decimals: 0.01017 USD",
+        "   the vendor charges 0.01017 USD",
+        "      61 s used",
+        "      an interval of 1 s at 0.01 a minute",
+        "      60 intervals of 1 s at 0.01 a minute: 0.01",
+        "      61 s charged, rounded up to 5 decimals: 0.01017 USD",
+        "B  5511999887766  0.20 USD  (tariff Retail, prefix 55, WEBCALLBACK)",
+        "   61 s used",
+        "   an interval of 60 s at 0.10 a minute: 0.10",
+        "   an interval of 60 s at 0.10 a minute: 0.10",
+        "   120 s charged, rounded up to 5 decimals: 0.20 USD",
+        "   the vendor charges 0.01017 USD",
+        "      61 s used",
+        "      an interval of 1 s at 0.01 a minute",
+        "      60 intervals of 1 s at 0.01 a minute: 0.01",
+        "      61 s charged, rounded up to 5 decimals: 0.01017 USD",
+        "B  given back 0.05 USD: noise",
+    ]
+
+
 def test_a_charge_by_hand_may_leave_an_account_owing(installed: Types) -> None:
     said = installed("accounts", "charge", "poor", "2.5", "--note", "a new card")
     assert said.out == "account poor: balance -2.50 USD\n"

@@ -88,7 +88,9 @@ def _terms(found: dict[str, Any]) -> Terms:
     off_peak = None
     if found["mode"] == "off-peak":
         off_peak = Intervals(*(found[f"off_peak_{which}_{name}"] for name in names for which in ("first", "next")))
-    return Terms(peak, off_peak, found["formula"], bool(found["forbidden"]), bool(found["discontinued"]), bool(found["hidden"]))
+    return Terms(
+        peak, off_peak, found["formula"], bool(found["forbidden"]), bool(found["discontinued"]), bool(found["hidden"])
+    )
 
 
 def apply(

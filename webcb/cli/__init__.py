@@ -10,13 +10,25 @@ from typing import NoReturn
 import click
 
 from webcb import __version__
-from webcb.cli import batches, calls, funds, installation, lists, provisioning, rate_sheets, statements, trace, users
+from webcb.cli import (
+    batches,
+    bill,
+    calls,
+    funds,
+    installation,
+    lists,
+    provisioning,
+    rate_sheets,
+    statements,
+    trace,
+    users,
+)
 
 FAILED = 1
 WRONG_USAGE = 2
 INTERRUPTED = 130
 
-PANELS = (installation, provisioning, calls, trace, lists, rate_sheets, funds, statements, batches, users)
+PANELS = (installation, provisioning, calls, trace, bill, lists, rate_sheets, funds, statements, batches, users)
 
 
 class InOrder(click.Group):
