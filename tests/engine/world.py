@@ -101,14 +101,21 @@ class StraightJournal:
 class Names:
     """A resolver for tests: literals, and the names it was given."""
 
-    def __init__(self) -> None:
+    def __init__(self, time: VirtualTime) -> None:
+        self._time = time
         self.known: dict[str, tuple[Address, ...]] = {}
         self.asked: list[tuple[NextHop, Callable[[Located], None]]] = []
-        self.rests: dict[Address, float] = {}
+        self.rests: dict[Address, float] = {}  # for how long, and until when
+        self._until: dict[Address, float] = {}
 
     def resolve(self, hop: NextHop, found: Callable[[Located], None]) -> None:
         def tell(located: Located) -> None:
-            found(Located(tuple(each for each in located.targets if each not in self.rests), located.trouble))
+            found(
+                Located(
+                    tuple(each for each in located.targets if self._until.get(each, 0) <= self._time.now),
+                    located.trouble,
+                )
+            )
 
         self.resolve_all(hop, tell)
 
@@ -122,9 +129,11 @@ class Names:
 
     def rest(self, address: Address, seconds: float) -> None:
         self.rests[address] = seconds
+        self._until[address] = self._time.now + seconds
 
     def wake(self, address: Address) -> None:
         self.rests.pop(address, None)
+        self._until.pop(address, None)
 
 
 @dataclass
@@ -151,6 +160,8 @@ class Phone:
 class World:
     """One engine and the phones it calls. Numbers not in `phones` answer after four seconds."""
 
+    callbacks_max = CALLBACKS_MAX
+
     def __init__(self, **house: Any) -> None:
         self.time = VirtualTime()
         self.ladder: list[str] = []
@@ -158,7 +169,7 @@ class World:
         self.begun_at = self.time.now
         self._cseq = count(500)
         self.house = house_rows.house(**house)
-        self.names = Names()
+        self.names = Names(self.time)
         self.bridge = Bridge("127.0.0.1", 21000, 21999, silence_ms=600_000)
         self.engine()
 
@@ -172,7 +183,7 @@ class World:
         self.prober = Prober(self.time, self.utc_now, lines, self.journal.post, self.names)
         self.registrations = Registrations(self.time, self.utc_now, lines, self.journal.post, self.names, "one")
         standing = Standing(self.prober, self.registrations)
-        self.exchange = Exchange(self.time, lines, self.media, self.journal, self.names, CALLBACKS_MAX, standing)
+        self.exchange = Exchange(self.time, lines, self.media, self.journal, self.names, self.callbacks_max, standing)
         node = recovery.take_node("one", self.utc_now())
         self.lookout = Lookout(self.time, self.utc_now, lines, self.journal, self.exchange, node)
         self.lookout.look()

@@ -111,11 +111,11 @@ class Phone:
             "Call-ID": [invite.call_id],
             "CSeq": ["1 BYE"],
         }
-        bye = self.carrier.stack.seal(Request("BYE", f"sip:{US.host}", fields), "udp")
-        self.carrier.layer.request(bye, US, self, now)
+        bye = self.carrier.stack.seal(Request("BYE", f"sip:{self.carrier.caller.host}", fields), "udp")
+        self.carrier.layer.request(bye, self.carrier.caller, self, now)
 
     def _reply(self, status: int, now: float) -> None:
-        data = response_to(self.invite, status, "phone", SDP if status == 200 else b"")
+        data = response_to(self.invite, status, "phone", self.carrier.sdp if status == 200 else b"")
         self.server.reply(read_message(data), now)
 
     def _at(self, timer: str, at: float) -> None:
@@ -125,7 +125,9 @@ class Phone:
 class Carrier:
     """The far end: every INVITE is a new phone, whose plan is found by the user part of the Request-URI."""
 
-    def __init__(self, plans: dict[str, Plan], seed: int) -> None:
+    def __init__(self, plans: dict[str, Plan], seed: int, caller: Address = US, sdp: bytes = SDP) -> None:
+        self.caller = caller
+        self.sdp = sdp
         self.layer = TransactionLayer()
         self.stack = Stack(Identity("phone", PEER), seeded(seed), self.layer, lambda event: None)
         self.plans = plans
