@@ -83,7 +83,7 @@ def test_a_vendor_in_the_same_currency():
     assert (vendor["charged_seconds"], vendor["amount_micros"]) == (61, 10_170)
 
 
-@pytest.mark.usefixtures("database")
+@pytest.mark.usefixtures("either_database")
 def test_a_vendor_in_another_currency():
     house = rows.house()
     euro = rows.tariff("Euro vendor", applied_to="vendor", currency="EUR", connect_fee_micros=4_000)
@@ -148,7 +148,7 @@ def test_a_login_by_voice_costs_the_login_fee_once():
     assert (xdrs["A"].charged_micros, xdrs["B"].charged_micros) == (70_000, 0)  # free seconds spare no login fee
 
 
-@pytest.mark.usefixtures("database")
+@pytest.mark.usefixtures("either_database")
 def test_with_profit_guarantee_no_route_costs_more_than_it_brings_in():
     house = rows.house(price="0.02")
     dear = rows.tariff("Dear", applied_to="vendor")
@@ -166,7 +166,7 @@ def test_with_profit_guarantee_no_route_costs_more_than_it_brings_in():
 # The book that is kept ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("database")
+@pytest.mark.usefixtures("either_database")
 def test_a_change_is_noticed_at_once_and_one_taken_back_leaves_nothing():
     house = rows.house()
 
@@ -187,7 +187,7 @@ def test_a_change_is_noticed_at_once_and_one_taken_back_leaves_nothing():
     assert name() == "Other"
 
 
-@pytest.mark.usefixtures("database")
+@pytest.mark.usefixtures("either_database")
 def test_every_table_of_the_book_is_watched():
     house = rows.house()
     seen = [catalog.book()]
