@@ -596,6 +596,9 @@ CREATE TRIGGER vendor_delete_noted AFTER DELETE ON vendor BEGIN UPDATE catalog S
 CREATE TRIGGER connection_insert_noted AFTER INSERT ON connection BEGIN UPDATE catalog SET epoch = random(); END;
 CREATE TRIGGER connection_update_noted AFTER UPDATE ON connection BEGIN UPDATE catalog SET epoch = random(); END;
 CREATE TRIGGER connection_delete_noted AFTER DELETE ON connection BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER voice_application_insert_noted AFTER INSERT ON voice_application BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER voice_application_update_noted AFTER UPDATE ON voice_application BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER voice_application_delete_noted AFTER DELETE ON voice_application BEGIN UPDATE catalog SET epoch = random(); END;
 --]
 --[postgresql
 CREATE FUNCTION catalog_changed() RETURNS trigger LANGUAGE plpgsql AS
@@ -607,4 +610,5 @@ CREATE TRIGGER product_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pro
 CREATE TRIGGER usage_charge_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON usage_charge EXECUTE FUNCTION catalog_changed();
 CREATE TRIGGER vendor_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON vendor EXECUTE FUNCTION catalog_changed();
 CREATE TRIGGER connection_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON connection EXECUTE FUNCTION catalog_changed();
+CREATE TRIGGER voice_application_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON voice_application EXECUTE FUNCTION catalog_changed();
 --]

@@ -200,8 +200,10 @@ def test_every_table_of_the_book_is_watched():
         lambda: models.Product.update(profit_guarantee=True).execute(),
         lambda: rows.usage_charge(house.product, "", house.tariff),
         lambda: rows.tariff("More"),
+        lambda: models.VoiceApplication.update(talk_seconds_max=60).execute(),
     ):
         change()
         seen.append(catalog.book())
     assert len({known.epoch for known in seen}) == len(seen)
+    assert seen[-1].applications["-"].talk_seconds_max == 60
     assert (seen[4].every_connection[house.connection.id].time_zone, seen[5].connections) == ("Asia/Tokyo", ())

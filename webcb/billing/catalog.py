@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from webcb import number
+from webcb.billing.authorization import Application
 from webcb.billing.currency import ExchangeRates
 from webcb.billing.formula import Intervals
 from webcb.billing.product import UsageCharge
@@ -44,6 +45,12 @@ _PRESENTATION = tuple(field.name for field in fields(Presentation))
 
 _EXCHANGE_RATES = "SELECT currency, day, per_base_micros FROM exchange_rate"
 
+_APPLICATIONS = """
+    SELECT path, access_code, special_charge_if_leg_b_fails, talk_seconds_max, ring_seconds_b, concurrent_per_account,
+           premium_allowed, active
+      FROM voice_application
+"""
+
 _GUARANTEED = "SELECT id FROM product WHERE profit_guarantee"
 
 # Each prefix by one seek in the index of destinations, its newest effective rate by another in (tariff, destination,
@@ -69,7 +76,8 @@ _LIKELY_NODE = "SELECT id FROM node ORDER BY COALESCE(heard_at, 0) DESC, id LIMI
 class Book:
     """Everything that prices and routes calls but the rates: by id; `connections` are the active ones.
 
-    The passwords of the connections are still sealed. `guaranteed` are the products with profit guarantee.
+    The passwords of the connections are still sealed. `guaranteed` are the products with profit guarantee,
+    `applications` the triggers by their paths.
     """
 
     epoch: int
@@ -79,6 +87,7 @@ class Book:
     every_connection: Mapping[int, Connection]
     exchange_rates: ExchangeRates
     guaranteed: frozenset[int]
+    applications: Mapping[str, Application]
 
 
 _kept: Book | None = None
@@ -113,6 +122,7 @@ def _read_book(epoch: int) -> Book:
             (each["currency"], each["day"], each["per_base_micros"]) for each in rows(_EXCHANGE_RATES)
         ),
         guaranteed=frozenset(each["id"] for each in rows(_GUARANTEED)),
+        applications={each.pop("path"): Application(**each) for each in rows(_APPLICATIONS)},
     )
 
 

@@ -14,7 +14,6 @@ from webcb import db
 from webcb.billing import catalog, cost, credentials, ledger, query, slices
 from webcb.billing.account import Account
 from webcb.billing.authorization import (
-    Application,
     Authorization,
     Facts,
     Reason,
@@ -323,11 +322,6 @@ _ACCOUNT = """
      WHERE account.id = ?
 """
 
-_APPLICATION = """
-    SELECT access_code, special_charge_if_leg_b_fails, talk_seconds_max, ring_seconds_b, concurrent_per_account, premium_allowed, active
-      FROM voice_application WHERE path = ?
-"""
-
 _OPEN_CALLBACKS = "SELECT COUNT(*) AS open FROM callback WHERE account_id = ? AND state <> 'ended'"
 
 
@@ -343,7 +337,6 @@ def _facts(
     """Everything `authorize` asks for, read in the transaction that is open."""
     owner = query.row(_ACCOUNT, account_id)
     assert owner is not None  # noqa: S101  accounts are closed, never deleted
-    application = query.row(_APPLICATION, path)
     book = catalog.book(owner["epoch"])
     usage_charges = book.usage_charges.get(owner["product_id"], ())
     tariff_ids = {each.tariff_id for each in usage_charges} | {each.tariff_id for each in book.connections}
@@ -355,7 +348,7 @@ def _facts(
         time_zone=owner["billing_time_zone"],
         currency=owner["currency"],
         available_micros=owner["available_micros"],
-        application=None if application is None else Application(**application),
+        application=book.applications.get(path),
         node_id=node_id,
         usage_charges=usage_charges,
         tariffs=book.tariffs,
