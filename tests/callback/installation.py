@@ -22,6 +22,7 @@ from webcb.settings import Settings, load
 
 TOP = Path(__file__).parents[2]
 SECRET_KEY = "a key of the tests alone"
+DNS = 98  # the port of a name server, where a test has one
 START_SECONDS_MAX = 20
 STOP_SECONDS_MAX = 5
 COMMAND = [sys.executable, "-m", "webcb.cli"]
@@ -52,6 +53,7 @@ class Installation:
             "WEBCB_DATABASE_URL": database_url,
             "WEBCB_SECRET_KEY": SECRET_KEY,
             "WEBCB_NODE_NAME": "test",
+            "WEBCB_DNS_SERVERS": f"127.0.0.1:{ports[DNS]}",
             "WEBCB_SIP_BINDS": f"127.0.0.1:{ports[0]}",
             "WEBCB_RTP_PORT_MIN": str(ports[100]),
             "WEBCB_RTP_PORT_MAX": str(ports[-1]),

@@ -22,20 +22,20 @@ def invite(world: World, **columns: object) -> Request:
 
 def test_as_it_comes(world: World) -> None:
     sent = invite(world)
-    assert sent.uri == f"sip:{A}@127.0.0.1:5060"
+    assert sent.uri == f"sip:{A}@127.0.0.1"
     assert sent.first("From").startswith(f"<sip:{B}@127.0.0.1>;tag=")
     assert not {"P-Asserted-Identity", "Privacy", "Diversion", "Route"} & set(sent.fields)
 
 
 def test_plus_and_a_domain_of_their_own(world: World) -> None:
     sent = invite(world, number_format="plus", from_domain="carrier.example", from_name="Web callback")
-    assert sent.uri == f"sip:+{A}@127.0.0.1:5060"
+    assert sent.uri == f"sip:+{A}@127.0.0.1"
     assert sent.first("From").startswith(f'"Web callback" <sip:+{B}@carrier.example>;tag=')
 
 
 def test_rules_see_what_would_be_sent_and_the_tech_prefix_stands_before_all(world: World) -> None:
     sent = invite(world, cld_rule=r"s/^55(\d{11})$/0$1/", cli_rule="s/^1/0/; s/^0(...)/0$1-/", tech_prefix="99#")
-    assert sent.uri == "sip:99#011999887766@127.0.0.1:5060"
+    assert sent.uri == "sip:99#011999887766@127.0.0.1"
     assert sent.from_.uri == "sip:0206-5554123@127.0.0.1"
 
 

@@ -370,4 +370,47 @@ def connections(as_csv: bool) -> None:
     print_list(CONNECTION_HEADS, lines, as_csv)
 
 
-COMMANDS = (accounts, connections, xdrs)
+# Attempts ----------------------------------------------------------------------------------------------------------------
+
+ATTEMPT_HEADS = ("leg", "attempt", "connection", "address", "placed", "pdd", "status", "reason")
+
+
+@click.command()
+@click.argument("callback_id", metavar="CALLBACK")
+@csv_option
+def attempts(callback_id: str, as_csv: bool) -> None:
+    """List the INVITEs of a callback: which connection, which of its addresses, and what came of it.
+
+    `pdd` is the post-dial delay in milliseconds, to ringing, early media or answer. Times are UTC.
+    """
+    from webcb.cli import desk
+    from webcb.models import Attempt, Callback, Connection, Leg
+
+    with desk.opened():
+        if Callback.get_or_none(Callback.id == callback_id) is None:
+            raise click.ClickException(f"there is no callback {callback_id!r}")
+        tried = (
+            Attempt.select(Attempt, Leg, Connection)
+            .join(Leg)
+            .switch(Attempt)
+            .join(Connection)
+            .where(Leg.callback == callback_id)
+            .order_by(Leg.name, Attempt.position)
+        )
+        lines: list[tuple[Any, ...]] = [
+            (
+                row.leg.name,
+                row.position,
+                row.connection.name,
+                row.address,
+                row.placed_at,
+                row.setup_ms,
+                row.status,
+                row.reason,
+            )
+            for row in tried
+        ]
+    print_list(ATTEMPT_HEADS, lines, as_csv)
+
+
+COMMANDS = (accounts, attempts, connections, xdrs)
