@@ -76,11 +76,15 @@ class NameServer:
             return b""
         response = dns.message.make_response(query)
         response.flags |= dns.flags.RA
-        records = self.zone.get((name, kind))
+        alias, owner = self.zone.get((name, "CNAME")), question.name
+        if alias:
+            response.answer.append(dns.rrset.from_text_list(owner, self.ttl_seconds, "IN", "CNAME", alias))
+            owner = response.answer[0][0].target
+        records = self.zone.get((owner.to_text(omit_final_dot=True).lower(), kind))
         if name in self.failing:
             response.set_rcode(dns.rcode.SERVFAIL)
         elif records:
-            response.answer.append(dns.rrset.from_text_list(question.name, self.ttl_seconds, "IN", kind, records))
+            response.answer.append(dns.rrset.from_text_list(owner, self.ttl_seconds, "IN", kind, records))
         elif not any(known == name for known, _ in self.zone):
             response.set_rcode(dns.rcode.NXDOMAIN)
         wire = response.to_wire(max_size=65_535)

@@ -76,6 +76,8 @@ def test_the_whole_way_from_naptr_to_both_families() -> None:
             Address("2001:db8::1", 5060, "tcp"),
             Address("192.0.2.1", 5060, "udp"),
             Address("2001:db8::1", 5060, "udp"),
+            Address("192.0.2.1", 5062, "udp"),
+            Address("2001:db8::1", 5062, "udp"),
         )
         assert {kind for _, kind, _ in server.asked} == {"NAPTR", "SRV", "A", "AAAA"}
         server.asked.clear()
@@ -83,6 +85,16 @@ def test_the_whole_way_from_naptr_to_both_families() -> None:
         assert server.asked == []
 
     asking(body)
+
+
+def test_an_alias_is_followed() -> None:
+    async def body(resolver: Resolver, _: NameServer, __: Passing) -> None:
+        assert (await found(resolver, NextHop("example.com", None, "udp"))).targets == (
+            Address("192.0.2.1", 5060, "udp"),
+            Address("192.0.2.1", 5062, "udp"),
+        )
+
+    asking(body, families=(4,))
 
 
 def test_only_families_that_are_spoken_are_asked_for() -> None:
