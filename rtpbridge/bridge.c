@@ -3,6 +3,7 @@
 #include "bridge.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -131,10 +132,22 @@ static bool take_turn(struct bridge *bridge)
     return going_on;
 }
 
+/*
+ * A frame is due at its moment however busy the host is. Where it may not (no CAP_SYS_NICE, no RLIMIT_RTPRIO) the thread
+ * is served like any other.
+ */
+static void ask_for_real_time(void)
+{
+    const struct sched_param first = {.sched_priority = 1};
+
+    pthread_setschedparam(pthread_self(), SCHED_RR, &first);
+}
+
 static void *run(void *argument)
 {
     struct bridge *const bridge = argument;
 
+    ask_for_real_time();
     do
         batch_wait(bridge->batch);
     while (take_turn(bridge));
