@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 from rtpbridge._bridge import ffi, lib
 from rtpbridge.faults import PortsUsedUp, check
 from rtpbridge.keys import SrtpKey, SrtpSuite, describe_key
-from rtpbridge.playing import Digit, Pause, Playable, Prompt, TimedTone, Tone, describe_item
+from rtpbridge.playing import Digit, Pause, Playable, Prompt, TimedTone, Tone, change_rate, describe_item
 
 __all__ = [
     "Bridge",
@@ -33,6 +33,7 @@ __all__ = [
     "TimedTone",
     "Tone",
     "Way",
+    "change_rate",
 ]
 
 CODECS_MAX: Final[int] = lib.CODECS_MAX

@@ -11,6 +11,8 @@
 #define CODECS_MAX 16            /* codecs of one far side */
 #define CODEC_NAME_BYTES 32      /* encoding name and clock as in a=rtpmap, with the closing zero */
 #define PROMPT_SECONDS_MAX 300
+#define RATE_HZ_MIN 4000
+#define RATE_HZ_MAX 48000
 #define PLAY_ITEMS_MAX 64
 #define PLAY_MS_MAX 600000       /* of a tone, a pause, a digit */
 #define FRAME_MS_MIN 10
@@ -181,6 +183,9 @@ int bridge_port_hold(struct bridge *bridge, uint64_t port_id, bool far_sends, bo
 int prompt_open(struct prompt **prompt, const int16_t *samples, size_t samples_count, uint32_t clock_hz);
 /* The caller's hold ends; who plays it has his own. NULL is no fault. */
 void prompt_release(struct prompt *prompt);
+/* The samples at another rate, both RATE_HZ_MIN to RATE_HZ_MAX; as many as there is room for. EINVAL: another rate; ENOMEM. */
+int rate_change(const int16_t *samples, size_t samples_count, uint32_t from_hz, int16_t *changed, size_t changed_count,
+                uint32_t to_hz);
 /*
  * Plays the items in a row instead of what is played; to a port that is joined, instead of what its peer says. Digits go as
  * telephone events (RFC 4733) where the far side has them, else as tones. barge_in: a digit of the far side ends it.

@@ -25,6 +25,7 @@ C_SOURCES = (
     "port.c",
     "prompt.c",
     "quality.c",
+    "rate.c",
     "recode.c",
     "relay.c",
     "resample.c",

@@ -69,6 +69,17 @@ class Prompt:
             self._prompt = None
 
 
+def change_rate(samples: bytes, from_hz: int, to_hz: int) -> bytes:
+    """Mono samples of 16 bits in the host's order at another rate. ValueError: not 4 to 48 kHz."""
+    count = len(samples) // 2 * to_hz // max(1, from_hz)
+    changed = ffi.new("int16_t[]", max(1, count))
+    octets = ffi.from_buffer("int16_t[]", samples)
+    check(
+        lib.rate_change(octets, len(octets), from_hz, changed, count, to_hz), f"samples of {from_hz} Hz at {to_hz} Hz"
+    )
+    return bytes(ffi.buffer(changed, 2 * count))
+
+
 Playable = Prompt | Tone | TimedTone | Pause | Digit
 
 

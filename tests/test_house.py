@@ -68,6 +68,9 @@ OTHER_DOORS = {
     "webcb.doorbell",
     "webcb.jobs",
     "webcb.models",
+    "webcb.prompts.library",
+    "webcb.prompts.synthesis",
+    "webcb.prompts.__main__",
     "webcb.serve",
     "webcb.settings",
 }
@@ -112,7 +115,7 @@ RULES = [
     *[rule(door, "webcb.billing", "webcb.jobs", "webcb.models", "webcb.db", *VALUES) for door in sorted(BILLING_DOORS)],
     rule("webcb.billing", "webcb.billing", *VALUES, pure=True),
     *[
-        rule(door, "webcb.engine", "webcb.sip", "webcb.billing", *CORRIDOR, "rtpbridge")
+        rule(door, "webcb.engine", "webcb.sip", "webcb.billing", "webcb.prompts", *CORRIDOR, "rtpbridge")
         for door in sorted(ENGINE_DOORS)
     ],
     rule(
@@ -125,7 +128,9 @@ RULES = [
         *VALUES,
         pure=True,
     ),
-    rule("webcb.web", "webcb.web", "webcb.billing", "webcb.provisioning", *CORRIDOR),
+    rule("webcb.prompts.catalogue", pure=True),
+    rule("webcb.prompts", "webcb.prompts", "webcb.settings", "rtpbridge"),
+    rule("webcb.web", "webcb.web", "webcb.billing", "webcb.prompts", "webcb.provisioning", *CORRIDOR),
     rule("webcb.provisioning.document", "webcb.provisioning", "webcb.billing", *VALUES, pure=True),
     rule("webcb.provisioning", "webcb.provisioning", "webcb.billing", *CORRIDOR),
     rule("webcb.demo", "webcb.demo", "webcb.sip", "webcb.billing", "webcb.provisioning", "webcb.serve", *CORRIDOR),

@@ -242,4 +242,14 @@ def main(settings: Settings) -> int:
     opened.close()
     if before != after:
         log.info("database brought from version %d to %d", before, after)
-    return Supervisor(programs(settings)).run()
+    making = _make_prompts()
+    try:
+        return Supervisor(programs(settings)).run()
+    finally:
+        end_group(making)
+        making.wait()
+
+
+def _make_prompts() -> subprocess.Popen[bytes]:
+    """Speak the prompts that are missing, beside everything else and behind it: calls go on meanwhile without them."""
+    return spawn(("nice", "-n", "19", sys.executable, "-m", "webcb.prompts"))

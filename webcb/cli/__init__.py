@@ -17,6 +17,7 @@ from webcb.cli import (
     funds,
     installation,
     lists,
+    prompts,
     provisioning,
     rate_sheets,
     statements,
@@ -28,7 +29,20 @@ FAILED = 1
 WRONG_USAGE = 2
 INTERRUPTED = 130
 
-PANELS = (installation, provisioning, calls, trace, bill, lists, rate_sheets, funds, statements, batches, users)
+PANELS = (
+    installation,
+    prompts,
+    provisioning,
+    calls,
+    trace,
+    bill,
+    lists,
+    rate_sheets,
+    funds,
+    statements,
+    batches,
+    users,
+)
 
 
 class InOrder(click.Group):

@@ -78,7 +78,8 @@ def check() -> int:
     """Check that balances, locks and bills agree.
 
     Every balance is the sum of its ledger rows, every locked amount the sum of held locks, every charge its xDR's; both
-    sides of the ledger match, and no row of it was changed or taken away. Exit status 1 where anything differs.
+    sides of the ledger match, and no row of it was changed or taken away. Exit status 1 where anything differs. Prompts that are
+    missing are said too.
     """
     from webcb.billing import books
     from webcb.cli import desk
@@ -100,11 +101,22 @@ def check() -> int:
         click.echo(f"{book:<14} {format_amount(amount_micros):>18} {currency}")
     for difference in differences:
         click.echo(difference)
+    _say_missing_prompts()
     if differences:
         click.echo(f"{len(differences)} difference{'' if len(differences) == 1 else 's'}", err=True)
         return 1
     click.echo("OK: balances, locks, bills and both sides of the ledger agree; its chains are whole")
     return 0
+
+
+def _say_missing_prompts() -> None:
+    """Nothing of the books, but what a service that is looked after has: callers would hear nothing."""
+    from webcb import settings as reader
+    from webcb.prompts.library import Library
+
+    unmade = Library(reader.load(make_missing=False).data_dir).unmade()
+    if unmade:
+        click.echo(f"prompts are not made yet in: {', '.join(unmade)}; `webcb prompts` makes them", err=True)
 
 
 COMMANDS = (apply, export, check)
