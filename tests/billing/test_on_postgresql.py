@@ -109,5 +109,5 @@ def test_two_that_wait_for_each_other_both_succeed():
         ledger.post(order[1], None, "payment", 1_000_000, f"second of {order}", "admin", "", NOON)
 
     assert at_once(pay, [(wallets,), (wallets[::-1],)]) == [None, None]
-    assert len(tries) == 3
+    assert len(tries) >= 3  # one of them was broken off and done again; on a busy host more than once
     assert [models.Wallet.get_by_id(each).balance_micros for each in wallets] == [7_000_000, 2_000_000]
