@@ -3,11 +3,15 @@
 #include <string.h>
 
 #define CHUNK_OCTETS 80
+#define QMF_TAPS 16
+#define PARITY_HISTORY (G722_HISTORY / 2)
+#define PARITY_ROOM (PARITY_HISTORY + CHUNK_OCTETS + QMF_TAPS)
 #define LOW_DET 32   /* at the beginning (G.722, 6.2.1.4) */
 #define HIGH_DET 8
 #define LOW_NB_MAX 18432
 #define HIGH_NB_MAX 22528
 #define LOW_LEVELS 30
+#define BEYOND_ALL (1 << 23) /* times the least scale factor it is more than any signal */
 #define HIGH_DECISION 564
 
 /* Tables of G.722, 6.2: the inverse quantizers of 6, 4 and 2 bits. */
@@ -30,9 +34,10 @@ static const int16_t ILB[32] = {
     2896, 2960, 3025, 3091, 3158, 3228, 3298, 3371, 3444, 3520, 3597, 3676, 3756, 3838, 3922, 4008,
 };
 /* Decision levels of the lower band, and the codes between them for either sign. */
-static const int16_t Q6[LOW_LEVELS] = {
+static const int32_t Q6[LOW_LEVELS + 2] = {
     0,   35,  72,  110, 150, 190,  233,  276,  323,  370,  422,  473,  530,  587,  650,
     714, 786, 858, 940, 1023, 1121, 1219, 1339, 1458, 1612, 1765, 1980, 2195, 2557, 2919,
+    BEYOND_ALL, BEYOND_ALL,
 };
 static const uint8_t ILN[LOW_LEVELS + 1] = {
     0,  63, 62, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19,
@@ -42,8 +47,9 @@ static const uint8_t ILP[LOW_LEVELS + 1] = {
     0,  61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47,
     46, 45, 44, 43, 42, 41, 40, 39, 38, 37, 36, 35, 34, 33, 32,
 };
-/* Quadrature mirror filter: taps of one parity in order; the other parity has them the other way round. */
-static const int16_t QMF[G722_QMF_PAIRS] = {3, -11, 12, 32, -210, 951, 3876, -805, 362, -156, 53, -11};
+/* Quadrature mirror filter: the taps of either parity, filled up to what a vector of 16 bits takes at once. */
+static const int16_t QMF_EVEN[QMF_TAPS] = {3, -11, 12, 32, -210, 951, 3876, -805, 362, -156, 53, -11};
+static const int16_t QMF_ODD[QMF_TAPS] = {-11, 53, -156, 362, -805, 3876, 951, -210, 32, 12, -11, 3};
 
 static int32_t saturate(int32_t number)
 {
@@ -90,7 +96,8 @@ static void predict(struct g722_band *band, int32_t difference)
     a1 = bounded(saturate(same1 * 192 + ((band->a1 * 32640) >> 15)), 15360 - a2);
     for (int i = 0; i < G722_ZEROS; i++) {
         const int32_t past = band->d[i];
-        const int32_t b = saturate(((band->b[i] * 32640) >> 15) + ((past ^ difference) < 0 ? -drive : drive));
+        /* Its bounds are those of 16 bits by themselves: 255/256 of the largest and 128 more is the largest again. */
+        const int32_t b = ((band->b[i] * 32640) >> 15) + ((past ^ difference) < 0 ? -drive : drive);
 
         band->b[i] = b;
         band->d[i] = newest;
@@ -130,14 +137,36 @@ static int16_t limited(int32_t number)
     return (int16_t)(number < -16384 ? -16384 : number);
 }
 
-/* The two parities of the quadrature mirror filter over 24 samples. */
-static void qmf(const int16_t *x, int32_t *even, int32_t *odd)
+/* The samples of a chunk behind those before it, each parity by itself; the room beyond is zero, as are the taps there. */
+struct parities {
+    int16_t even[PARITY_ROOM];
+    int16_t odd[PARITY_ROOM];
+};
+
+static void parities_begin(struct parities *parities, const int16_t history[G722_HISTORY])
 {
-    *even = *odd = 0;
-    for (int i = 0; i < G722_QMF_PAIRS; i++) {
-        *even += x[2 * i] * QMF[i];
-        *odd += x[2 * i + 1] * QMF[G722_QMF_PAIRS - 1 - i];
+    memset(parities, 0, sizeof *parities);
+    for (int i = 0; i < PARITY_HISTORY; i++) {
+        parities->even[i] = history[2 * i];
+        parities->odd[i] = history[2 * i + 1];
     }
+}
+
+static void parities_end(const struct parities *parities, size_t count, int16_t history[G722_HISTORY])
+{
+    for (int i = 0; i < PARITY_HISTORY; i++) {
+        history[2 * i] = parities->even[count + (size_t)i];
+        history[2 * i + 1] = parities->odd[count + (size_t)i];
+    }
+}
+
+static int32_t qmf(const int16_t *samples, const int16_t taps[QMF_TAPS])
+{
+    int32_t sum = 0;
+
+    for (int i = 0; i < QMF_TAPS; i++)
+        sum += samples[i] * taps[i];
+    return sum;
 }
 
 void g722_decoder_begin(struct g722_decoder *decoder)
@@ -147,27 +176,24 @@ void g722_decoder_begin(struct g722_decoder *decoder)
 
 static void decode_chunk(struct g722_decoder *decoder, const uint8_t *octets, size_t count, int16_t *samples)
 {
-    int16_t x[G722_HISTORY + 2 * CHUNK_OCTETS];
+    struct parities x;
 
-    memcpy(x, decoder->history, sizeof decoder->history);
+    parities_begin(&x, decoder->history);
     for (size_t i = 0; i < count; i++) {
         const unsigned int low = octets[i] & 0x3f, high = octets[i] >> 6;
         const int32_t low_signal = limited(decoder->low.s + ((decoder->low.det * QM6[low]) >> 15));
         const int32_t high_signal = limited(decoder->high.s + ((decoder->high.det * QM2[high]) >> 15));
 
-        x[G722_HISTORY + 2 * i] = (int16_t)(low_signal + high_signal);
-        x[G722_HISTORY + 2 * i + 1] = (int16_t)(low_signal - high_signal);
+        x.even[PARITY_HISTORY + i] = (int16_t)(low_signal + high_signal);
+        x.odd[PARITY_HISTORY + i] = (int16_t)(low_signal - high_signal);
         low_takes(&decoder->low, low);
         high_takes(&decoder->high, high);
     }
     for (size_t i = 0; i < count; i++) {
-        int32_t even, odd;
-
-        qmf(x + 2 * i, &even, &odd);
-        samples[2 * i] = (int16_t)saturate(odd >> 11);
-        samples[2 * i + 1] = (int16_t)saturate(even >> 11);
+        samples[2 * i] = (int16_t)saturate(qmf(x.odd + i, QMF_ODD) >> 11);
+        samples[2 * i + 1] = (int16_t)saturate(qmf(x.even + i, QMF_EVEN) >> 11);
     }
-    memcpy(decoder->history, x + 2 * count, sizeof decoder->history);
+    parities_end(&x, count, decoder->history);
 }
 
 void g722_decode(struct g722_decoder *decoder, const uint8_t *octets, size_t octets_count, int16_t *samples)
@@ -188,17 +214,11 @@ static unsigned int quantize_low(const struct g722_band *low, int32_t signal)
 {
     const int32_t error = saturate(signal - low->s);
     const int32_t beyond = ((error >= 0 ? error : -(error + 1)) + 1) << 12;
-    int below = 1, above = LOW_LEVELS; /* the first level that lies beyond is in between */
+    int below = 0; /* levels after the first that the signal passes; without branches, for nothing foretells them */
 
-    while (below < above) {
-        const int middle = (below + above) / 2;
-
-        if (Q6[middle] * low->det >= beyond)
-            above = middle;
-        else
-            below = middle + 1;
-    }
-    return error < 0 ? ILN[below] : ILP[below];
+    for (int step = 16; step > 0; step /= 2)
+        below += (int64_t)Q6[below + step] * low->det < beyond ? step : 0;
+    return error < 0 ? ILN[below + 1] : ILP[below + 1];
 }
 
 static unsigned int quantize_high(const struct g722_band *high, int32_t signal)
@@ -212,22 +232,23 @@ static unsigned int quantize_high(const struct g722_band *high, int32_t signal)
 
 static void encode_chunk(struct g722_encoder *encoder, const int16_t *samples, size_t count, uint8_t *octets)
 {
-    int16_t x[G722_HISTORY + 2 * CHUNK_OCTETS];
+    struct parities x;
 
-    memcpy(x, encoder->history, sizeof encoder->history);
-    memcpy(x + G722_HISTORY, samples, 2 * count * sizeof *samples);
+    parities_begin(&x, encoder->history);
     for (size_t i = 0; i < count; i++) {
-        int32_t even, odd;
-        unsigned int low, high;
+        x.even[PARITY_HISTORY + i] = samples[2 * i];
+        x.odd[PARITY_HISTORY + i] = samples[2 * i + 1];
+    }
+    for (size_t i = 0; i < count; i++) {
+        const int32_t even = qmf(x.even + i, QMF_EVEN), odd = qmf(x.odd + i, QMF_ODD);
+        const unsigned int low = quantize_low(&encoder->low, (odd + even) >> 14);
+        const unsigned int high = quantize_high(&encoder->high, (odd - even) >> 14);
 
-        qmf(x + 2 * i, &even, &odd);
-        low = quantize_low(&encoder->low, (odd + even) >> 14);
-        high = quantize_high(&encoder->high, (odd - even) >> 14);
         octets[i] = (uint8_t)(high << 6 | low);
         low_takes(&encoder->low, low);
         high_takes(&encoder->high, high);
     }
-    memcpy(encoder->history, x + 2 * count, sizeof encoder->history);
+    parities_end(&x, count, encoder->history);
 }
 
 void g722_encode(struct g722_encoder *encoder, const int16_t *samples, size_t octets_count, uint8_t *octets)

@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #define G722_ZEROS 6
-#define G722_QMF_PAIRS 12
 #define G722_HISTORY 22
 
 /* One subband's adaptive predictor and quantizer; the names are those of the Recommendation's block 4. */

@@ -7,9 +7,7 @@
 #define CLOCK_HZ 8000.0
 #define TWO_PI 6.283185307179586
 #define GROUP 4
-#define FULL_SCALE_DBM0 3.14       /* of a sine of 32,635 (ITU-T G.711, 4) */
-#define FULL_SCALE 32635.0
-#define LEVEL_MIN_DBM0 (-31.0)     /* of one tone */
+#define POWER_MIN 26275271.0 /* in a window, of one tone of -31 dBm0; 3.14 dBm0 is a sine of 32,635 (ITU-T G.711, 4) */
 #define DEVIATION_MAX 0.025        /* half-way between what must be taken and what must not */
 #define HIGH_OVER_LOW_MAX 3.5      /* in power: 5.4 dB */
 #define LOW_OVER_HIGH_MAX 9.0      /* 9.5 dB */
@@ -59,19 +57,35 @@ static double power_of(struct part part)
     return part.real * part.real + part.imaginary * part.imaginary;
 }
 
-static int strongest(const double *samples, const double frequencies_hz[GROUP])
+/* 2 cos(2 pi f / 8000) of the eight frequencies. */
+static const double COEFFICIENTS[2 * GROUP] = {
+    1.707737809348902, 1.645281036041720, 1.568686983866820, 1.478204568240176,
+    1.164104023027332, 0.996370210678982, 0.798618389226636, 0.568532706775202,
+};
+
+/* The power of all eight in one pass, side by side: none waits for another. */
+static void powers_of(const double *samples, double powers[2 * GROUP])
 {
-    double best = -1;
+    double before[2 * GROUP] = {0}, present[2 * GROUP] = {0};
+
+    for (int n = 0; n < INBAND_WINDOW; n++)
+        for (int i = 0; i < 2 * GROUP; i++) {
+            const double next = samples[n] + COEFFICIENTS[i] * present[i] - before[i];
+
+            before[i] = present[i];
+            present[i] = next;
+        }
+    for (int i = 0; i < 2 * GROUP; i++)
+        powers[i] = present[i] * present[i] + before[i] * before[i] - COEFFICIENTS[i] * present[i] * before[i];
+}
+
+static int strongest(const double powers[GROUP])
+{
     int place = 0;
 
-    for (int i = 0; i < GROUP; i++) {
-        const double power = power_of(goertzel(samples, INBAND_WINDOW, frequencies_hz[i]));
-
-        if (power > best) {
-            best = power;
+    for (int i = 1; i < GROUP; i++)
+        if (powers[i] > powers[place])
             place = i;
-        }
-    }
     return place;
 }
 
@@ -117,28 +131,19 @@ static double sum_of_squares(const double *samples)
     return sum;
 }
 
-/* The power in a window of a sine at the least level that counts. */
-static double power_min(void)
-{
-    const double amplitude = FULL_SCALE * pow(10, (LEVEL_MIN_DBM0 - FULL_SCALE_DBM0) / 20);
-
-    return amplitude * amplitude / 2 * INBAND_WINDOW;
-}
-
 /* The digit of a window, 0 for none, and the power of its tones. */
 static char judge(const double *samples, double *power)
 {
-    const double least = power_min(), total = sum_of_squares(samples);
-    double low, high, low_deviation, high_deviation;
+    const double least = POWER_MIN, total = sum_of_squares(samples);
+    double powers[2 * GROUP], low, high, low_deviation, high_deviation;
     int row, column;
 
     if (total < 2 * least)
         return 0;
-    row = strongest(samples, LOW_HZ);
-    column = strongest(samples, HIGH_HZ);
-    if (power_of(goertzel(samples, INBAND_WINDOW, LOW_HZ[row])) +
-            power_of(goertzel(samples, INBAND_WINDOW, HIGH_HZ[column])) <
-        total * SHARE_HELD_MIN * INBAND_WINDOW / 2)
+    powers_of(samples, powers);
+    row = strongest(powers);
+    column = strongest(powers + GROUP);
+    if (powers[row] + powers[GROUP + column] < total * SHARE_HELD_MIN * INBAND_WINDOW / 2)
         return 0; /* speech and silence cost no more than this */
     low = tone_power(samples, LOW_HZ[row], &low_deviation);
     high = tone_power(samples, HIGH_HZ[column], &high_deviation);

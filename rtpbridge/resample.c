@@ -5,10 +5,15 @@
 #define CHUNK 160
 #define UNITY_BITS 14
 
-_Static_assert(UP_HISTORY == 2 * RESAMPLE_TAPS - 1 && DOWN_HISTORY == 4 * RESAMPLE_TAPS - 3, "what the taps reach");
+_Static_assert(UP_HISTORY == RESAMPLE_TAPS - 1 && DOWN_HISTORY == RESAMPLE_TAPS - 1 &&
+                   DOWN_MIDDLE_HISTORY == RESAMPLE_TAPS / 2 - 1,
+               "what the taps reach");
 
-/* The taps 1, 3, 5 ... beside the middle one: a sinc under a Kaiser window (beta 5.3), doubled, in 1/16384. */
-static const int16_t TAPS[RESAMPLE_TAPS] = {10393, -3351, 1880, -1212, 820, -560, 378, -248, 156, -91, 48, -21};
+/* A sinc under a Kaiser window (beta 5.3), doubled, in 1/16384. */
+static const int16_t TAPS[RESAMPLE_TAPS] = {
+    -21,   48,    -91, 156,   -248, 378,  -560, 820,  -1212, 1880, -3351, 10393,
+    10393, -3351, 1880, -1212, 820,  -560, 378,  -248, 156,   -91,  48,    -21,
+};
 
 static int16_t rounded(int32_t sum, int bits)
 {
@@ -19,6 +24,15 @@ static int16_t rounded(int32_t sum, int bits)
     return (int16_t)(number < INT16_MIN ? INT16_MIN : number);
 }
 
+static int32_t filter(const int16_t *samples)
+{
+    int32_t sum = 0;
+
+    for (int i = 0; i < RESAMPLE_TAPS; i++)
+        sum += samples[i] * TAPS[i];
+    return sum;
+}
+
 static void upsample_chunk(struct upsampler *upsampler, const int16_t *samples, size_t count, int16_t *doubled)
 {
     int16_t x[UP_HISTORY + CHUNK];
@@ -26,13 +40,8 @@ static void upsample_chunk(struct upsampler *upsampler, const int16_t *samples, 
     memcpy(x, upsampler->history, sizeof upsampler->history);
     memcpy(x + UP_HISTORY, samples, count * sizeof *samples);
     for (size_t i = 0; i < count; i++) {
-        const int16_t *const before = x + i + RESAMPLE_TAPS - 1, *const after = before + 1;
-        int32_t sum = 0;
-
-        for (int tap = 0; tap < RESAMPLE_TAPS; tap++)
-            sum += TAPS[tap] * before[-tap] + TAPS[tap] * after[tap];
-        doubled[2 * i] = *before;
-        doubled[2 * i + 1] = rounded(sum, UNITY_BITS);
+        doubled[2 * i] = x[i + RESAMPLE_TAPS / 2 - 1];
+        doubled[2 * i + 1] = rounded(filter(x + i), UNITY_BITS);
     }
     memcpy(upsampler->history, x + count, sizeof upsampler->history);
 }
@@ -48,19 +57,19 @@ void upsample(struct upsampler *upsampler, const int16_t *samples, size_t sample
 
 static void downsample_chunk(struct downsampler *downsampler, const int16_t *samples, size_t count, int16_t *halved)
 {
-    int16_t x[DOWN_HISTORY + 2 * CHUNK];
+    int16_t beside[DOWN_HISTORY + CHUNK], middle[DOWN_MIDDLE_HISTORY + CHUNK];
 
-    memcpy(x, downsampler->history, sizeof downsampler->history);
-    memcpy(x + DOWN_HISTORY, samples, 2 * count * sizeof *samples);
+    memcpy(beside, downsampler->beside, sizeof downsampler->beside);
+    memcpy(middle, downsampler->middle, sizeof downsampler->middle);
     for (size_t i = 0; i < count; i++) {
-        const int16_t *const middle = x + 2 * i + 2 * RESAMPLE_TAPS - 1;
-        int32_t sum = *middle * (1 << UNITY_BITS); /* of the pair the later one: with G.722 the delay is whole samples */
-
-        for (int tap = 0; tap < RESAMPLE_TAPS; tap++)
-            sum += TAPS[tap] * middle[-2 * tap - 1] + TAPS[tap] * middle[2 * tap + 1];
-        halved[i] = rounded(sum, UNITY_BITS + 1);
+        middle[DOWN_MIDDLE_HISTORY + i] = samples[2 * i];
+        beside[DOWN_HISTORY + i] = samples[2 * i + 1];
     }
-    memcpy(downsampler->history, x + 2 * count, sizeof downsampler->history);
+    /* The middle lies between the 12th and the 13th of those beside it; with G.722 the delay is whole samples. */
+    for (size_t i = 0; i < count; i++)
+        halved[i] = rounded(filter(beside + i) + middle[i] * (1 << UNITY_BITS), UNITY_BITS + 1);
+    memcpy(downsampler->beside, beside + count, sizeof downsampler->beside);
+    memcpy(downsampler->middle, middle + count, sizeof downsampler->middle);
 }
 
 void downsample(struct downsampler *downsampler, const int16_t *samples, size_t halved_count, int16_t *halved)

@@ -7,17 +7,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RESAMPLE_TAPS 12                      /* of one side; every other tap of a half-band filter is 0 */
+#define RESAMPLE_TAPS 24 /* beside the middle one, at every odd distance; a half-band filter has zeros at the even ones */
 #define UP_HISTORY 23
-#define DOWN_HISTORY 45
+#define DOWN_HISTORY 23
+#define DOWN_MIDDLE_HISTORY 11
 
 /* All zero at the beginning. */
 struct upsampler {
     int16_t history[UP_HISTORY];
 };
 
+/* Of a pair of samples the earlier one is a middle, the later ones are beside it. */
 struct downsampler {
-    int16_t history[DOWN_HISTORY];
+    int16_t beside[DOWN_HISTORY];
+    int16_t middle[DOWN_MIDDLE_HISTORY];
 };
 
 /* Writes two samples for each. */
