@@ -113,11 +113,17 @@ def _recorded() -> Iterator[list[list[Statement]]]:
         transactions[-1].append((sql, parameters))
         return plain(sql, parameters)
 
-    query._execute = noting
+    plain_each = query.change_each
+
+    def noting_each(sql: str, parameters: Sequence[Sequence[object]]) -> None:
+        transactions[-1] += [(sql, each) for each in parameters]
+        plain_each(sql, parameters)
+
+    query._execute, query.change_each = noting, noting_each
     try:
         yield transactions
     finally:
-        query._execute = plain
+        query._execute, query.change_each = plain, plain_each
 
 
 def _copy(to: Path) -> None:

@@ -13,7 +13,15 @@ from importlib import resources
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from peewee import Database, DatabaseProxy, InterfaceError, OperationalError, PostgresqlDatabase, SqliteDatabase
+from peewee import (  # type: ignore[attr-defined]
+    Database,
+    DatabaseProxy,
+    InterfaceError,
+    OperationalError,
+    PostgresqlDatabase,
+    SqliteDatabase,
+    __exception_wrapper__,
+)
 
 from webcb import clock
 
@@ -93,16 +101,20 @@ def writing() -> Iterator[None]:
 def _savepoint() -> Iterator[None]:
     """A savepoint whose name tells its depth: the statements are always the same, and are prepared once."""
     name = f"nested_{_nesting.depth}"
-    database.execute_sql(f"SAVEPOINT {name}")
+    execute = database.connection().execute
+    with __exception_wrapper__:
+        execute(f"SAVEPOINT {name}")
     _nesting.depth += 1
     try:
         yield
     except BaseException:
-        database.execute_sql(f"ROLLBACK TO SAVEPOINT {name}")
-        database.execute_sql(f"RELEASE SAVEPOINT {name}")
+        with __exception_wrapper__:
+            execute(f"ROLLBACK TO SAVEPOINT {name}")
+            execute(f"RELEASE SAVEPOINT {name}")
         raise
     else:
-        database.execute_sql(f"RELEASE SAVEPOINT {name}")
+        with __exception_wrapper__:
+            execute(f"RELEASE SAVEPOINT {name}")
     finally:
         _nesting.depth -= 1
 

@@ -56,9 +56,15 @@ def hold(sql: str, *parameters: Any) -> None:
 
 
 def change_each(sql: str, parameters: Sequence[Sequence[Any]]) -> None:
-    """Run one INSERT or UPDATE for each of the parameters."""
-    for each in parameters:
-        _execute(sql, each)
+    """Run one INSERT or UPDATE for each of the parameters, sent together."""
+    if parameters:
+        marked = _marked(sql, dialect())
+        cursor = database.connection().cursor()
+        try:
+            cursor.executemany(marked, parameters)
+        except Exception:
+            with __exception_wrapper__:
+                raise
 
 
 def _execute(sql: str, parameters: Sequence[Any]) -> Any:

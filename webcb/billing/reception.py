@@ -221,7 +221,7 @@ def begin(callback_id: str, at: datetime) -> Begun | Refusal:
             raise LookupError(f"there is no callback {callback_id}")
         if callback["begun_before"]:
             raise ValueError(f"callback {callback_id} was begun before")
-        query.held_row("wallet", "SELECT id FROM wallet WHERE id = ?", callback["wallet_id"])
+        query.hold("SELECT id FROM wallet WHERE id = ?", callback["wallet_id"])
         legs = query.rows("SELECT name, cli, cld FROM leg WHERE callback_id = ? ORDER BY name", callback_id)
         leg_a, leg_b = (LegNumbers(leg["cli"], leg["cld"]) for leg in legs)
         facts = _facts(
@@ -264,15 +264,10 @@ def _freeze(callback_id: str, authorization: Authorization) -> None:
         ("A", authorization.pricing_a.as_json(), fails and fails.as_json(), authorization.routes_a),
         ("B", authorization.pricing_b.as_json(), None, authorization.routes_b),
     )
-    for name, pricing, if_b_fails, routes in frozen:
-        query.change(
-            "UPDATE leg SET pricing = ?, pricing_if_b_fails = ?, vendor_pricings = ? WHERE callback_id = ? AND name = ?",
-            pricing,
-            if_b_fails,
-            cost.frozen(routes),
-            callback_id,
-            name,
-        )
+    query.change_each(
+        "UPDATE leg SET pricing = ?, pricing_if_b_fails = ?, vendor_pricings = ? WHERE callback_id = ? AND name = ?",
+        [(pricing, if_b_fails, cost.frozen(routes), callback_id, name) for name, pricing, if_b_fails, routes in frozen],
+    )
 
 
 def _choices(connections: Iterable[Connection]) -> tuple[RouteChoice, ...]:
@@ -313,7 +308,8 @@ def _choices(connections: Iterable[Connection]) -> tuple[RouteChoice, ...]:
 
 _ACCOUNT = """
     SELECT login, blocked, closed, activated, activation_at, expires_at, days_after_first_use, days_after_last_use,
-           first_used_at, last_used_at, product_id, customer.status, customer.billing_time_zone, wallet.currency,
+           first_used_at, last_used_at, daily_spend_max_micros IS NOT NULL AS is_capped, product_id, customer.status,
+           customer.billing_time_zone, wallet.currency,
            balance_micros + credit_limit_micros - locked_micros AS available_micros,
            (SELECT epoch FROM catalog) AS epoch
       FROM account
@@ -359,7 +355,7 @@ def _facts(
         exchange_rates=book.exchange_rates,
         profit_guaranteed=owner["product_id"] in book.guaranteed,
         open_callbacks=open_callbacks,
-        spend_left_micros=ledger.spend_left_micros(account_id, at),
+        spend_left_micros=ledger.spend_left_micros(account_id, at) if owner["is_capped"] else None,
     )
 
 
