@@ -495,6 +495,23 @@ CREATE UNIQUE INDEX ledger_xdr ON ledger (xdr_id, kind) WHERE xdr_id IS NOT NULL
 CREATE INDEX ledger_wallet ON ledger (wallet_id, id);
 CREATE INDEX ledger_wallet_at ON ledger (wallet_id, at, id);
 
+-- Prepaid amounts sold as codes. Only a keyed hash of the code is kept: a copy of the database redeems none.
+CREATE TABLE voucher (
+  id INTEGER PRIMARY KEY,
+  code_hash TEXT NOT NULL UNIQUE CHECK (length(code_hash) = 64),
+  series TEXT NOT NULL CHECK (length(series) BETWEEN 1 AND 64), -- those made together
+  amount_micros BIGINT NOT NULL CHECK (amount_micros BETWEEN 1 AND 1000000000000000),
+  currency TEXT NOT NULL CHECK (length(currency) = 3 AND currency = upper(currency)),
+  expires_at BIGINT,
+  made_at BIGINT NOT NULL,
+  made_by TEXT NOT NULL CHECK (length(made_by) BETWEEN 1 AND 64),
+  used_at BIGINT,
+  used_by_id BIGINT REFERENCES account (id),
+  CHECK ((used_at IS NULL) = (used_by_id IS NULL))
+);
+CREATE INDEX voucher_series ON voucher (series);
+CREATE INDEX voucher_used_by ON voucher (used_by_id) WHERE used_by_id IS NOT NULL;
+
 -- Operators -----------------------------------------------------------------------------------------------------------
 
 CREATE TABLE "user" (

@@ -33,6 +33,7 @@ BILLING_DOORS = {
         "rate_import",
         "reception",
         "settlement",
+        "voucher",
         "statement",
     )
 }

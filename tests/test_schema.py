@@ -157,6 +157,14 @@ SOUND = {
         "made_by": "m",
         "hash": "0" * 64,
     },
+    "voucher": {
+        "code_hash": "0" * 64,
+        "series": "s",
+        "amount_micros": 1,
+        "currency": "USD",
+        "made_at": 0,
+        "made_by": "m",
+    },
     "user": {"login": "u", "password": "p", "role": "support"},
     "audit": {"at": 0, "made_by": "m", "action": "a", "subject": "s"},
 }
@@ -245,6 +253,9 @@ REFUSED = [
     ("xdr", {"leg": "B", "charged_micros": -1}),
     ("xdr", {"leg": "B", "refund_of_id": 1}),
     ("wallet", {"id": 2, "ledger_head": "0"}),
+    ("voucher", {}),  # one a code
+    ("voucher", {"code_hash": "1" * 64, "amount_micros": 0}),
+    ("voucher", {"code_hash": "1" * 64, "used_at": 1}),  # by whom?
     ("user", {"login": "x", "role": "god"}),
 ]
 

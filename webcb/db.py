@@ -133,6 +133,10 @@ def reading() -> Iterator[None]:
 BROKEN_OFF = frozenset({"40P01", "40001"})
 TRIES_MAX = 20
 
+# Who was broken off waits, holding nothing, until all who move money have done, and then does so alone: it succeeds at once
+# where two that lock the same wallets in another order could break each other off for ever.
+_ALONE = "LOCK TABLE wallet IN EXCLUSIVE MODE"
+
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
@@ -145,20 +149,24 @@ def transaction(work: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Re
 
     @wraps(work)
     def whole(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
-        tries = 1 if database.in_transaction() else TRIES_MAX
+        tries_left = 1 if database.in_transaction() else TRIES_MAX
+        first = True
         while True:
-            tries -= 1
+            tries_left -= 1
             try:
                 with writing():
+                    if not first:
+                        database.execute_sql(_ALONE)
                     return work(*arguments, **named)
             except OperationalError as wrong:
-                if not tries or not was_broken_off(wrong):
+                if not tries_left or not was_broken_off(wrong):
                     raise
+                first = False
 
     return whole
 
 
-def was_broken_off(wrong: OperationalError) -> bool:
+def was_broken_off(wrong: Exception) -> bool:
     """Whether the database undid the transaction for another's sake: it may succeed when done again."""
     return getattr(getattr(wrong, "orig", None), "sqlstate", None) in BROKEN_OFF
 

@@ -396,6 +396,18 @@ class Ledger(Table):
     hash = TextField()
 
 
+class Voucher(Table):
+    code_hash = TextField(unique=True)
+    series = TextField()
+    amount_micros = BigIntegerField()
+    currency = TextField()
+    expires_at = InstantField(null=True)
+    made_at = InstantField()
+    made_by = TextField()
+    used_at = InstantField(null=True)
+    used_by = ForeignKeyField(Account, null=True)
+
+
 class User(Table):
     login = TextField(unique=True)
     name = TextField(default="")
@@ -468,6 +480,7 @@ ALL_TABLES: tuple[type[Table], ...] = (
     Lock,
     Xdr,
     Ledger,
+    Voucher,
     User,
     UserSession,
     SignIn,

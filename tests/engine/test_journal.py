@@ -3,10 +3,12 @@
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from peewee import OperationalError
 
 from webcb import db, models
 from webcb.billing import query
@@ -128,3 +130,27 @@ def test_a_result_nobody_can_take_stops_nothing(journal: Journal, caplog: pytest
     journal.start()
     assert results.wait(1) == [2]
     assert "could not be taken" in caplog.text
+
+
+def test_jobs_that_are_broken_off_together_are_done_one_by_one(database: str, caplog: pytest.LogCaptureFixture) -> None:
+    """PostgreSQL breaks a transaction off where two engines hold what the other wants."""
+
+    class DeadlockDetected(sqlite3.OperationalError):
+        sqlstate = "40P01"
+
+    broken = []
+
+    def once_too_many(name: str) -> str:
+        if name == "second" and not broken:
+            broken.append(name)
+            raise OperationalError(DeadlockDetected("deadlock detected"))
+        return add_node(name)
+
+    journal, results = Journal(at_once), Results()
+    for name in ("first", "second", "third"):
+        journal.post(partial(once_too_many, name), results.take)
+    journal.start()
+    assert results.wait(3) == ["first", "second", "third"]
+    assert journal.close(PATIENCE_SECONDS)
+    assert names() == ["first", "second", "third"]
+    assert "not available" not in caplog.text

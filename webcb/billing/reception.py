@@ -209,39 +209,39 @@ _CALLBACK = """
 """
 
 
+@db.transaction
 def begin(callback_id: str, at: datetime) -> Begun | Refusal:
     """Authorize a claimed callback as of now, lock its funds and freeze its prices on its legs; once a callback.
 
     What is locked is a slice, all that is available, or nothing, as the usage charge says (domain 4). Raises LookupError where
     there is no such callback, ValueError where it was begun before or has ended.
     """
-    with db.writing():
-        callback = query.row(_CALLBACK, callback_id)
-        if callback is None:
-            raise LookupError(f"there is no callback {callback_id}")
-        if callback["begun_before"]:
-            raise ValueError(f"callback {callback_id} was begun before")
-        query.hold("SELECT id FROM wallet WHERE id = ?", callback["wallet_id"])
-        legs = query.rows("SELECT name, cli, cld FROM leg WHERE callback_id = ? ORDER BY name", callback_id)
-        leg_a, leg_b = (LegNumbers(leg["cli"], leg["cld"]) for leg in legs)
-        facts = _facts(
-            callback["account_id"],
-            callback["path"],
-            callback["node_id"],
-            # What sort of numbers these are was judged when they were typed, and they were counted then.
-            (Number(leg_a.cld, "", Kind.ORDINARY), Number(leg_b.cld, "", Kind.ORDINARY)),
-            0,
-            at,
-        )
-        verdict = authorize(facts)
-        if isinstance(verdict, Refusal):
-            return verdict
-        kind = verdict.protection.kind
-        locked_micros = lock_micros(verdict, callback["talk_seconds_max"])
-        wallet_id, beyond_balance = callback["wallet_id"], verdict.beyond_balance
-        if not ledger.lock_funds(callback_id, wallet_id, locked_micros, at, beyond_balance=beyond_balance):
-            return Refusal(Reason.NO_FUNDS)
-        _freeze(callback_id, verdict)
+    callback = query.row(_CALLBACK, callback_id)
+    if callback is None:
+        raise LookupError(f"there is no callback {callback_id}")
+    if callback["begun_before"]:
+        raise ValueError(f"callback {callback_id} was begun before")
+    query.hold("SELECT id FROM wallet WHERE id = ?", callback["wallet_id"])
+    legs = query.rows("SELECT name, cli, cld FROM leg WHERE callback_id = ? ORDER BY name", callback_id)
+    leg_a, leg_b = (LegNumbers(leg["cli"], leg["cld"]) for leg in legs)
+    facts = _facts(
+        callback["account_id"],
+        callback["path"],
+        callback["node_id"],
+        # What sort of numbers these are was judged when they were typed, and they were counted then.
+        (Number(leg_a.cld, "", Kind.ORDINARY), Number(leg_b.cld, "", Kind.ORDINARY)),
+        0,
+        at,
+    )
+    verdict = authorize(facts)
+    if isinstance(verdict, Refusal):
+        return verdict
+    kind = verdict.protection.kind
+    locked_micros = lock_micros(verdict, callback["talk_seconds_max"])
+    wallet_id, beyond_balance = callback["wallet_id"], verdict.beyond_balance
+    if not ledger.lock_funds(callback_id, wallet_id, locked_micros, at, beyond_balance=beyond_balance):
+        return Refusal(Reason.NO_FUNDS)
+    _freeze(callback_id, verdict)
     return Begun(
         authorization=verdict,
         locked_micros=locked_micros,

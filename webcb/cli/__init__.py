@@ -23,6 +23,7 @@ from webcb.cli import (
     statements,
     trace,
     users,
+    vouchers,
 )
 
 FAILED = 1
@@ -39,6 +40,7 @@ PANELS = (
     lists,
     rate_sheets,
     funds,
+    vouchers,
     statements,
     batches,
     users,

@@ -23,7 +23,7 @@ _note = click.option("--note", default="", help="Why, for the ledger.")
 @_note
 def credit(login: str, amount: str, kind: Any, note: str) -> None:
     """Add AMOUNT to the funds of an account, or of its customer where the account is subordinate."""
-    _adjust(login, kind, _above_nothing(amount), note)
+    _adjust(login, kind, amount_above_nothing(amount), note)
 
 
 @accounts.command()
@@ -32,7 +32,7 @@ def credit(login: str, amount: str, kind: Any, note: str) -> None:
 @_note
 def charge(login: str, amount: str, note: str) -> None:
     """Take AMOUNT from the funds of an account by hand, even where it then owes more than it may."""
-    _adjust(login, "manual charge", -_above_nothing(amount), note)
+    _adjust(login, "manual charge", -amount_above_nothing(amount), note)
 
 
 def _adjust(login: str, kind: Any, amount_micros: int, note: str) -> None:
@@ -68,7 +68,7 @@ def refund(callback_id: str, leg: Any, amount: str | None, note: str) -> None:
     from webcb.money import format_amount
 
     _short_enough(note)
-    amount_micros = None if amount is None else _above_nothing(amount)
+    amount_micros = None if amount is None else amount_above_nothing(amount)
     with desk.opened() as settings:
         key = f"cli:{secrets.token_hex(16)}"
         try:
@@ -82,7 +82,8 @@ def refund(callback_id: str, leg: Any, amount: str | None, note: str) -> None:
     click.echo(f"given back {refunded} {given.currency}; {left} of the charge is left")
 
 
-def _above_nothing(amount: str) -> int:
+def amount_above_nothing(amount: str) -> int:
+    """An amount as typed, in micros."""
     from webcb.money import AmountError, parse_amount
 
     try:
