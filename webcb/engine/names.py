@@ -9,13 +9,13 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
-import dns.asyncresolver
 import dns.exception
 import dns.name
 import dns.nameserver
@@ -55,7 +55,7 @@ HOSTS: Final = Path("/etc/hosts")
 RESOLV_CONF: Final = Path("/etc/resolv.conf")
 
 Found = Callable[[Located], None]
-_Files = tuple[dict[str, list[str]], dns.asyncresolver.Resolver]
+_Files = tuple[dict[str, list[str]], dns.resolver.Resolver]
 
 
 @dataclass(eq=False, slots=True)
@@ -88,6 +88,8 @@ class Resolver:
         self._waiting: dict[Question, list[_Asking]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Semaphore(QUESTIONS_AT_ONCE_MAX)
+        # Threads, as to read an answer of 64 KB takes a tenth of a second, which no call is to wait for.
+        self._threads = ThreadPoolExecutor(QUESTIONS_AT_ONCE_MAX, "names")
         self._resting: dict[Address, float] = {}
         self._stamps = _stamps()
         self._hosts, self._dns = _read_files(self._servers)
@@ -135,6 +137,7 @@ class Resolver:
         self._waiting.clear()
         for task in self._tasks:
             task.cancel()
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     # A search
 
@@ -204,7 +207,8 @@ class Resolver:
                 self._waiting.pop(question, None)
                 return  # whoever wanted to know has gone on without
             try:
-                reply, ttl_seconds = await _answer_of(self._dns, question)
+                asked = partial(_answer_of, self._dns, question)
+                reply, ttl_seconds = await self._loop.run_in_executor(self._threads, asked)
             except (dns.exception.DNSException, OSError, EOFError, ValueError) as wrong:
                 known = self._answers.take_silence(question, self._loop.time())
                 told = "the last answer stays in use" if known is not None else "there is no earlier answer"
@@ -241,7 +245,7 @@ class Resolver:
             self._hosts, self._dns = reading.result()
 
 
-async def _answer_of(resolver: dns.asyncresolver.Resolver, question: Question) -> tuple[Reply, float]:
+def _answer_of(resolver: dns.resolver.Resolver, question: Question) -> tuple[Reply, float]:
     """The records, RECORDS_MAX of them at most, and for how many seconds they are to be believed."""
     is_bare = "." not in _host_of(question.name)  # only such a name is looked for in the search domains
     try:
@@ -249,7 +253,7 @@ async def _answer_of(resolver: dns.asyncresolver.Resolver, question: Question) -
     except (dns.exception.DNSException, UnicodeError):  # no name of the name system has that form
         return (), 0.0
     try:
-        answer = await resolver.resolve(
+        answer = resolver.resolve(
             name, question.kind, raise_on_no_answer=False, lifetime=QUESTION_SECONDS_MAX, search=is_bare
         )
     except dns.resolver.NXDOMAIN as wrong:
@@ -318,14 +322,14 @@ def _read_hosts() -> dict[str, list[str]]:
     return hosts
 
 
-def _read_resolv_conf(servers: Sequence[Bind]) -> dns.asyncresolver.Resolver:
+def _read_resolv_conf(servers: Sequence[Bind]) -> dns.resolver.Resolver:
     """Whom to ask: `servers`, or those that resolv.conf names; its search domains in both cases."""
     try:
-        resolver = dns.asyncresolver.Resolver(str(RESOLV_CONF))
+        resolver = dns.resolver.Resolver(str(RESOLV_CONF))
     except (dns.resolver.NoResolverConfiguration, OSError, ValueError) as wrong:
         if not servers:
             log.warning("%s names no name server (%s); only the hosts file is known", RESOLV_CONF, wrong)
-        resolver = dns.asyncresolver.Resolver(configure=False)
+        resolver = dns.resolver.Resolver(configure=False)
     if servers:
         resolver.nameservers = [dns.nameserver.Do53Nameserver(each.host, each.port) for each in servers]
     resolver.timeout = TRY_SECONDS

@@ -272,10 +272,10 @@ screen(
                         "Authorities",
                         "PEM file on the server; empty: the system's.",
                         "transport",
-                        ("tls",),
+                        ("auto", "tls"),
                     ),
-                    Item("tls_certificate_file", "Our certificate", "", "transport", ("tls",)),
-                    Item("tls_key_file", "Its key", "", "transport", ("tls",)),
+                    Item("tls_certificate_file", "Our certificate", "", "transport", ("auto", "tls")),
+                    Item("tls_key_file", "Its key", "", "transport", ("auto", "tls")),
                 ),
             ),
             Panel(

@@ -171,6 +171,7 @@ screen(
             Column("leg", "Leg", lambda row: row.leg.name),
             Column("cld", "CLD", lambda row: row.leg.cld, "telephone", filter=Contains(Leg.cld, from_start=True)),
             Column("connection", "Connection", lambda row: row.connection.name, filter=Contains(Connection.name)),
+            Column("address", "Address", lambda row: row.address, filter=Contains(Attempt.address)),
             Column("status", "SIP status", lambda row: row.status, "number"),
             Column("reason", "Reason", lambda row: row.reason),
             Column("setup_ms", "PDD, ms", lambda row: row.setup_ms, "number"),
