@@ -116,13 +116,16 @@ class Scene(RuleBasedStateMachine):
         self.state, commands = callback.step(self.state, event, self.now_us)
         self.obey(commands)
 
-    @rule(seconds=st.floats(0, 40))
-    def time_passes(self, seconds: float) -> None:
+    @rule(seconds=st.floats(0, 40), answers=st.booleans())
+    def time_passes(self, seconds: float, answers: bool = True) -> None:
+        """`answers`: the ledger answers what is asked of it at once."""
         until_us = self.now_us + round(seconds * SECOND)
         while due := [timer for timer, at_us in self.timers.items() if at_us <= until_us]:
             timer = min(due, key=lambda each: self.timers[each])
             self.now_us = max(self.now_us, self.timers.pop(timer))
             self.happens(TIMERS[timer])
+            if answers:
+                self.is_funded()
         self.now_us = until_us
 
     @rule(leg=LEGS)
