@@ -402,6 +402,13 @@ USAGE_CHARGES_EDITOR = Editor(
                     "reached. Empty: whatever has no entry of its own.",
                 ),
                 Item("tariff", "Tariff", "By which calls are charged here."),
+                Item(
+                    "overdraft_protection",
+                    "Overdraft protection",
+                    "Slices: sessions share the balance and lock it bit by bit. Whole balance: one session at a time. None: only a "
+                    "check at the start.",
+                ),
+                Item("slice_seconds", "Seconds of a slice", "", "overdraft_protection", ("slices",)),
             ),
         ),
     ),
