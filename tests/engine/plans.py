@@ -6,7 +6,7 @@ from webcb.billing.formula import Intervals
 from webcb.billing.pricing import Pricing
 from webcb.billing.routing import RouteChoice
 from webcb.engine.callback import Plan
-from webcb.engine.leg import LegPlan
+from webcb.engine.events import LegPlan
 
 ORIGIN_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECOND = 1_000_000

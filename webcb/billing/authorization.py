@@ -52,6 +52,9 @@ class Reason(StrEnum):
     TOO_MANY = "too many callbacks"
     APPLICATION_CLOSED = "application closed"
     SAME_NUMBER = "same number"
+    BAD_NUMBER = "not a number"  # typed by keys
+    NEVER_CALL = "asked never to be called"
+    KIND_CLOSED = "kind of callback not offered"
 
 
 @dataclass(frozen=True, slots=True)

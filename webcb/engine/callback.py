@@ -28,7 +28,8 @@ from webcb.engine.commands import (
     Timer,
     WriteCallback,
 )
-from webcb.engine.leg import SECOND_US, Leg, LegPlan, Turn
+from webcb.engine.events import LegPlan
+from webcb.engine.leg import SECOND_US, Leg, Turn
 
 WAITING_SECONDS_MAX: Final = 3600  # A alone on the line while B is tried; the ring times end it long before
 

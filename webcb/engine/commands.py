@@ -19,6 +19,9 @@ class Timer(Enum):
     VOICE_LOST_B = "voice lost B"
     DEADLINE = "deadline"
     RENEW = "renew"
+    KEYS = "keys"
+    WARN_EARLY = "warn early"
+    WARN_LATE = "warn late"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,48 @@ class Join:
 @dataclass(frozen=True, slots=True)
 class Split:
     """Undo Join: early media ended without an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Let A hear these prompts in a row instead of whatever plays; answered by Said. A key cuts it off where it may barge in."""
+
+    language: str
+    prompts: tuple[str, ...]
+    barge_in: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Hush:
+    """A key was pressed: what is being said ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warn:
+    """Let both hear the warning tone, and A this prompt after it; then they hear each other again."""
+
+    language: str
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogIn:
+    """Find the account of this PIN, or of the ID that the number of A names, and put leg A on it; answered by LoggedIn, NotLoggedIn."""
+
+    typed: str
+    by_ani: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choose:
+    """May this destination be called? Answered by Chosen or NotChosen."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeverCall:
+    """The number of A is never to be called again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +198,13 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class SettleB:
+    """Charge leg B alone and let it go, as A stays on the line; `usage` None where no INVITE of it was ever sent."""
+
+    usage: Usage | None
+
+
+@dataclass(frozen=True, slots=True)
 class Settle:
     """Charge the callback and end its row, once; answered by Settled."""
 
@@ -162,4 +214,6 @@ class Settle:
 
 
 Write = WriteCallback | WriteLeg | WriteDialog | WriteQueue | WriteAttempt | EndAttempt
-Command = Place | HangUp | PlayRingback | Join | Split | SetTimer | ClearTimer | Renew | Settle | Write
+Voiced = PlayRingback | Join | Split | Say | Hush | Warn
+Asked = Renew | LogIn | Choose | NeverCall | SettleB | Settle
+Command = Place | HangUp | Voiced | SetTimer | ClearTimer | Asked | Write

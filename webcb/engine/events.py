@@ -5,7 +5,21 @@ They are the engine's words; what is said on the wire is sip.events, and the exc
 
 from dataclasses import dataclass
 
+from webcb.billing.authorization import Reason
+from webcb.billing.pricing import Pricing
+from webcb.billing.routing import RouteChoice
 from webcb.engine.causes import Ending, LegName
+
+
+@dataclass(frozen=True, slots=True)
+class LegPlan:
+    """What is to be called: E.164 digits, the routes in order, how long each may ring, the country of the number."""
+
+    cld: str
+    cli: str
+    routes: tuple[RouteChoice, ...]
+    ring_seconds: int
+    country: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +140,13 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
+class WarnDue:
+    """So many seconds are left to talk."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class RenewDue:
     """Half of the slice in hand is used: it is time to set funds aside for the next."""
 
@@ -154,8 +175,71 @@ class Settled:
     """The callback is charged and its row ended."""
 
 
+# Of the voice menu ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """A pressed a key: 0 to 9, *, #, A to D; however it came, once."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """All that was to be said has been said, or a key has cut it off."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeysDue:
+    """The time to press a key is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """A is on its own account now: what there is to spend, its language, and what A is charged by and has set aside from here on.
+
+    `funds_micros`, `slice_seconds` and `beyond_balance` are those of a plan.
+    """
+
+    balance_micros: int
+    currency: str
+    language: str
+    pricing_a: Pricing
+    pricing_a_if_b_fails: Pricing | None
+    funds_micros: int
+    slice_seconds: int | None
+    beyond_balance: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NotLoggedIn:
+    """The PIN, or the number of A (`by_ani`), names no account or one that may not call."""
+
+    reason: Reason
+    by_ani: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The destination may be called, so long as is announced; its leg, what that is charged by, and what is set aside now."""
+
+    talk_seconds: int
+    b: LegPlan
+    pricing_b: Pricing
+    funds_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotChosen:
+    """The destination may not be called."""
+
+    reason: Reason
+
+
+MenuEvent = Digit | Said | KeysDue | LoggedIn | NotLoggedIn | Chosen | NotChosen
 LegEvent = (
     Queued | Placed | Trying | Skipped | Ringing | Answered | Failed | HungUp | Held | Silent | Heard | NoAnswer | VoiceLost
 )  # fmt: skip
-CallbackEvent = Deadline | RenewDue | Funded | FundsFree | Release | Settled
+CallbackEvent = Deadline | RenewDue | Funded | FundsFree | Release | Settled | WarnDue | MenuEvent
 Event = LegEvent | CallbackEvent

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 from typing import Any, Final
 
-from webcb.billing.routing import RouteChoice
 from webcb.engine import causes, events
 from webcb.engine.causes import Q850, Ending, LegName
 from webcb.engine.commands import (
@@ -25,6 +24,7 @@ from webcb.engine.commands import (
     WriteLeg,
     WriteQueue,
 )
+from webcb.engine.events import LegPlan
 
 ROUTES_MAX: Final = 8  # more vendors in a row than this only keep the caller waiting
 REDIRECTIONS_MAX: Final = 3  # of one route, so that two switches do not send us to and fro
@@ -54,17 +54,6 @@ class Turn(Enum):
     ANSWERED = "answered"
     ENDED = "ended"
     VOICE_LOST = "voice lost"
-
-
-@dataclass(frozen=True, slots=True)
-class LegPlan:
-    """What is to be called: E.164 digits, the routes in order, how long each may ring, the country of the number."""
-
-    cld: str
-    cli: str
-    routes: tuple[RouteChoice, ...]
-    ring_seconds: int
-    country: str
 
 
 @dataclass(frozen=True, slots=True)

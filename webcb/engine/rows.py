@@ -28,7 +28,7 @@ from webcb.engine.commands import (
     WriteLeg,
     WriteQueue,
 )
-from webcb.engine.leg import LegPlan
+from webcb.engine.events import LegPlan
 from webcb.number import NumberError, parse_number
 
 log = logging.getLogger(__name__)

@@ -43,6 +43,12 @@ _WORDS = {
         "login", "This account has as many calls going on as it may have. Wait until one of them has ended."
     ),
     Reason.APPLICATION_CLOSED: Words("", "This service is closed at the moment. Try again later."),
+    Reason.BAD_NUMBER: Words("number_b", "This is not a telephone number. Enter it with its country code."),
+    Reason.NEVER_CALL: Words(
+        "number_a",
+        "Who has this number asked never to be called by this service. Ask the service provider to allow it again.",
+    ),
+    Reason.KIND_CLOSED: Words("", "This kind of callback is not offered here."),
     Reason.SAME_NUMBER: Words(
         "number_b", "This is the number to be called at. Enter the number of the person you want to talk to."
     ),
