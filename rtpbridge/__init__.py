@@ -6,13 +6,16 @@ never sees a packet, C never calls Python; what happens is told by events behind
 
 import enum
 import errno
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
+from rtpbridge import kernel_path
 from rtpbridge._bridge import ffi, lib
 from rtpbridge.faults import PortsUsedUp, check
+from rtpbridge.kernel_path import KernelFlow, try_kernel
 from rtpbridge.keys import SrtpKey, SrtpSuite, describe_key
 from rtpbridge.playing import Digit, Pause, Playable, Prompt, TimedTone, Tone, change_rate, describe_item
 
@@ -23,6 +26,7 @@ __all__ = [
     "Direction",
     "Event",
     "EventKind",
+    "KernelFlow",
     "Pause",
     "Playable",
     "Port",
@@ -34,12 +38,14 @@ __all__ = [
     "Tone",
     "Way",
     "change_rate",
+    "try_kernel",
 ]
 
 CODECS_MAX: Final[int] = lib.CODECS_MAX
 EVENTS_MAX: Final[int] = lib.EVENTS_MAX
 PORT_MAX: Final = 65535
 PAYLOAD_TYPE_MAX: Final = 127
+OWNER_CHARACTERS_MAX: Final = 63
 
 
 class Way(enum.Enum):
@@ -97,6 +103,8 @@ class Direction(enum.Enum):
 class Counters:
     """What went through a port since it was opened; octets are of payload, as in a sender report (RFC 3550, 6.4.1).
 
+    `kernel_packets` are those of `received_packets` that the kernel forwarded; what came after a join's deadline is in
+    `dropped_deadline`.
     `last_received_ns` is of CLOCK_MONOTONIC, 0 before the first packet; `jitter_ms` is RFC 3550, A.8. Losses in bursts are those
     fewer than 16 packets apart (RFC 3611, 4.7.2); `silent_ms` are pauses over 200 ms that neither comfort noise nor a new
     talkspurt explains; `one_way`: for 5 s we have sent and heard nothing. `score` is the mean opinion score (1 to 4.5) of the
@@ -106,6 +114,7 @@ class Counters:
 
     received_packets: int
     received_octets: int
+    kernel_packets: int
     sent_packets: int
     sent_octets: int
     dropped_strangers: int
@@ -115,6 +124,7 @@ class Counters:
     dropped_malformed: int
     dropped_late: int
     dropped_unsent: int
+    dropped_deadline: int
     received_rtcp: int
     sent_rtcp: int
     lost_packets: int
@@ -145,8 +155,11 @@ class Bridge:
     sends nothing for `silence_ms` is told as SILENT. The address its SDP named must be silent for `latch_ms` before another
     is believed, and whoever was believed for `relearn_ms` before a neighbour of his is, or for twice that before anybody,
     unless the SDP's address itself was heard. RTCP reports go every `report_ms` or so (RFC 3550, 6.2).
-    `way` is for comparisons; the attribute says which one it became. Raises ValueError for a wrong range or host, OSError
-    when a host is not ours.
+    `way` is for comparisons; the attribute says which one it became.
+    With `kernel`, voice of joined ports passes through the kernel where the host permits it: `kernel_state` says whether.
+    Under an `owner` (letters, digits, dots, dashes, underscores) it goes on when this process is killed, until the
+    deadline of its join: the next bridge of that owner finds it in `kernel_flows`, and takes it over with `adopt`. `pins` is the
+    folder of bpffs for it, by default the host's. Raises ValueError for a wrong range or host, OSError when a host is not ours.
     """
 
     def __init__(
@@ -160,13 +173,21 @@ class Bridge:
         relearn_ms: int = 10_000,
         report_ms: int = 5_000,
         way: Way = Way.BEST,
+        kernel: bool = False,
+        owner: str = "",
+        pins: str = "",
     ) -> None:
         self._bridge: Any = ffi.NULL
         if not 0 < port_min <= port_max <= PORT_MAX:
             raise ValueError(f"RTP ports {port_min} to {port_max}: not a range of ports")
+        if not re.fullmatch(rf"[A-Za-z0-9._-]{{0,{OWNER_CHARACTERS_MAX}}}", owner):
+            raise ValueError(
+                f"owner {owner!r}: up to {OWNER_CHARACTERS_MAX} letters, digits, dots, dashes, underscores"
+            )
         self.hosts = (hosts,) if isinstance(hosts, str) else tuple(hosts)
         names = [ffi.new("char[]", host.encode()) for host in self.hosts]
         listed = ffi.new("const char *[]", names)
+        owned, pinned = ffi.new("char[]", owner.encode()), ffi.new("char[]", pins.encode())
         plan = ffi.new(
             "struct bridge_plan *",
             {
@@ -179,6 +200,9 @@ class Bridge:
                 "relearn_ms": relearn_ms,
                 "report_ms": report_ms,
                 "way": way.value,
+                "kernel": kernel,
+                "kernel_owner": owned,
+                "kernel_pins": pinned,
             },
         )
         opened = ffi.new("struct bridge **")
@@ -217,6 +241,38 @@ class Bridge:
     def split(self, a: "Port", b: "Port") -> None:
         """Ends a join. Raises ValueError when the two are not joined."""
         check(lib.bridge_split(self._handle(), a.id, b.id), f"split of RTP ports {a.rtp_port} and {b.rtp_port}")
+
+    def set_deadline(self, a: "Port", b: "Port", deadline_ns: int) -> None:
+        """From that moment of CLOCK_MONOTONIC on two joined ports get nothing of each other, though this process be dead.
+
+        A join begins without a deadline; it may be moved either way. Raises ValueError when the two are not joined.
+        """
+        error = lib.bridge_set_deadline(self._handle(), a.id, b.id, deadline_ns)
+        check(error, f"deadline of RTP ports {a.rtp_port} and {b.rtp_port}")
+
+    def adopt(self, a: "Port", b: "Port") -> bool:
+        """Joins two connected ports as an earlier process of this owner had them joined; False: it left no flow between them.
+
+        The streams go on under the numbers they had. Raises ValueError when one of them is joined or not connected.
+        """
+        error = lib.bridge_adopt(self._handle(), a.id, b.id)
+        if error == errno.ENOENT:
+            return False
+        check(error, f"adoption of RTP ports {a.rtp_port} and {b.rtp_port}")
+        return True
+
+    def kernel_state(self) -> tuple[bool, str]:
+        """Whether the kernel may forward, and in words why not, or with what limit; empty: with none."""
+        return kernel_path.state_of(self._handle())
+
+    def kernel_flows(self) -> list[KernelFlow]:
+        """What the kernel forwards now, this bridge's flows and those an earlier process of its owner left, by RTP port."""
+        return kernel_path.flows_of(self._handle())
+
+    def remove_kernel_flow(self, rtp_port: int) -> None:
+        """Ends what an earlier process left for that RTP port; nothing left is no fault. ValueError: an open port holds it."""
+        error = lib.bridge_kernel_remove(self._handle(), rtp_port)
+        check(error if error != errno.ENOENT else 0, f"flow of RTP port {rtp_port}")
 
     def fileno(self) -> int:
         """An eventfd, readable while events() has something; it belongs to the bridge."""

@@ -23,6 +23,7 @@
 #define SRTP_KEY_BYTES_MAX 32
 #define SRTP_SALT_BYTES_MAX 14
 #define SRTP_MKI_BYTES_MAX 16    /* RFC 4568, 6.1 allows 128; 1 to 4 are in use */
+#define KERNEL_WHY_BYTES 256     /* a reason in words, with the closing zero */
 #define EVENTS_MAX 4096          /* events waiting to be read; more are counted as lost */
 
 struct bridge;
@@ -40,6 +41,9 @@ struct bridge_plan {
     uint32_t relearn_ms;         /* who was believed must be silent so long before a neighbour is, twice as long for others */
     uint32_t report_ms;          /* mean time between two RTCP reports of a port (RFC 3550, 6.2) */
     enum way way;                /* WAY_BEST: io_uring where the host permits it */
+    bool kernel;                 /* joined pairs pass through the kernel where they may and the host permits it */
+    const char *kernel_owner;    /* whose flows outlive the process, and are taken over by the next; NULL: nobody's */
+    const char *kernel_pins;     /* a folder for them; NULL: where bpffs is mounted, or /run/webcb-bpf */
 };
 
 struct codec {
@@ -86,6 +90,7 @@ struct tone_plan {
 struct counters {
     uint64_t received_packets;   /* RTP accepted from the far side; octets are of payload, as in a sender report */
     uint64_t received_octets;
+    uint64_t kernel_packets;     /* those of received_packets that passed through the kernel */
     uint64_t sent_packets;
     uint64_t sent_octets;
     uint64_t dropped_strangers;  /* from an address that is not the far side's */
@@ -95,6 +100,7 @@ struct counters {
     uint64_t dropped_malformed;
     uint64_t dropped_late;       /* older than the join: their numbers were spent on what came before it */
     uint64_t dropped_unsent;     /* the system did not take it */
+    uint64_t dropped_deadline;   /* came after the join's deadline */
     uint64_t received_rtcp;
     uint64_t sent_rtcp;
     int64_t lost_packets;        /* by sequence number; 0 or more */
@@ -112,6 +118,16 @@ struct counters {
     int64_t far_lost_packets;    /* of our stream, as the far side reports it; 0 or more */
     double far_jitter_ms;
     double round_trip_ms;        /* by its reports; 0: not known */
+};
+
+/* What the kernel forwards from one port's far side to another's; of this process, or left by an earlier one. */
+struct kernel_entry {
+    uint16_t rtp_port;
+    uint16_t peer_rtp_port;
+    bool held;                   /* by an open port of this bridge */
+    int64_t deadline_ns;
+    uint64_t packets;
+    int64_t last_ns;             /* CLOCK_MONOTONIC */
 };
 
 enum event_kind {
@@ -202,3 +218,21 @@ int bridge_port_counters(struct bridge *bridge, uint64_t port_id, struct counter
 int bridge_join(struct bridge *bridge, uint64_t port_a, uint64_t port_b);
 /* ENOTCONN: they are not joined to each other. */
 int bridge_split(struct bridge *bridge, uint64_t port_a, uint64_t port_b);
+/*
+ * From that moment of CLOCK_MONOTONIC on, what comes to either of two joined ports is not sent on, by the kernel neither,
+ * though this process be dead. A join begins without a deadline; INT64_MAX is none. ENOTCONN as in bridge_split().
+ */
+int bridge_set_deadline(struct bridge *bridge, uint64_t port_a, uint64_t port_b, int64_t deadline_ns);
+/*
+ * Joins two ports, connected and not joined, as an earlier process had them joined: the flows that it left in the kernel go
+ * on, and the streams with their numbers. ENOENT: it left none; ENOTCONN: not connected; EBUSY: joined.
+ */
+int bridge_adopt(struct bridge *bridge, uint64_t port_a, uint64_t port_b);
+/* True: the kernel is used. `why` says why not, or with what limit; empty: with none. */
+bool bridge_kernel(const struct bridge *bridge, char why[KERNEL_WHY_BYTES]);
+/* Takes up to entries_max flows, by port, from the one after `after`, and returns how many; 0: there are no more. */
+size_t bridge_kernel_entries(struct bridge *bridge, uint16_t after, struct kernel_entry *entries, size_t entries_max);
+/* Ends what an earlier process left for that port. ENOENT: nothing; EBUSY: an open port holds it. */
+int bridge_kernel_remove(struct bridge *bridge, uint16_t rtp_port);
+/* Tries all that the kernel path needs and takes it back; the answer is that of bridge_kernel(). */
+bool bridge_kernel_try(char why[KERNEL_WHY_BYTES]);

@@ -112,7 +112,7 @@ void batch_put(struct batch *batch, struct port *port, uint8_t *octets, size_t b
     departures->messages[place].msg_hdr.msg_namelen = address_bytes(&leaving->to);
 }
 
-void batch_send(struct batch *batch)
+void batch_send(struct batch *batch, bool now)
 {
-    batch->carriage->send(batch->state, &batch->departures, false);
+    batch->carriage->send(batch->state, &batch->departures, now);
 }

@@ -32,5 +32,5 @@ uint8_t *batch_room(struct batch *batch, size_t ahead);
 void batch_return(struct batch *batch, size_t count);
 /* Leaves a packet, which lies in a room or is an arrival, to be sent to the port's far side when the turn ends. */
 void batch_put(struct batch *batch, struct port *port, uint8_t *octets, size_t bytes, size_t payload_bytes);
-/* The turn is over. Whatever the system refuses is counted and let go. */
-void batch_send(struct batch *batch);
+/* The turn is over; `now`: what it leaves is on its way after this call. Whatever the system refuses is counted and let go. */
+void batch_send(struct batch *batch, bool now);

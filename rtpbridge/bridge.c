@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
@@ -41,6 +42,20 @@ struct port *bridge_find(const struct bridge *bridge, uint64_t port_id)
     struct port *const port = pair < bridge->pairs ? bridge->table[pair] : NULL;
 
     return port != NULL && port->id == port_id ? port : NULL;
+}
+
+struct port *bridge_take(const struct bridge *bridge, uint64_t port_id)
+{
+    struct port *const port = bridge_find(bridge, port_id);
+
+    if (port != NULL)
+        flow_take_back(port);
+    return port;
+}
+
+size_t bridge_pair(const struct bridge *bridge, const struct port *port)
+{
+    return (size_t)(port->rtp_port - bridge->port_first) / 2;
 }
 
 int bridge_ask(struct bridge *bridge, enum ask ask, struct port *port)
@@ -88,6 +103,9 @@ static void serve_tick(struct bridge *bridge, const struct turn *turn)
     bridge->tick_ns += (int64_t)ticks * FRAME_NS;
     for (size_t i = 0; i < bridge->open_count; i++)
         pace_port(bridge->open[i], &bridge->pace, turn, bridge->tick_ns);
+    if (flows_review(&bridge->flows, turn->now_ns))
+        for (size_t i = 0; i < bridge->open_count; i++)
+            flow_take_back(bridge->open[i]);
 }
 
 static bool serve(struct bridge *bridge, const struct arrival *arrival, const struct turn *turn)
@@ -96,6 +114,7 @@ static bool serve(struct bridge *bridge, const struct arrival *arrival, const st
 
     switch (arrival->kind) {
     case ARRIVAL_RTP:
+        flow_is_due(&bridge->flows, arrival->port);
         relay_rtp(arrival->port, arrival, turn);
         break;
     case ARRIVAL_RTCP:
@@ -114,6 +133,13 @@ static bool serve(struct bridge *bridge, const struct arrival *arrival, const st
     return going_on;
 }
 
+/* Once everything of the turn has been sent: from then on the kernel may take what comes next. */
+static void settle(struct bridge *bridge, int64_t now_ns)
+{
+    for (struct port *port = flow_next_due(&bridge->flows); port != NULL; port = flow_next_due(&bridge->flows))
+        flow_settle(&bridge->flows, port, bridge_pair(bridge, port), now_ns);
+}
+
 /* Serves what has come; false: the bridge closes. */
 static bool take_turn(struct bridge *bridge)
 {
@@ -125,7 +151,8 @@ static bool take_turn(struct bridge *bridge)
     bridge_lock(bridge);
     while (going_on && batch_next(bridge->batch, &arrival))
         going_on = serve(bridge, &arrival, &turn);
-    batch_send(bridge->batch);
+    batch_send(bridge->batch, flows_overtake(&bridge->flows));
+    settle(bridge, turn.now_ns);
     bridge_unlock(bridge);
     if (atomic_load_explicit(&bridge->ring.written, memory_order_relaxed) != written)
         eventfd_write(bridge->event_fd, 1);
@@ -245,6 +272,20 @@ static int lay_out(struct bridge *bridge, const struct bridge_plan *plan)
     return draw_cname(bridge->pace.cname);
 }
 
+/* Without it the bridge works all the same, and says why. */
+static void open_kernel(struct bridge *bridge, const struct bridge_plan *plan)
+{
+    const struct kernel_plan wanted = {plan->kernel_owner, plan->kernel_pins, bridge->port_first,
+                                       (uint32_t)bridge->pairs};
+
+    if (plan->kernel) {
+        flows_open(&bridge->flows, &wanted, bridge->kernel_why);
+    } else {
+        kernel_forget(&wanted);
+        snprintf(bridge->kernel_why, sizeof bridge->kernel_why, "it is switched off");
+    }
+}
+
 int bridge_open(struct bridge **bridge, const struct bridge_plan *plan)
 {
     struct bridge *opened = calloc(1, sizeof *opened);
@@ -262,6 +303,8 @@ int bridge_open(struct bridge **bridge, const struct bridge_plan *plan)
         error = open_descriptors(opened);
     if (error == 0)
         error = batch_open(&opened->batch, plan->way, opened->tick_fd, opened->wake_fd);
+    if (error == 0)
+        open_kernel(opened, plan);
     if (error == 0)
         error = start_ticking(opened);
     if (error == 0)
@@ -290,6 +333,7 @@ void bridge_close(struct bridge *bridge)
         bridge_ask(bridge, ASK_STOP, NULL);
         pthread_join(bridge->thread, NULL);
     }
+    flows_close(&bridge->flows);
     batch_close(bridge->batch);
     close_descriptor(bridge->tick_fd);
     close_descriptor(bridge->wake_fd);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "face.h"
+#include "flow.h"
 #include "pace.h"
 #include "port.h"
 #include "relay.h"
@@ -35,6 +36,8 @@ struct bridge {
     struct port **open;              /* the same ports without gaps */
     size_t open_count;
     struct latch_rules latch;
+    struct flows flows;
+    char kernel_why[KERNEL_WHY_BYTES];
     struct pace pace;
 
     struct batch *batch;             /* the media thread's own */
@@ -60,5 +63,9 @@ void bridge_unlock(struct bridge *bridge);
 struct port *bridge_find(const struct bridge *bridge, uint64_t port_id);
 /* Has the media thread do it and waits until it is done; the caller holds `opening` but not the state. */
 int bridge_ask(struct bridge *bridge, enum ask ask, struct port *port);
+/* The same for a caller that changes it: what the kernel did for it, and for its peer, comes to the bridge from now on. */
+struct port *bridge_take(const struct bridge *bridge, uint64_t port_id);
+/* Its place in the table. */
+size_t bridge_pair(const struct bridge *bridge, const struct port *port);
 /* Whether an address is one of this host's own: EADDRNOTAVAIL when it is not. */
 int bridge_try_host(const union address *host);

@@ -39,7 +39,8 @@ static void forget(struct bridge *bridge, struct port *port)
     struct port *last;
 
     bridge_lock(bridge);
-    bridge->table[port->id % (PORT_PAIRS_MAX + 1)] = NULL;
+    flow_remove(&bridge->flows, bridge_pair(bridge, port)); /* one that an earlier process left */
+    bridge->table[bridge_pair(bridge, port)] = NULL;
     last = bridge->open[--bridge->open_count];
     last->place = port->place;
     bridge->open[port->place] = last;
@@ -49,6 +50,7 @@ static void forget(struct bridge *bridge, struct port *port)
 static void withdraw(struct bridge *bridge, struct port *port)
 {
     bridge_lock(bridge);
+    flow_take_back(port);
     port_split(port);
     bridge_unlock(bridge);
     bridge_ask(bridge, ASK_UNWATCH, port);
@@ -85,7 +87,8 @@ static int open_any(struct bridge *bridge, size_t host, struct port **port)
     while (greatest_common_divisor(stride, bridge->pairs) != 1)
         stride++;
     for (size_t tried = 0; tried < bridge->pairs && error == EADDRINUSE; tried++) {
-        error = open_pair(bridge, host, pair, port);
+        if (!flow_is_on(&bridge->flows, pair)) /* an earlier process's, and may be adopted still */
+            error = open_pair(bridge, host, pair, port);
         pair = (pair + stride) % bridge->pairs;
     }
     return error;
@@ -151,7 +154,7 @@ int bridge_port_connect(struct bridge *bridge, uint64_t port_id, const struct fa
     if (is_own_port(bridge, far_side))
         return ELOOP;
     bridge_lock(bridge);
-    port = bridge_find(bridge, port_id);
+    port = bridge_take(bridge, port_id);
     if (port != NULL)
         error = port_connect(port, far_side, bridge_now_ns());
     bridge_unlock(bridge);
@@ -168,7 +171,7 @@ int bridge_port_secure(struct bridge *bridge, uint64_t port_id, const struct srt
     if (error != 0)
         return error;
     bridge_lock(bridge);
-    port = bridge_find(bridge, port_id);
+    port = bridge_take(bridge, port_id);
     if (port != NULL)
         secured_renew(&port->secured, &fresh, &port->envelope);
     bridge_unlock(bridge);
@@ -182,7 +185,7 @@ int bridge_port_hold(struct bridge *bridge, uint64_t port_id, bool far_sends, bo
     int error = EBADF;
 
     bridge_lock(bridge);
-    port = bridge_find(bridge, port_id);
+    port = bridge_take(bridge, port_id);
     if (port != NULL) {
         port_hold(port, far_sends, far_receives, bridge_now_ns());
         error = 0;
@@ -202,7 +205,7 @@ int bridge_port_play(struct bridge *bridge, uint64_t port_id, const struct play_
         return error;
     error = EBADF;
     bridge_lock(bridge);
-    port = bridge_find(bridge, port_id);
+    port = bridge_take(bridge, port_id);
     if (port != NULL) /* on the grid: a frame that lay between two ticks would fall to one or the other by chance */
         error = port_play(port, &list, bridge->tick_ns + FRAME_NS);
     bridge_unlock(bridge);
@@ -216,7 +219,7 @@ int bridge_port_detect_inband(struct bridge *bridge, uint64_t port_id, bool dete
     int error = EBADF;
 
     bridge_lock(bridge);
-    port = bridge_find(bridge, port_id);
+    port = bridge_take(bridge, port_id);
     if (port != NULL) {
         port_detect_inband(port, detects);
         error = 0;
@@ -231,7 +234,7 @@ int bridge_port_stop(struct bridge *bridge, uint64_t port_id)
     int error = EBADF;
 
     bridge_lock(bridge);
-    port = bridge_find(bridge, port_id);
+    port = bridge_take(bridge, port_id);
     if (port != NULL) {
         port_stop(port);
         error = 0;
@@ -248,11 +251,22 @@ int bridge_port_counters(struct bridge *bridge, uint64_t port_id, struct counter
     bridge_lock(bridge);
     port = bridge_find(bridge, port_id);
     if (port != NULL) {
+        flow_sync(port);
+        if (port->peer != NULL)
+            flow_sync(port->peer);
         *counters = port_counters(port);
         error = 0;
     }
     bridge_unlock(bridge);
     return error;
+}
+
+/* What an earlier process left for them and nobody adopted is over. */
+static void join(const struct bridge *bridge, struct port *a, struct port *b)
+{
+    flow_remove(&bridge->flows, bridge_pair(bridge, a));
+    flow_remove(&bridge->flows, bridge_pair(bridge, b));
+    port_join(a, b);
 }
 
 int bridge_join(struct bridge *bridge, uint64_t port_a, uint64_t port_b)
@@ -270,7 +284,7 @@ int bridge_join(struct bridge *bridge, uint64_t port_a, uint64_t port_b)
     else if ((a->peer != NULL || b->peer != NULL) && a->peer != b)
         error = EBUSY;
     else if (a->peer == NULL)
-        port_join(a, b);
+        join(bridge, a, b);
     bridge_unlock(bridge);
     return error;
 }
@@ -281,7 +295,7 @@ int bridge_split(struct bridge *bridge, uint64_t port_a, uint64_t port_b)
     int error = 0;
 
     bridge_lock(bridge);
-    a = bridge_find(bridge, port_a);
+    a = bridge_take(bridge, port_a);
     b = bridge_find(bridge, port_b);
     if (a == NULL || b == NULL)
         error = EBADF;

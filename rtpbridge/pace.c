@@ -36,6 +36,14 @@ uint64_t pace_ntp_now(void)
     return ((uint64_t)now.tv_sec + NTP_SECONDS_AT_1970) << 32 | ((uint64_t)now.tv_nsec << 32) / 1000000000u;
 }
 
+/* Of what comes from the far side, and of what goes to it. */
+static void sync(struct port *port)
+{
+    flow_sync(port);
+    if (port->peer != NULL)
+        flow_sync(port->peer);
+}
+
 static void report(struct port *port, const struct pace *pace, bool goodbye, int64_t now_ns)
 {
     uint8_t packet[RTCP_REPORT_BYTES_MAX + PACKET_TRAILER_BYTES];
@@ -60,25 +68,39 @@ static int64_t report_interval(struct port *port, const struct pace *pace)
     return pace->report_ns / 2 + pace->report_ns * (rand_r(&port->seed) % 1024) / 1024;
 }
 
+static bool is_silent(const struct port *port, const struct pace *pace, int64_t now_ns)
+{
+    const struct watch *const watch = &port->watch;
+
+    return watch->running && port->far_sends && !watch->silent && now_ns - watch->heard_ns >= pace->silence_ns;
+}
+
 void pace_port(struct port *port, const struct pace *pace, const struct turn *turn, int64_t tick_ns)
 {
     struct watch *const watch = &port->watch;
     const int64_t now_ns = turn->now_ns;
 
     hear_time(port, turn);
+    if (now_ns >= port->quality.window_ns)
+        sync(port);
     port_judge(port, now_ns);
     if (player_is_busy(&port->player))
         play_due(port, turn, tick_ns);
     if (!port->far_sends)
         latch_excuse(&port->latch, now_ns);
     port_fence(port, now_ns, &turn->latch);
-    if (watch->running && port->far_sends && !watch->silent && now_ns - watch->heard_ns >= pace->silence_ns) {
+    if (is_silent(port, pace, now_ns))
+        flow_sync(port);
+    if (is_silent(port, pace, now_ns)) {
+        flow_withdraw(port); /* so that its next packet is seen to come */
         watch->silent = true;
         ring_put(turn->ring, (struct event){port->id, now_ns, EVENT_SILENT, 0, 0});
     }
     if (port->watch.running && now_ns >= port->report_ns) {
-        if (port->reports_begun)
+        if (port->reports_begun) {
+            sync(port);
             report(port, pace, false, now_ns);
+        }
         port->reports_begun = true;
         port->report_ns = now_ns + report_interval(port, pace);
     }

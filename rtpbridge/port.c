@@ -49,6 +49,7 @@ int port_open(struct port **port, const union address *host, uint16_t rtp_port)
     opened->rtp_port = rtp_port;
     opened->rtp_fd = opened->rtcp_fd = -1;
     opened->far_sends = opened->far_receives = true;
+    opened->flow.deadline_ns = KERNEL_NEVER;
     memset(opened->codec_of, NO_CODEC, sizeof opened->codec_of);
     opened->host = *host;
     if (getrandom(&drawn, sizeof drawn, 0) != sizeof drawn) {
@@ -246,17 +247,24 @@ out:
     return error;
 }
 
+void port_rejoin(struct port *a, struct port *b)
+{
+    a->peer = b;
+    b->peer = a;
+    map_payloads(a);
+    map_payloads(b);
+}
+
 void port_join(struct port *a, struct port *b)
 {
     struct port *const both[] = {a, b};
 
-    a->peer = b;
-    b->peer = a;
     for (size_t i = 0; i < 2; i++) {
         port_stop(both[i]);
         rtp_sender_switch(&both[i]->sender);
-        map_payloads(both[i]);
+        both[i]->flow.deadline_ns = KERNEL_NEVER;
     }
+    port_rejoin(a, b);
 }
 
 void port_split(struct port *port)

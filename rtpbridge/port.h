@@ -10,6 +10,7 @@
 
 #include "address.h"
 #include "face.h"
+#include "flow.h"
 #include "hooks.h"
 #include "hear.h"
 #include "latch.h"
@@ -80,6 +81,7 @@ struct port {
     struct watch watch;
     struct player player;
     int64_t play_ns;           /* its next frame is due */
+    struct flow_part flow;
 
     bool rtcp_multiplexed;
     bool rtcp_reachable;       /* rtcp_destination is known to be the far side's */
@@ -104,6 +106,8 @@ void port_close(struct port *port);
 int port_connect(struct port *port, const struct far_side *far_side, int64_t now_ns);
 /* Packets of each go to the other from now on; a tone of either ends. */
 void port_join(struct port *a, struct port *b);
+/* The same, of two ports that were joined before: their streams go on as they are. */
+void port_rejoin(struct port *a, struct port *b);
 /* Does nothing to a port that is not joined. */
 void port_split(struct port *port);
 /*

@@ -88,6 +88,24 @@ void quality_note(struct quality *quality, const struct rtp_header *header, bool
     note_sequence(quality, header);
 }
 
+void quality_merge(struct quality *quality, const struct quality_progress *progress)
+{
+    struct quality_losses *const losses = &quality->losses;
+
+    losses->packets += progress->losses.packets;
+    losses->lost += progress->losses.lost;
+    losses->burst_lost += progress->losses.burst_lost;
+    losses->runs += progress->losses.runs;
+    quality->silent_ns += progress->silent_ns;
+    quality->heard_ns = progress->heard_ns;
+    quality->resting = false;
+    quality->highest = progress->highest;
+    quality->came = progress->came;
+    quality->known = 0; /* these are counted */
+    quality->last_lost = false;
+    quality->since_loss = QUALITY_GAP_PACKETS;
+}
+
 double quality_score(enum voice voice, double loss_percent, double burst_ratio, double delay_ms)
 {
     double delay, loss, r, score;

@@ -52,6 +52,16 @@ struct quality {
     uint32_t scores;
 };
 
+/* What became of packets elsewhere: losses are counted there, at once; what comes late after all stays lost. */
+struct quality_progress {
+    struct quality_losses losses;
+    uint16_t highest;
+    uint64_t came;             /* as in struct quality */
+    int64_t silent_ns;
+    int64_t heard_ns;
+};
+
+void quality_merge(struct quality *quality, const struct quality_progress *progress);
 void quality_note(struct quality *quality, const struct rtp_header *header, bool comfort_noise, int64_t now_ns);
 
 struct quality_leg {

@@ -44,6 +44,10 @@ static void pass_on(struct port *port, const struct turn *turn, struct packet pa
 
     if (port->peer == NULL || !far_side_listens(port->peer) || player_is_busy(&port->peer->player))
         return; /* what is played to a side that is joined replaces what its peer says */
+    if (turn->now_ns >= port->flow.deadline_ns) {
+        port->counters.dropped_deadline++;
+        return;
+    }
     if (recoding->payload_type == NO_PAYLOAD) {
         port->counters.dropped_payload++;
     } else if (recoding->turn != NULL) {

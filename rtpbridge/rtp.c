@@ -139,6 +139,24 @@ uint32_t rtp_receiver_highest(const struct rtp_receiver *receiver)
     return receiver->sequence_cycles + receiver->sequence_highest;
 }
 
+void rtp_receiver_merge(struct rtp_receiver *receiver, const struct rtp_progress *progress)
+{
+    /* Packets that came here in between have moved the highest number too: what is counted is near, what is seen exact. */
+    const uint32_t near = rtp_receiver_highest(receiver) + progress->numbers;
+    const int16_t off = (int16_t)(progress->sequence - (uint16_t)near);
+    const uint32_t highest = (uint32_t)((int64_t)near + off);
+
+    receiver->received += progress->packets;
+    receiver->jumped = false;
+    if (highest - receiver->sequence_base < rtp_receiver_highest(receiver) - receiver->sequence_base)
+        return;
+    receiver->sequence_highest = (uint16_t)highest;
+    receiver->sequence_cycles = highest - receiver->sequence_highest;
+    receiver->timestamp_last = progress->timestamp;
+    receiver->transit = ticks(progress->at_ns, receiver->clock_hz) - progress->timestamp;
+    receiver->jitter = progress->jitter_s * receiver->clock_hz;
+}
+
 uint8_t rtp_receiver_fraction_lost(struct rtp_receiver *receiver)
 {
     const uint32_t expected = receiver_expected(receiver) - receiver->expected_reported;
@@ -209,6 +227,21 @@ int rtp_sender_follow(struct rtp_sender *sender, struct rtp_header *header, uint
     }
     sender->begun = true;
     return 0;
+}
+
+void rtp_sender_merge(struct rtp_sender *sender, const struct rtp_progress *progress)
+{
+    const int step = (int16_t)(progress->sequence - sender->source_highest);
+
+    if (step <= 0 && progress->numbers <= INT16_MAX) /* a newer one was sent from here */
+        return;
+    sender->source_highest = progress->sequence;
+    sender->source_span = RTP_MISORDER_MAX + 1 > progress->numbers + sender->source_span
+                              ? progress->numbers + sender->source_span
+                              : RTP_MISORDER_MAX + 1;
+    sender->sequence_next = (uint16_t)(progress->sequence + sender->sequence_offset + 1);
+    sender->timestamp_last = progress->timestamp + sender->timestamp_offset;
+    sender->sent_ns = progress->at_ns;
 }
 
 uint32_t rtp_sender_timestamp(const struct rtp_sender *sender, int64_t now_ns)

@@ -55,6 +55,17 @@ void rtp_receiver_note(struct rtp_receiver *receiver, const struct rtp_header *h
 /* Packets lost so far, streams of earlier SSRCs included; below zero when there were more duplicates than losses. */
 int64_t rtp_receiver_lost(const struct rtp_receiver *receiver);
 uint32_t rtp_receiver_highest(const struct rtp_receiver *receiver);
+/* What was received, and sent on, of a source elsewhere since it was last seen here. */
+struct rtp_progress {
+    uint32_t packets;
+    uint32_t numbers;         /* of sequence that it came on by, lost ones with them */
+    uint16_t sequence;        /* of its newest packet, as the timestamp: the source's own */
+    uint32_t timestamp;
+    int64_t at_ns;            /* when that came */
+    double jitter_s;
+};
+
+void rtp_receiver_merge(struct rtp_receiver *receiver, const struct rtp_progress *progress);
 /* Losses since the last call in 1/256 (RFC 3550, A.3). */
 uint8_t rtp_receiver_fraction_lost(struct rtp_receiver *receiver);
 
@@ -84,5 +95,7 @@ void rtp_sender_switch(struct rtp_sender *sender);
  * number is already spent.
  */
 int rtp_sender_follow(struct rtp_sender *sender, struct rtp_header *header, uint32_t clock_hz, int64_t now_ns);
+/* The packets were sent on under the numbers that rtp_sender_follow() would have given them. */
+void rtp_sender_merge(struct rtp_sender *sender, const struct rtp_progress *progress);
 /* The timestamp of this moment, for a sender report. */
 uint32_t rtp_sender_timestamp(const struct rtp_sender *sender, int64_t now_ns);

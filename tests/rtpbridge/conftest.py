@@ -17,10 +17,18 @@ def host(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(params=[False, True], ids=["user space", "kernel"])
+def bridge(host: str, request: pytest.FixtureRequest) -> Iterator[Bridge]:
+    """By either path, and one family by the best way that this host has, the other by the one that is always there."""
+    way = Way.EPOLL if ":" in host else Way.BEST
+    with Bridge(host, PORT_MIN, PORT_MAX, way=way, kernel=request.param) as bridge:
+        yield bridge
+
+
 @pytest.fixture
-def bridge(host: str) -> Iterator[Bridge]:
-    """One family by the best way that this host has, the other by the one that is always there."""
-    with Bridge(host, PORT_MIN, PORT_MAX, way=Way.EPOLL if ":" in host else Way.BEST) as bridge:
+def kernel_bridge(host: str) -> Iterator[Bridge]:
+    with Bridge(host, PORT_MIN, PORT_MAX, kernel=True) as bridge:
+        assert bridge.kernel_state() == (True, ""), "these tests need CAP_BPF and CAP_NET_ADMIN, and Linux 6.6"
         yield bridge
 
 

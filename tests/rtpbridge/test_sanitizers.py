@@ -44,14 +44,18 @@ def run(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         ("failing.c", ADDRESS, ["25000"]),
         ("failing.c", ADDRESS, ["25000", "epoll"]),
         ("junk.c", ADDRESS, ["14099"]),
+        ("passing.c", ADDRESS, ["27000"]),
+        ("passing.c", THREAD, ["28000"]),
     ],
 )
 def test_program_is_clean(tmp_path: Path, source: str, sanitizer: str, arguments: list[str]) -> None:
     program = tmp_path / "program"
     compile_program(HERE / source, sanitizer, program)
-    ran = run(program, *arguments)
+    pins = tmp_path / "pins"
+    ran = run(program, *arguments, *([str(pins)] if source == "passing.c" else []))
     assert ran.returncode == 0, ran.stderr[-4000:]
     assert "Sanitizer" not in ran.stderr, ran.stderr[-4000:]
+    assert not pins.exists()
 
 
 def test_a_sanitizer_sees_what_it_is_there_for(tmp_path: Path) -> None:
