@@ -226,6 +226,12 @@ screen(
                     Item(
                         "opening_balance", "Opening balance", "Posted once, when the account is created.", needs="money"
                     ),
+                    Item(
+                        "daily_spend_max",
+                        "Spend a day at most",
+                        "Calls are cut where it is reached; empty: no limit.",
+                        needs="money",
+                    ),
                 ),
             ),
             Panel(
