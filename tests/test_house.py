@@ -137,7 +137,7 @@ RULES = [
     rule("webcb.demo", "webcb.demo", "webcb.sip", "webcb.billing", "webcb.provisioning", "webcb.serve", *CORRIDOR),
     rule("webcb.clerk", "webcb.clerk", "webcb.billing", *CORRIDOR),
     rule("webcb.serve", *CORRIDOR),
-    rule("webcb.cli", "webcb"),
+    rule("webcb.cli", "webcb", "rtpbridge"),
     rule("webcb"),
     rule("rtpbridge", "rtpbridge"),
     rule("wsgi", "webcb.web"),

@@ -226,6 +226,11 @@ class Settings:
     )
     rtp_port_min: int = _setting(_integer(1024, 65534), 20000, "first RTP port")
     rtp_port_max: int = _setting(_integer(1025, 65535), 29999, "last RTP port; a callback uses four")
+    rtp_kernel: Literal["auto", "off"] = _setting(
+        _one_of("auto", "off"),
+        "auto",
+        "auto: voice of joined legs passes through the kernel where the host permits it; off",
+    )
     smtp_host: str = _setting(_host_or_empty, "", "mail server that takes our mails; empty: none are sent")
     smtp_port: int = _setting(_integer(1, 65535), 587, "its port; 465 is usual for tls, 25 for none")
     smtp_security: str = _setting(

@@ -44,10 +44,10 @@ def free_ports() -> Iterator[range]:
 
 
 @contextmanager
-def running(folder: Path, database_url: str = "") -> Iterator[Installation]:
+def running(folder: Path, database_url: str = "", **settings: str) -> Iterator[Installation]:
     """An installation whose engine runs; afterwards it stops with no session left and no fault logged."""
     with free_ports() as ports:
-        installation = Installation.make(folder, ports, database_url)
+        installation = Installation.make(folder, ports, database_url, **settings)
         try:
             installation.start_engine()
             yield installation
@@ -62,6 +62,12 @@ def running(folder: Path, database_url: str = "") -> Iterator[Installation]:
 @pytest.fixture
 def webcb(tmp_path: Path) -> Iterator[Installation]:
     with running(tmp_path) as installation:
+        yield installation
+
+
+@pytest.fixture
+def webcb_in_kernel(tmp_path: Path) -> Iterator[Installation]:
+    with running(tmp_path, WEBCB_RTP_KERNEL="auto") as installation:
         yield installation
 
 

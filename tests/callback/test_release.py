@@ -1,9 +1,11 @@
 """The user's button, the operator's command, and the end of the engine itself release a callback at every moment."""
 
+import time
 from collections.abc import Callable
 
 import pytest
 
+from rtpbridge import Bridge
 from tests.callback.configuration import charge_a, charge_a_if_b_fails, charge_b
 from tests.callback.installation import Installation
 from tests.callback.outcome import (
@@ -18,6 +20,8 @@ from tests.callback.outcome import (
     said,
     used_on_wire,
 )
+from tests.callback.voice import payloads
+from webcb import clock
 from webcb.models import Xdr
 
 
@@ -72,6 +76,33 @@ def test_an_engine_that_is_stopped_takes_its_calls_down_with_it(webcb: Installat
     webcb.stop_engine()
     billed = {"A": Billed(charge_a, True, TEMPORARY_FAILURE), "B": Billed(charge_b, True, TEMPORARY_FAILURE)}
     assert_ended(webcb, callback, "engine stopped", billed)
+
+
+def test_voice_goes_on_without_the_engine_and_no_longer_than_it_is_paid_for(
+    webcb_in_kernel: Installation,
+) -> None:
+    """What the kernel forwards is asked of the map that the engine left pinned: who it is from, and until when."""
+    webcb = webcb_in_kernel
+    webcb.phone("A", "speaks", payloads("A", 500), quiet_ms=100)
+    webcb.phone("B", "speaks_and_hangs_up", payloads("B", 500), quiet_ms=100, talk_ms=60_000)
+    callback = webcb.place()
+    row = webcb.wait_for_state(callback, "talking", 10)
+    time.sleep(0.5)  # of voice, for the kernel to take up
+    webcb.kill_engine()
+    low, high = webcb.settings.rtp_port_min, webcb.settings.rtp_port_max
+    with Bridge("127.0.0.1", low, high, kernel=True, owner=f"test-{low}") as left:
+        before = left.kernel_flows()
+        time.sleep(0.3)
+        after = left.kernel_flows()
+    assert "voice of joined legs passes through the kernel" in webcb.log()
+    assert len(before) == 2
+    assert all(later.packets - sooner.packets >= 10 for sooner, later in zip(before, after, strict=True))
+    (deadline_ns,) = {flow.deadline_ns for flow in before}
+    assert deadline_ns is not None and row.deadline_at is not None
+    paid_seconds = (row.deadline_at - clock.utc_now()).total_seconds()
+    assert abs((deadline_ns - time.monotonic_ns()) / 1e9 - paid_seconds) < 0.5
+    webcb.start_engine()
+    webcb.wait_for_state(callback, "ended", 10)
 
 
 def test_what_a_killed_engine_left_is_ended_by_the_next(webcb: Installation) -> None:

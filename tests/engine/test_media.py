@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from rtpbridge import Bridge
+from webcb import clock
 from webcb.engine.media import Media
 from webcb.sip.grammar import ProtocolError
 from webcb.sip.offer_answer import Codec, make_answer, make_offer, read_offer
@@ -74,6 +75,31 @@ def test_two_legs_hear_each_other_in_their_own_numbers(media: Media, peers: tupl
     assert peers[1].hear() == (0, b"from A" * 20)
     peers[1].send(b.port.rtp_port, b"from B" * 20)
     assert peers[0].hear() == (0, b"from B" * 20)
+
+
+def test_a_deadline_holds_for_the_kernel_too(peers: tuple[Peer, Peer]) -> None:
+    """In nanoseconds of the clock that the kernel reads; it may be moved, and ends with the join."""
+    with Bridge("127.0.0.1", 22000, 22999, kernel=True) as bridge:
+        media = Media(bridge, {"127.0.0.1": "127.0.0.1"}, lambda count: b"\x11" * count)
+        a, b = media.open_voice(nothing), media.open_voice(nothing)
+        for voice, peer in zip((a, b), peers, strict=True):
+            voice.take_answer(peer.answer(voice.make_offer(["PCMU"]), PCMU))
+        media.set_deadline(a, 1)  # not joined: there is nothing to end
+        media.join(a, b)
+        at_us = int(clock.monotonic() * 1_000_000) + 60_000_000
+        media.set_deadline(a, at_us)
+        for _ in range(2):
+            for voice, peer, other in ((a, peers[0], peers[1]), (b, peers[1], peers[0])):
+                peer.send(voice.port.rtp_port, b"talk")
+                other.hear()
+        while len(bridge.kernel_flows()) < 2:
+            pass  # the thread ends its turn
+        assert {flow.deadline_ns for flow in bridge.kernel_flows()} == {at_us * 1000}
+        media.set_deadline(b, at_us + 1)
+        assert {flow.deadline_ns for flow in bridge.kernel_flows()} == {at_us * 1000 + 1000}
+        media.split(a, b)
+        media.set_deadline(a, 1)
+        assert bridge.kernel_flows() == []
 
 
 def test_a_leg_of_either_family() -> None:

@@ -79,7 +79,7 @@ def check() -> int:
 
     Every balance is the sum of its ledger rows, every locked amount the sum of held locks, every charge its xDR's; both
     sides of the ledger match, and no row of it was changed or taken away. Exit status 1 where anything differs. Prompts that are
-    missing are said too.
+    missing are said too, and why voice cannot pass through the kernel.
     """
     from webcb.billing import books
     from webcb.cli import desk
@@ -102,6 +102,7 @@ def check() -> int:
     for difference in differences:
         click.echo(difference)
     _say_missing_prompts()
+    _say_why_not_kernel()
     if differences:
         click.echo(f"{len(differences)} difference{'' if len(differences) == 1 else 's'}", err=True)
         return 1
@@ -117,6 +118,18 @@ def _say_missing_prompts() -> None:
     unmade = Library(reader.load(make_missing=False).data_dir).unmade()
     if unmade:
         click.echo(f"prompts are not made yet in: {', '.join(unmade)}; `webcb prompts` makes them", err=True)
+
+
+def _say_why_not_kernel() -> None:
+    """Nothing of the books either: without it the engine works harder, and calls do not outlive it."""
+    from rtpbridge import try_kernel
+    from webcb import settings as reader
+
+    if reader.load(make_missing=False).rtp_kernel == "off":
+        return
+    is_possible, why = try_kernel()
+    if why:
+        click.echo(f"voice {'passes' if is_possible else 'cannot pass'} through the kernel: {why}", err=True)
 
 
 COMMANDS = (apply, export, check)

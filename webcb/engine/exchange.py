@@ -223,6 +223,8 @@ class Exchange:
 
     def _join(self, running: Running, _: Join) -> None:
         self._media.join(running.voices["A"], running.voices["B"])
+        if running.callback.deadline_us is not None:
+            self._media.set_deadline(running.voices["A"], running.callback.deadline_us)
 
     def _split(self, running: Running, _: Split) -> None:
         self._media.split(running.voices["A"], running.voices["B"])
@@ -231,6 +233,8 @@ class Exchange:
 
     def _set_timer(self, running: Running, timer: SetTimer) -> None:
         self._clear_timer(running, ClearTimer(timer.timer))
+        if timer.timer is Timer.DEADLINE and "A" in running.voices:
+            self._media.set_deadline(running.voices["A"], timer.at_us)  # holds without us as well
         running.alarms[timer.timer] = self._timekeeper.call_at(
             timer.at_us / SECOND_US, self._passed, running, timer.timer, timer.at_us
         )

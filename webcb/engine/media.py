@@ -15,6 +15,7 @@ from webcb.sip.grammar import ProtocolError
 from webcb.sip.offer_answer import Codec, Side, Srtp, Stream, read_answer, read_offer, write_answer, write_offer
 from webcb.sip.sdes import SUITES, Crypto, make_crypto
 
+NS_OF_US: Final = 1000
 _OF_LIFE: Final = (EventKind.MEDIA_BEGAN, EventKind.SILENT, EventKind.RESUMED)
 SILENCE_MS: Final = 10_000  # until the bridge tells that a leg is silent; how long that is borne stands in leg.py
 FRAME_MS: Final = 20  # of our tones, and what we ask of the peers
@@ -44,6 +45,7 @@ class Voice:
     version: int = 1
     offer: bytes = b""
     told: bytes = b""
+    joined_to: Port | None = None
     keys: tuple[SrtpKey | None, SrtpKey | None] = (None, None)  # ours, theirs
 
     def make_offer(self, names: Iterable[str], srtp: Srtp = "none") -> bytes:
@@ -204,10 +206,20 @@ class Media:
     def join(self, a: Voice, b: Voice) -> None:
         """Let two legs hear each other."""
         self._bridge.join(a.port, b.port)
+        a.joined_to, b.joined_to = b.port, a.port
+
+    def set_deadline(self, voice: Voice, at_us: int) -> None:
+        """From that monotonic moment on a leg and the one it is joined to hear nothing of each other, though the engine be dead.
+
+        It ends with the join. A leg that is not joined has none.
+        """
+        if voice.joined_to is not None:
+            self._bridge.set_deadline(voice.port, voice.joined_to, at_us * NS_OF_US)
 
     def split(self, a: Voice, b: Voice) -> None:
         """Let them not hear each other any more."""
         self._bridge.split(a.port, b.port)
+        a.joined_to = b.joined_to = None
 
     def close_voice(self, voice: Voice) -> None:
         """Free the leg's port."""

@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 
 CALLBACKS_MAX: Final = 2000  # at once in one engine; further ones wait as rows
 PORTS_OF_CALLBACK: Final = 4  # RTP and RTCP for each leg, a descriptor each
+NODE_CHARACTERS: Final = 48  # of the node's name, in the name of its flows in the kernel
 FILES_OF_ENGINE: Final = 64  # descriptors for everything else
 START_SECONDS_MAX: Final = 30
 STOP_SECONDS_MAX: Final = 3.5  # for the calls to be released and settled; then the process ends all the same
@@ -136,7 +137,7 @@ class Engine:
     def _open_media(self) -> Media:
         settings = self._settings
         try:
-            bridge = Bridge(settings.rtp_hosts, settings.rtp_port_min, settings.rtp_port_max, silence_ms=SILENCE_MS)
+            bridge = _open_bridge(settings)
         except (OSError, ValueError) as wrong:
             raise StartProblem(
                 f"{wrong}. Choose another address with WEBCB_RTP_HOSTS or rtp_hosts in webcb.toml."
@@ -215,6 +216,26 @@ def _families(settings: Settings) -> list[Family]:
     families = [family for bind in settings.sip_binds if (family := location.family_of(bind.host))]
     voices = [location.family_of(host) for host in settings.rtp_hosts]
     return sorted(families, key=lambda family: voices.index(family) if family in voices else len(voices))
+
+
+def _open_bridge(settings: Settings) -> Bridge:
+    """The bridge, with the kernel path where the settings and the host let it; says in the log which it is.
+
+    What an earlier engine left in the kernel is ended: its callbacks are settled. Engines of one host that have their own data
+    directories have their own RTP ports too, so that these tell whose flows are whose.
+    """
+    ports = settings.rtp_port_min, settings.rtp_port_max
+    owner = f"{settings.node_name[:NODE_CHARACTERS]}-{settings.rtp_port_min}"
+    is_wanted = settings.rtp_kernel == "auto"
+    bridge = Bridge(settings.rtp_hosts, *ports, silence_ms=SILENCE_MS, kernel=is_wanted, owner=owner)
+    is_used, why = bridge.kernel_state()
+    if is_used:
+        log.info("voice of joined legs passes through the kernel%s", f"; {why}" if why else "")
+    elif is_wanted:
+        log.warning("voice of joined legs passes through this process: %s", why)
+    for flow in bridge.kernel_flows():
+        bridge.remove_kernel_flow(flow.rtp_port)
+    return bridge
 
 
 def _callbacks_max(settings: Settings) -> int:
