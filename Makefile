@@ -32,8 +32,9 @@ demo: setup
 test-system:
 	@PYTHON=$(PYTHON) deploy/need-test-tools
 
+# Most of the suite waits for real programs; two at a time halve the wait.
 test: $(STAMP)-develop test-system lint docs
-	$(BIN)/python -m pytest -m 'not soak' $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m 'not soak' --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
 
 soak: $(STAMP)-develop test-system
 	$(BIN)/python -m pytest -m soak --timeout 7200 $(PYTEST_ARGS)

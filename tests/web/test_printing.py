@@ -7,10 +7,19 @@ import pytest
 from webcb.billing.authorization import Authorization
 from webcb.billing.formula import Intervals
 from webcb.billing.pricing import OffPeak, Pricing
+from webcb.billing.product import UsageCharge
 from webcb.web import printing
 from webcb.web.quotation import quotation
 
 NOON = datetime(2026, 11, 22, 12, 5, tzinfo=UTC)
+CHARGE = UsageCharge(None, "WEBCALLBACK", 1)
+
+
+def authorized(
+    available_micros: int, a: Pricing, a_if_b_fails: Pricing | None, b: Pricing, seconds: int
+) -> Authorization:
+    """A yes for these prices, in USD."""
+    return Authorization("USD", available_micros, a, a_if_b_fails, b, seconds, CHARGE, CHARGE, (), ())
 
 
 @pytest.mark.parametrize(
@@ -89,15 +98,15 @@ PLAIN = Intervals(60, 60, 100_000, 100_000)
     ],
 )
 def test_every_term_of_a_price_is_announced(pricing: Pricing, terms: str) -> None:
-    authorization = Authorization("USD", 5_000_000, pricing, None, Pricing(PLAIN), 60)
+    authorization = authorized(5_000_000, pricing, None, Pricing(PLAIN), 60)
     shown = quotation(authorization, "1", "2")
     assert ", ".join(shown.leg_a.terms).replace("\u00a0", " ") == terms
 
 
 def test_the_price_if_b_fails_is_said_when_it_is_another() -> None:
-    same = quotation(Authorization("USD", 1, Pricing(PLAIN), Pricing(PLAIN), Pricing(PLAIN), 60), "1", "2")
+    same = quotation(authorized(1, Pricing(PLAIN), Pricing(PLAIN), Pricing(PLAIN), 60), "1", "2")
     cheap = Pricing(Intervals(1, 1, 20_000, 20_000))
-    other = quotation(Authorization("USD", 1, Pricing(PLAIN), cheap, Pricing(PLAIN), 60), "1", "2")
+    other = quotation(authorized(1, Pricing(PLAIN), cheap, Pricing(PLAIN), 60), "1", "2")
     assert same.if_b_fails == ""
     assert other.if_b_fails.replace("\u00a0", " ") == "0.02 USD a minute, charged in steps of 1 s"
 
@@ -106,7 +115,7 @@ def test_the_mark_of_a_price_changes_with_every_part_of_it() -> None:
     cheap = Pricing(Intervals(1, 1, 20_000, 20_000))
     plain, with_fee = Pricing(PLAIN), Pricing(PLAIN, connect_fee_micros=1)
     marks = {
-        quotation(Authorization("USD", 1, *pricings, 60), *numbers).mark
+        quotation(authorized(1, *pricings, 60), *numbers).mark
         for pricings, numbers in (
             ((plain, None, plain), ("1", "2")),
             ((cheap, None, plain), ("1", "2")),
@@ -121,6 +130,6 @@ def test_the_mark_of_a_price_changes_with_every_part_of_it() -> None:
 
 
 def test_the_mark_of_a_price_does_not_change_with_the_funds_or_the_moment() -> None:
-    one = quotation(Authorization("USD", 1, Pricing(PLAIN), None, Pricing(PLAIN), 60), "1", "2")
-    two = quotation(Authorization("USD", 9, Pricing(PLAIN, answered_at=NOON), None, Pricing(PLAIN), 90), "1", "2")
+    one = quotation(authorized(1, Pricing(PLAIN), None, Pricing(PLAIN), 60), "1", "2")
+    two = quotation(authorized(9, Pricing(PLAIN, answered_at=NOON), None, Pricing(PLAIN), 90), "1", "2")
     assert one.mark == two.mark
