@@ -20,7 +20,15 @@ C_SOURCES = sorted(
 SCRIPTS = sorted([*TOP.glob("tests/**/*.py"), *TOP.glob("bench/*.py"), TOP / "setup.py"])
 
 VALUES = {"webcb.capture", "webcb.ladder", "webcb.money", "webcb.number", "webcb.translation"}
-CORRIDOR = {"webcb.clock", "webcb.db", "webcb.doorbell", "webcb.jobs", "webcb.models", "webcb.settings"} | VALUES
+CORRIDOR = {
+    "webcb.clock",
+    "webcb.db",
+    "webcb.doorbell",
+    "webcb.jobs",
+    "webcb.models",
+    "webcb.settings",
+    "webcb.table",
+} | VALUES
 BILLING_DOORS = {
     "webcb.billing." + name
     for name in (
@@ -74,6 +82,7 @@ OTHER_DOORS = {
     "webcb.prompts.__main__",
     "webcb.serve",
     "webcb.settings",
+    "webcb.table",
 }
 DOORS = BILLING_DOORS | ENGINE_DOORS | OTHER_DOORS
 
@@ -110,7 +119,8 @@ RULES = [
     rule("webcb.settings"),
     rule("webcb.doorbell"),
     rule("webcb.db", "webcb.clock"),
-    rule("webcb.models", "webcb.db"),
+    rule("webcb.table", "webcb.db"),
+    rule("webcb.models", "webcb.table"),
     rule("webcb.jobs", "webcb.db", "webcb.models"),
     rule("webcb.sip", "webcb.sip", pure=True),
     *[rule(door, "webcb.billing", "webcb.jobs", "webcb.models", "webcb.db", *VALUES) for door in sorted(BILLING_DOORS)],

@@ -1,39 +1,15 @@
 """One peewee class a table: fields, no behaviour. schema.sql is the truth; a test holds the two together."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
 from peewee import (
     BigIntegerField,
     BooleanField,
     ForeignKeyField,
     IntegerField,
-    Model,
     TextField,
 )
 
-from webcb.db import database
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-class InstantField(BigIntegerField):
-    """An aware UTC datetime, stored as whole microseconds since 1970."""
-
-    def db_value(self, value: Any) -> Any:
-        return (value - _EPOCH) // _MICROSECOND if isinstance(value, datetime) else value
-
-    def python_value(self, value: Any) -> Any:
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
-
-
-class Table(Model):
-    id: Any
-
-    class Meta:
-        database = database
-        legacy_table_names = False
+from webcb.table import InstantField as InstantField
+from webcb.table import Table as Table
 
 
 class Wallet(Table):
