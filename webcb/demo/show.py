@@ -23,7 +23,8 @@ from webcb.billing import credentials
 from webcb.demo.proxy import Softphone
 from webcb.demo.reach import pages_answer, sip_answers
 from webcb.demo.softphone import SoftphoneProblem, reachable_host, read_softphone
-from webcb.demo.welcome import Scene, welcome
+from webcb.demo.welcome import OPERATOR, Scene, welcome
+from webcb.models import User
 from webcb.provisioning.apply import apply
 from webcb.provisioning.document import read
 from webcb.serve import end_group, spawn, wait_for_signal, watch_signals, why_not_bindable
@@ -199,6 +200,9 @@ def _provision(settings: Settings, carrier: Bind) -> None:
     credentials.use_key(settings.secret_key)
     db.migrate()
     apply(read(text.encode()), clock.utc_now(), "demo", file="demo.yaml")
+    with db.writing():
+        password = credentials.hash_password(OPERATOR.password)
+        User.create(login=OPERATOR.login, role="administrator", password=password)
     opened.close()
 
 

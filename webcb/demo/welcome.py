@@ -25,6 +25,8 @@ PEOPLE = (
     Person("elena", "demo-elena", "calls on the account of her hotel, which may owe 100.00 USD"),
 )
 
+OPERATOR = Person("admin", "demo-admin", "is the administrator")
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -53,6 +55,7 @@ def welcome(scene: Scene) -> str:
     notes = "".join(f"Note: {note}\n" for note in scene.notes)
     return f"""
 {notes}Be called back:  http://{scene.pages}/
+Run the service: http://{scene.pages}/admin/ as {OPERATOR.login}, password {OPERATOR.password}
 
 Accounts and passwords
 {people}
@@ -65,7 +68,7 @@ Three things to try
      Follow the call on the page; hang up when you have heard enough.
   2. The same as bruno: watch both legs end in the second his money does.
   3. As alice, dial {display_number(BUSY.number)} (busy), +49 30 123456 (no price) or +53 7 1234567 (barred),
-     and see what is said and what it costs. Then look at the books, in another terminal:
+     and see what is said and what it costs. Then look at it as the operator, or in another terminal:
        WEBCB_CONFIG={scene.config} {scene.command} xdrs
 
 The engine speaks SIP at {scene.engine}, the carrier at {scene.carrier}. Log: {scene.log}
