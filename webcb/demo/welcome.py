@@ -68,7 +68,8 @@ Three things to try
      Follow the call on the page; hang up when you have heard enough.
   2. The same as bruno: watch both legs end in the second his money does.
   3. As alice, dial {display_number(BUSY.number)} (busy), +49 30 123456 (no price) or +53 7 1234567 (barred),
-     and see what is said and what it costs. Then look at it as the operator, or in another terminal:
+     and see what is said and what it costs. Then look at the books as the operator,
+     or in another terminal:
        WEBCB_CONFIG={scene.config} {scene.command} xdrs
 
 The engine speaks SIP at {scene.engine}, the carrier at {scene.carrier}. Log: {scene.log}
