@@ -55,8 +55,8 @@ class NoRelay:
 class UserSpace:
     """Our bridge, in this process."""
 
-    def __init__(self) -> None:
-        self._bridge = Bridge(HOST, PORT_MIN, PORT_MAX)
+    def __init__(self, *, kernel: bool = False) -> None:
+        self._bridge = Bridge(HOST, PORT_MIN, PORT_MAX, kernel=kernel)
 
     def join(self, phones: Sequence[int]) -> list[int]:
         ports = [self._bridge.open_port() for _ in phones]
@@ -72,6 +72,17 @@ class UserSpace:
 
     def close(self) -> None:
         self._bridge.close()
+
+
+class Kernel(UserSpace):
+    """Our bridge with the kernel path; what passes there is work of whoever sends, on loopback: of the phones."""
+
+    def __init__(self) -> None:
+        super().__init__(kernel=True)
+        is_used, why = self._bridge.kernel_state()
+        if not is_used:
+            self.close()
+            raise Missing(f"the kernel path is not to be had here: {why}")
 
 
 class RtpEngine:
@@ -191,6 +202,7 @@ def _bdecode_at(octets: bytes, at: int) -> tuple[Any, int]:
 
 RELAYS: Final[dict[str, Callable[[], Relay]]] = {
     "no relay": NoRelay,
+    "kernel": Kernel,
     "user space": UserSpace,
     "rtpengine": RtpEngine,
 }

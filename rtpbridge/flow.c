@@ -142,9 +142,12 @@ static void describe(struct kernel_flow *flow, const struct port *port)
     flow->our_ssrc = htonl(sender->ssrc);
     flow->tick_ns = NS_PER_SECOND / sender->clock_hz;
     flow->family = port->host.any.sa_family;
-    for (size_t number = 0; number < PAYLOAD_TYPES; number++)
-        flow->payloads[number] =
-            passes(port, number, sender->clock_hz) ? port->recodings[number].payload_type : KERNEL_STAYS;
+    memset(flow->payloads, KERNEL_STAYS, sizeof flow->payloads);
+    for (size_t number = 0, at = 0; number < PAYLOAD_TYPES && at < sizeof flow->payloads; number++)
+        if (passes(port, number, sender->clock_hz)) {
+            flow->payloads[at++] = (uint8_t)number;
+            flow->payloads[at++] = port->recodings[number].payload_type;
+        }
 }
 
 static uint64_t newest_of(const struct port *port, unsigned int state)
@@ -156,7 +159,7 @@ static uint64_t newest_of(const struct port *port, unsigned int state)
 
 static bool is_described(const struct port *port)
 {
-    const size_t begin = offsetof(struct kernel_flow, near), bytes = offsetof(struct kernel_flow, packets) - begin;
+    const size_t begin = offsetof(struct kernel_flow, family), bytes = offsetof(struct kernel_flow, first_ns) - begin;
     struct kernel_flow now = {.to_device = port->flow.slot->to_device};
 
     describe(&now, port);

@@ -124,6 +124,15 @@ INLINE void note_arrival(struct kernel_flow *flow, uint64_t before, uint32_t tim
     flow->last_ns = now_ns;
 }
 
+/* The peer's number of a payload, or KERNEL_STAYS. */
+INLINE uint8_t payload_of(const struct kernel_flow *flow, uint8_t theirs)
+{
+    for (int i = 0; i < KERNEL_PAYLOADS; i++)
+        if (flow->payloads[2 * i] == theirs)
+            return flow->payloads[2 * i + 1];
+    return KERNEL_STAYS;
+}
+
 INLINE void arm(struct kernel_flow *flow, uint64_t claim, int64_t now_ns)
 {
     if (CLAIM_STATE(claim) != FLOW_RUNNING)
@@ -159,7 +168,7 @@ INLINE struct kernel_flow *take(struct udp_rtp *udp, const uint32_t *source, con
         now_ns >= *(volatile int64_t *)&flow->deadline_ns)
         return 0;
     /* With padding, extension or CSRC, or of a codec that stays, it is the bridge's, and so are those close behind it. */
-    payload = flow->payloads[udp->payload & 0x7f];
+    payload = payload_of(flow, udp->payload & 0x7f);
     if (udp->flags != 0x80 || payload == KERNEL_STAYS) {
         arm(flow, claim, now_ns);
         return 0;
@@ -253,7 +262,7 @@ INLINE int forward_ipv4(struct __sk_buff *skb)
     sum = (sum & 0xffff) + (sum >> 16) + (uint16_t)~came.checksum;
     sum = (sum & 0xffff) + (sum >> 16);
     goes.checksum = (uint16_t)~((sum & 0xffff) + (sum >> 16));
-    store(skb, ETHERNET_BYTES, &goes, sizeof goes, BPF_F_INVALIDATE_HASH);
+    store(skb, ETHERNET_BYTES, &goes, sizeof goes, 0);
     mend_udp(skb, headers, change(&came.source, &goes.source, 2), &came.udp, &goes.udp, 0);
     return send_on(flow);
 }
@@ -278,7 +287,7 @@ INLINE int forward_ipv6(struct __sk_buff *skb)
     }
     goes.version = swap_32(6u << 28 | EXPEDITED_FORWARDING << 20);
     goes.hops = TTL;
-    store(skb, ETHERNET_BYTES, &goes, sizeof goes, BPF_F_INVALIDATE_HASH);
+    store(skb, ETHERNET_BYTES, &goes, sizeof goes, 0);
     mend_udp(skb, headers, change(came.source, goes.source, 8), &came.udp, &goes.udp, CHECKSUM_OF_IPV6);
     return send_on(flow);
 }

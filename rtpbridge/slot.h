@@ -7,9 +7,10 @@
 
 #include <stdint.h>
 
-#define KERNEL_LAYOUT 1u
+#define KERNEL_LAYOUT 2u
 #define KERNEL_OWNER_BYTES 64    /* with the closing zero */
-#define KERNEL_STAYS UINT8_MAX   /* a payload number that the program leaves to user space */
+#define KERNEL_PAYLOADS 8        /* voice codecs of a flow at most; more are left to the bridge */
+#define KERNEL_STAYS UINT8_MAX   /* no payload number */
 #define KERNEL_MEMORY_BYTES 1024
 #define KERNEL_GAP_MAX 3000      /* a longer jump is a source that began anew: RTP_DROPOUT_MAX */
 #define KERNEL_JITTER_BITS 4     /* fraction of jitter_ns: the sum of RFC 3550, A.8 */
@@ -34,16 +35,23 @@
 #define CLAIM_SEQUENCE(claim) ((uint16_t)((claim) >> 32))
 #define CLAIM_TIMESTAMP(claim) ((uint32_t)(claim))
 
-/* What comes to one port from its far side, and goes to the far side of the port it is joined to. */
+/*
+ * What comes to one port from its far side, and goes to the far side of the port it is joined to. A packet touches the
+ * first three lines of 64 octets, and no more where none was lost: on a host with many calls none of them is in a cache.
+ */
 struct kernel_flow {
     uint64_t claim;
     int64_t deadline_ns;          /* CLOCK_MONOTONIC: from then on nothing is forwarded */
+    /* Written by the program; read at any time. armed_ns, last_ns, came and jitter_ns by both sides. */
     int64_t armed_ns;             /* CLOCK_MONOTONIC */
+    int64_t last_ns;              /* CLOCK_MONOTONIC */
+    uint64_t packets;
+    uint64_t octets;              /* of payload */
+    uint64_t came;                /* a bit for each of the newest 64 numbers, the lowest for the newest of all */
+    uint64_t jitter_ns;           /* with KERNEL_JITTER_BITS of fraction */
+
     /* Written by the bridge while claim is 0. Addresses and ports in network order, an IPv4 address in the first word. */
-    uint32_t near[4];             /* the port's own address */
-    uint32_t far[4];
-    uint32_t from[4];             /* the peer's own */
-    uint32_t to[4];
+    uint32_t family;              /* AF_INET or AF_INET6 */
     uint16_t far_port;
     uint16_t to_port;
     uint16_t from_port;
@@ -53,24 +61,23 @@ struct kernel_flow {
     uint32_t our_ssrc;
     uint32_t to_device;           /* its index; 0: the far side is on this host */
     uint32_t tick_ns;             /* of the timestamp */
-    uint32_t family;              /* AF_INET or AF_INET6 */
-    uint8_t payloads[128];        /* the peer's number by the far side's, or KERNEL_STAYS */
-    /* Written by the program; read at any time. */
-    uint64_t packets;
-    uint64_t octets;              /* of payload */
+    uint32_t far[4];
+    uint32_t near[4];             /* the port's own address */
+
+    uint32_t from[4];             /* the peer's own */
+    uint32_t to[4];
+    uint8_t payloads[2 * KERNEL_PAYLOADS]; /* the far side's number, the peer's; others, and those of none, stay */
+
+    int64_t first_ns;             /* CLOCK_MONOTONIC */
+    int64_t silent_ns;            /* pauses over KERNEL_SILENCE_NS that no marker explains */
     uint64_t gaps;                /* runs of numbers that were passed over, and how many numbers those were */
     uint64_t gap_packets;
     uint64_t burst_packets;       /* of those: KERNEL_BURST_MAX packets after or before another (QUALITY_GAP_PACKETS) */
-    uint64_t came;                /* a bit for each of the newest 64 numbers, the lowest for the newest of all */
-    int64_t silent_ns;            /* pauses over KERNEL_SILENCE_NS that no marker explains */
-    int64_t first_ns;             /* CLOCK_MONOTONIC */
-    int64_t last_ns;
     uint32_t lost_last;           /* the last number passed over, and whether it was the only one far and wide */
     uint32_t lost_alone;
-    uint64_t jitter_ns;           /* with KERNEL_JITTER_BITS of fraction; armed_ns, last_ns and this one by both */
     /* The bridge's own: what the next process must know to carry on. */
     uint8_t memory[KERNEL_MEMORY_BYTES];
-};
+} __attribute__((aligned(64)));
 
 struct kernel_head {
     uint32_t layout;

@@ -27,13 +27,14 @@ def layout() -> FFI:
     """struct kernel_flow and its union as the compiler lays them out."""
     text = (FOLDER / "slot.h").read_text(encoding="utf-8")
     known = re.sub(r"^#(?!define \w+ \d+u?\b).*$", "", text, flags=re.MULTILINE)
+    known = known.replace("2 * KERNEL_PAYLOADS", "16").replace("__attribute__((aligned(64)))", "")
     ffi = FFI()
     ffi.cdef(re.sub(r"^(#define \w+ \d+)u?\b.*$", r"\1", known, flags=re.MULTILINE))
     return ffi
 
 
 FFI_OF_SLOT = layout()
-SLOT_BYTES = FFI_OF_SLOT.sizeof("union kernel_slot")
+SLOT_BYTES = -(-FFI_OF_SLOT.sizeof("union kernel_slot") // 64) * 64  # it is aligned
 
 
 def bpf(command: int, attributes: bytes) -> tuple[int, bytes]:
@@ -98,10 +99,10 @@ class LoadedProgram:
         self._program, _ = bpf(PROG_LOAD, attributes)
         pages = -(-SLOT_BYTES * (PAIRS + 1) // mmap.PAGESIZE) * mmap.PAGESIZE
         self._memory = mmap.mmap(self._map, pages)
-        slots = FFI_OF_SLOT.cast("union kernel_slot *", FFI_OF_SLOT.from_buffer(self._memory))
-        slots[0].head.port_first = PORT_FIRST
-        slots[0].head.pairs = PAIRS
-        self.flow: Any = slots[1].flow
+        start = FFI_OF_SLOT.cast("char *", FFI_OF_SLOT.from_buffer(self._memory))
+        head = FFI_OF_SLOT.cast("struct kernel_head *", start)
+        head.port_first, head.pairs = PORT_FIRST, PAIRS
+        self.flow: Any = FFI_OF_SLOT.cast("struct kernel_flow *", start + SLOT_BYTES)
 
     def run(self, packet: bytes) -> tuple[int, bytes]:
         """What the program returns, and the packet as it leaves it."""

@@ -56,8 +56,7 @@ def lay(flow: Any, version: int, state: int = RUNNING, device: int = 1) -> None:
     flow.sequence_offset, flow.timestamp_offset = 65_500, 2**32 - 16_100
     flow.far_ssrc, flow.our_ssrc = in_network_order(0xFA12, "I"), in_network_order(0x0A0B0C0D, "I")
     flow.to_device, flow.tick_ns, flow.family = device, 125_000, {4: 2, 6: 10}[version]
-    flow.payloads = [STAYS] * 128
-    flow.payloads[8] = 97
+    flow.payloads = [8, 97] + [STAYS] * 14
     flow.packets = flow.octets = flow.gaps = flow.gap_packets = flow.burst_packets = flow.lost_alone = 0
     flow.first_ns = flow.jitter_ns = flow.silent_ns = 0
     flow.came = 2**64 - 1
