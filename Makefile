@@ -37,6 +37,7 @@ test: $(STAMP)-develop test-system lint docs
 	$(BIN)/python -m pytest -m 'not soak' --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
 
 soak: $(STAMP)-develop test-system
+	@deploy/need-soak-tools
 	$(BIN)/python -m pytest -m soak --timeout 7200 $(PYTEST_ARGS)
 
 bench: $(STAMP)-bench

@@ -44,6 +44,7 @@ __all__ = [
 CODECS_MAX: Final[int] = lib.CODECS_MAX
 EVENTS_MAX: Final[int] = lib.EVENTS_MAX
 PORT_MAX: Final = 65535
+GATHER_US: Final = 1000
 PAYLOAD_TYPE_MAX: Final = 127
 OWNER_CHARACTERS_MAX: Final = 63
 
@@ -155,7 +156,8 @@ class Bridge:
     sends nothing for `silence_ms` is told as SILENT. The address its SDP named must be silent for `latch_ms` before another
     is believed, and whoever was believed for `relearn_ms` before a neighbour of his is, or for twice that before anybody,
     unless the SDP's address itself was heard. RTCP reports go every `report_ms` or so (RFC 3550, 6.2).
-    `way` is for comparisons; the attribute says which one it became.
+    After packets came the next are let gather for `gather_us`: less CPU, that much more latency. `way` is for comparisons; the
+    attribute says which one it became.
     With `kernel`, voice of joined ports passes through the kernel where the host permits it: `kernel_state` says whether.
     Under an `owner` (letters, digits, dots, dashes, underscores) it goes on when this process is killed, until the
     deadline of its join: the next bridge of that owner finds it in `kernel_flows`, and takes it over with `adopt`. `pins` is the
@@ -172,6 +174,7 @@ class Bridge:
         latch_ms: int = 3_000,
         relearn_ms: int = 10_000,
         report_ms: int = 5_000,
+        gather_us: int = GATHER_US,
         way: Way = Way.BEST,
         kernel: bool = False,
         owner: str = "",
@@ -199,6 +202,7 @@ class Bridge:
                 "latch_ms": latch_ms,
                 "relearn_ms": relearn_ms,
                 "report_ms": report_ms,
+                "gather_us": gather_us,
                 "way": way.value,
                 "kernel": kernel,
                 "kernel_owner": owned,

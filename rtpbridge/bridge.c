@@ -3,6 +3,7 @@
 #include "bridge.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #define TICKS_LEFT_ALONE 10 /* by a port of which the kernel takes care */
 #define NS_PER_SECOND 1000000000
 #define NS_PER_MS 1000000
+#define NS_PER_US 1000
 
 int64_t bridge_now_ns(void)
 {
@@ -150,22 +152,35 @@ static void settle(struct bridge *bridge, int64_t now_ns)
 }
 
 /* Serves what has come; false: the bridge closes. */
-static bool take_turn(struct bridge *bridge)
+static bool take_turn(struct bridge *bridge, const struct turn *turn, bool *packets)
 {
-    const struct turn turn = {bridge->batch, &bridge->ring, bridge_now_ns(), bridge->latch};
     const uint32_t written = atomic_load_explicit(&bridge->ring.written, memory_order_relaxed);
     struct arrival arrival;
     bool going_on = true;
 
     bridge_lock(bridge);
-    while (going_on && batch_next(bridge->batch, &arrival))
-        going_on = serve(bridge, &arrival, &turn);
-    batch_send(bridge->batch, flows_overtake(&bridge->flows));
-    settle(bridge, turn.now_ns);
+    while (going_on && batch_next(bridge->batch, &arrival)) {
+        *packets = *packets || arrival.kind == ARRIVAL_RTP;
+        going_on = serve(bridge, &arrival, turn);
+    }
+    batch_send(bridge->batch, (*packets && bridge->gather_ns > 0) || flows_overtake(&bridge->flows));
+    settle(bridge, turn->now_ns);
     bridge_unlock(bridge);
     if (atomic_load_explicit(&bridge->ring.written, memory_order_relaxed) != written)
         eventfd_write(bridge->event_fd, 1);
     return going_on;
+}
+
+/* Lets packets come together, until the next tick at most; whoever asks something is not kept waiting. */
+static void gather(struct bridge *bridge, int64_t turn_ns)
+{
+    const int64_t due_ns = bridge->tick_ns + FRAME_NS, enough_ns = turn_ns + bridge->gather_ns;
+    const int64_t left_ns = (due_ns < enough_ns ? due_ns : enough_ns) - bridge_now_ns();
+    const struct timespec left = {.tv_nsec = left_ns};
+    struct pollfd wake = {.fd = bridge->wake_fd, .events = POLLIN};
+
+    if (left_ns > 0 && left_ns < NS_PER_SECOND)
+        ppoll(&wake, 1, &left, NULL);
 }
 
 /*
@@ -182,11 +197,19 @@ static void ask_for_real_time(void)
 static void *run(void *argument)
 {
     struct bridge *const bridge = argument;
+    bool going_on = true;
 
     ask_for_real_time();
-    do
+    while (going_on) {
+        struct turn turn = {bridge->batch, &bridge->ring, 0, bridge->latch};
+        bool packets = false;
+
         batch_wait(bridge->batch);
-    while (take_turn(bridge));
+        turn.now_ns = bridge_now_ns();
+        going_on = take_turn(bridge, &turn, &packets);
+        if (packets && going_on && bridge->gather_ns > 0)
+            gather(bridge, turn.now_ns);
+    }
     return NULL;
 }
 
@@ -270,6 +293,7 @@ static int lay_out(struct bridge *bridge, const struct bridge_plan *plan)
     bridge->hosts_count = plan->hosts_count;
     bridge->port_first = (uint16_t)first;
     bridge->pairs = (max + 1 - first) / 2;
+    bridge->gather_ns = (int64_t)plan->gather_us * NS_PER_US;
     bridge->latch.patience_ns = (int64_t)plan->latch_ms * NS_PER_MS;
     bridge->latch.relearn_ns = (int64_t)plan->relearn_ms * NS_PER_MS;
     bridge->pace.silence_ns = (int64_t)plan->silence_ms * NS_PER_MS;

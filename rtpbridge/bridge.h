@@ -35,6 +35,7 @@ struct bridge {
     struct port **table;             /* by pair; NULL: not open */
     struct port **open;              /* the same ports without gaps */
     size_t open_count;
+    int64_t gather_ns;
     struct latch_rules latch;
     struct flows flows;
     char kernel_why[KERNEL_WHY_BYTES];

@@ -125,7 +125,7 @@ int main(int count, char **arguments)
 {
     const uint16_t port_min = (uint16_t)atoi(count > 1 ? arguments[1] : "24000");
     const char *const hosts[] = {"127.0.0.1"};
-    const struct bridge_plan plan = {hosts, 1, port_min, (uint16_t)(port_min + 999), 1, 1, 1, 1, count > 2 ? WAY_EPOLL : WAY_BEST, false, NULL, NULL};
+    const struct bridge_plan plan = {hosts, 1, port_min, (uint16_t)(port_min + 999), 1, 1, 1, 1, 100, count > 2 ? WAY_EPOLL : WAY_BEST, false, NULL, NULL};
     struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t here_bytes = sizeof here;
     size_t slots[CALLERS];

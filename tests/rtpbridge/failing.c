@@ -85,7 +85,7 @@ WRAP_SOME(long, syscall,
 static int use(uint16_t port_min, enum way way)
 {
     const char *const hosts[] = {"::1", "127.0.0.1"};
-    const struct bridge_plan plan = {hosts, 2, port_min, (uint16_t)(port_min + 99), 1000, 1000, 1000, 1000, way, false, NULL, NULL};
+    const struct bridge_plan plan = {hosts, 2, port_min, (uint16_t)(port_min + 99), 1000, 1000, 1000, 1000, 1000, way, false, NULL, NULL};
     const struct codec codec = {"PCMU/8000", 8000, 0, 0};
     const struct far_side far_side = {"::1", 9, 0, &codec, 1, 0};
     const struct srtp_key keys[] = {{.suite = SRTP_AES_CM_128_HMAC_SHA1_80}, {.suite = SRTP_AEAD_AES_256_GCM}};
