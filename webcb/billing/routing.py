@@ -149,6 +149,33 @@ def routes(market: Market, digits: str, at: datetime) -> tuple[Route, ...]:
     return tuple(route for _, _, route in candidates[:last])
 
 
+def left_out(market: Market, digits: str, at: datetime) -> tuple[tuple[Connection, str], ...]:
+    """The connections of the market that `routes` leaves out for a number, each with the reason in words, by name."""
+    taken = routes(market, digits, at)
+    ids = {route.connection.id for route in taken}
+    found = []
+    for connection in sorted(market.connections, key=lambda each: each.name):
+        if connection.id in ids:
+            continue
+        rate = rate_in_force(market.rates, connection.tariff_id, digits, at)
+        if rate is None:
+            why = f"tariff {market.tariffs[connection.tariff_id].name} has no rate for it"
+        elif rate.forbidden:
+            why = f"its rate for {rate.prefix} is forbidden"
+        elif rate.preference == PREFERENCE_NEVER:
+            why = f"its preference for {rate.prefix} is 0, never"
+        else:
+            price = pricing(market.tariffs[connection.tariff_id], rate, "", connection.time_zone)
+            minute_micros = _minute_micros(price, market, at)
+            most = market.minute_micros_max
+            if most is not None and (minute_micros is None or minute_micros > most):
+                why = "profit guarantee: it costs more than is charged, or its cost is not known in that currency"
+            else:
+                why = f"the huntstop of {taken[-1].connection.name} ends the search before it"
+        found.append((connection, why))
+    return tuple(found)
+
+
 def _minute_micros(price: Pricing, market: Market, at: datetime) -> int | None:
     exact = price.exact.answered(at)  # rounding would make ties
     exchanged = market.exchange_rates.convert(rating.amount(exact, COST_SECONDS), price.currency, market.currency, at)

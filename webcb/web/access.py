@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import Flask, abort
+from flask import Flask, abort, request, session
 
 from webcb.models import Callback
 from webcb.web import visitor
@@ -36,6 +36,24 @@ def placed_here(view: View) -> View:
 
     guarded.guard = "placed here"  # type: ignore[attr-defined]
     return guarded
+
+
+def takes_files(bytes_max: int) -> Callable[[View], View]:
+    """The view takes bodies of so many bytes, from who has signed in; every other takes only what forms need."""
+
+    def marked(view: View) -> View:
+        view.body_bytes_max = bytes_max  # type: ignore[attr-defined]
+        return view
+
+    return marked
+
+
+def allow_files(app: Flask) -> None:
+    """Before anything reads the body: how long it may be, where it may be longer than usual."""
+    view = app.view_functions.get(request.endpoint or "")
+    bytes_max = getattr(view, "body_bytes_max", None)
+    if bytes_max is not None and "operator" in session:
+        request.max_content_length = bytes_max
 
 
 def unguarded_endpoints(app: Flask) -> list[str]:

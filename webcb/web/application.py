@@ -69,6 +69,7 @@ def create_app(chosen: settings.Settings | None = None) -> Flask:
 
     db.connect(chosen.database)
     credentials.use_key(chosen.secret_key)
+    app.before_request(lambda: access.allow_files(app))
     app.before_request(_open_database)
     app.teardown_request(_close_database)
     app.after_request(_add_headers)

@@ -4,7 +4,21 @@ from typing import Any
 
 from flask import Blueprint, Flask
 
-from webcb.web.admin import catalog, dashboard, infrastructure, monitoring, sales, setup, sign_in
+from webcb.money import format_amount
+from webcb.web.admin import (
+    catalog,
+    dashboard,
+    explain,
+    funds,
+    generator,
+    infrastructure,
+    monitoring,
+    number_test,
+    rate_sheets,
+    sales,
+    setup,
+    sign_in,
+)
 from webcb.web.admin import listing as lists
 from webcb.web.admin.menu import menu_of
 from webcb.web.admin.permission import may
@@ -12,7 +26,19 @@ from webcb.web.admin.screen import blueprint
 from webcb.web.admin.signing import current
 from webcb.web.forms import PressForm
 
-SCREENS = (catalog, dashboard, infrastructure, monitoring, sales, setup)
+SCREENS = (
+    catalog,
+    dashboard,
+    explain,
+    funds,
+    generator,
+    infrastructure,
+    monitoring,
+    number_test,
+    rate_sheets,
+    sales,
+    setup,
+)
 BLUEPRINTS: tuple[Blueprint, ...] = (sign_in.blueprint, blueprint)
 
 
@@ -26,6 +52,8 @@ def _context() -> dict[str, Any]:
         "menu": menu_of(user.role),
         "may": lambda permission: may(user.role, permission),
         "number": lambda digits: lists.telephone(digits, user),
+        "amount": lambda micros: "—" if micros is None else format_amount(micros),
+        "precise": lambda at: lists.precise(at, user),
         "sign_out_form": PressForm(),
     }
 

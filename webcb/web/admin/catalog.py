@@ -219,6 +219,7 @@ def tariff_tabs(row: Any) -> list[tuple[str, str]]:
     return [
         ("General info", url_for("admin.tariffs_edit", row_id=row.id)),
         ("Rates", url_for("admin.rates", parent_id=row.id)),
+        ("Rate sheet", url_for("admin.rate_sheet", tariff_id=row.id)),
     ]
 
 
@@ -313,6 +314,7 @@ def _rates_of(tariff: Any) -> Listing:
         "prefix",
         search=(Contains(Destination.prefix, from_start=True), Contains(Destination.description)),
         empty="This tariff has no rates yet. Enter them one by one, or upload a rate sheet.",
+        actions=(("Upload, download …", url_for("admin.rate_sheet", tariff_id=tariff.id), "catalog.change"),),
     )
 
 

@@ -97,6 +97,7 @@ class Listing:
         default_factory=dict
     )  # beside those of columns: name -> label, filter
     empty: str = "There is nothing here yet."
+    actions: Sequence[tuple[str, str, str]] = ()  # buttons beside the title: label, endpoint or address, permission
 
     def visible(self, role: str) -> list[Column]:
         """The columns that a role may see."""
@@ -301,6 +302,11 @@ def written(column: Column, row: Any, user: Any) -> str:
             )
         case _:
             return str(value)
+
+
+def precise(at: datetime, user: Any) -> str:
+    """An instant to the millisecond, in the zone of who looks."""
+    return f"{at.astimezone(ZoneInfo(user.time_zone)):%Y-%m-%d %H:%M:%S.%f}"[:-3]
 
 
 def telephone(digits: str, user: Any) -> str:

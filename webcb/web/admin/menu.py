@@ -48,6 +48,7 @@ MENU: Final = (
         (
             Entry("Customers", "customers", "sales.see"),
             Entry("Accounts", "accounts", "sales.see"),
+            Entry("Account generator", "account_generator", "sales.change"),
             Entry("Batches", "batches", "sales.see"),
             Entry("Distributors", "distributors", "sales.see"),
             Entry("Background work", "jobs", "sales.see"),
@@ -60,6 +61,8 @@ MENU: Final = (
             Entry("Callbacks", "callbacks", "monitoring.see"),
             Entry("xDRs", "xdrs", "monitoring.see"),
             Entry("Attempts", "attempts", "monitoring.see"),
+            Entry("Test number", "test_number", "monitoring.see"),
+            Entry("Price calculator", "price_calculator", "money"),
         ),
     ),
     Group(

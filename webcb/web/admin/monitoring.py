@@ -1,17 +1,12 @@
-"""Monitoring: callbacks, active and past, their xDRs and attempts."""
+"""Monitoring: lists of callbacks, their xDRs and attempts."""
 
 from typing import Any
 
-from flask import abort, current_app, flash, redirect, render_template, url_for
+from flask import url_for
 
-from webcb import clock, db, doorbell
-from webcb.billing import reception
-from webcb.models import Account, Attempt, Audit, Callback, Connection, Customer, Leg, VoiceApplication, Xdr
-from webcb.web.admin import signing
+from webcb.models import Account, Attempt, Callback, Connection, Customer, Leg, VoiceApplication, Xdr
 from webcb.web.admin.listing import Between, Choice, Column, Contains, Listing
-from webcb.web.admin.screen import blueprint, screen
-from webcb.web.admin.signing import guarded
-from webcb.web.forms import PressForm
+from webcb.web.admin.screen import screen
 
 AREA = "monitoring"
 STATES = ("requested", "calling A", "A answered", "calling B", "talking", "releasing", "ended")
@@ -182,46 +177,3 @@ screen(
         empty="No call was placed yet.",
     ),
 )
-
-
-@blueprint.get("/callbacks/<callback_id>", endpoint="explain")
-@guarded("monitoring.see")
-def explain(callback_id: str) -> Any:
-    """Everything about one callback."""
-    callback = found_callback(callback_id)
-    legs = list(Leg.select().where(Leg.callback == callback).order_by(Leg.name))
-    attempts = Attempt.select(Attempt, Connection).join(Connection).where(Attempt.leg.in_([leg.id for leg in legs]))
-    bills = Xdr.select().where(Xdr.callback == callback).order_by(Xdr.id)
-    return render_template(
-        "admin/callback.html",
-        callback=callback,
-        legs=legs,
-        attempts=list(attempts.order_by(Attempt.id)),
-        bills=list(bills),
-        press=PressForm(),
-    )
-
-
-def found_callback(callback_id: str) -> Any:
-    """The callback of an id; 404 where there is none."""
-    row = Callback.get_or_none(Callback.id == callback_id) if callback_id.isalnum() else None
-    if row is None:
-        abort(404)
-    return row
-
-
-@blueprint.post("/callbacks/<callback_id>/disconnect", endpoint="disconnect")
-@guarded("monitoring.change")
-def disconnect(callback_id: str) -> Any:
-    """End a callback."""
-    callback = found_callback(callback_id)
-    user: Any = signing.current()
-    at = clock.utc_now()
-    with db.writing():
-        if reception.ask_release(callback.id, "operator", at):
-            Audit.create(
-                at=at, made_by=f"user:{user.login}"[:64], action="disconnect", subject=f"callback {callback.id}"
-            )
-    doorbell.ring(current_app.extensions["webcb_doorbell"])
-    flash("The call is being disconnected.")
-    return redirect(url_for("admin.explain", callback_id=callback.id), 303)

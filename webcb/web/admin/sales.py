@@ -8,12 +8,27 @@ from peewee import JOIN, Case, fn
 from webcb import clock
 from webcb.billing import account as accounts
 from webcb.models import Account, Batch, Customer, Distributor, Job, Product, Wallet
+from webcb.web.admin import signing
 from webcb.web.admin.editor import Editor, Item, Panel
 from webcb.web.admin.listing import Between, Choice, Column, Contains, Listing
+from webcb.web.admin.permission import may
 from webcb.web.admin.screen import screen
 
 AREA = "sales"
 AVAILABLE = Wallet.balance_micros + Wallet.credit_limit_micros - Wallet.locked_micros
+
+
+def _tabs(row: Any, noun: str) -> list[tuple[str, str]]:
+    """The pages of a customer or an account; money only for who may see it."""
+    user: Any = signing.current()
+    if row is None or not may(user.role, "money"):
+        return []
+    tabs = [("General info", url_for(f"admin.{noun}s_edit", row_id=row.id))]
+    if may(user.role, "sales.change"):
+        tabs.append(("Funds", url_for(f"admin.{noun}_funds", **{f"{noun}_id": row.id})))
+    tabs.append(("Statement", url_for(f"admin.{noun}_statement", **{f"{noun}_id": row.id})))
+    return [*tabs, ("xDRs", url_for("admin.xdrs", **{noun: getattr(row, "login", None) or row.name}))]
+
 
 screen(
     "customers",
@@ -95,6 +110,7 @@ screen(
         ),
     ),
     Customer,
+    context=lambda row: {"tabs": _tabs(row, "customer")},
 )
 
 
@@ -189,6 +205,7 @@ screen(
         "login",
         search=(Contains(Account.login, from_start=True), Contains(Customer.name)),
         empty="There are no accounts yet. Create one, or generate a batch.",
+        actions=(("Account generator", "admin.account_generator", "sales.change"),),
     ),
     Editor(
         "accounts",
@@ -249,6 +266,7 @@ screen(
         ),
     ),
     Account,
+    context=lambda row: {"tabs": _tabs(row, "account")},
 )
 
 
@@ -285,7 +303,7 @@ screen(
                 "Name",
                 lambda row: row.name,
                 order=Batch.name,
-                link=lambda row: url_for("admin.accounts", batch=row.name),
+                link=lambda row: url_for("admin.batch", batch_id=row.id),
             ),
             Column("customer", "Customer", lambda row: row.customer.name, order=Customer.name),
             Column("accounts", "Accounts", lambda row: row.accounts, "number"),
@@ -333,7 +351,14 @@ screen(
         Job.select,
         Job.id,
         (
-            Column("id", "Job", lambda row: row.id, "number", order=Job.id),
+            Column(
+                "id",
+                "Job",
+                lambda row: row.id,
+                "number",
+                order=Job.id,
+                link=lambda row: url_for("admin.job", job_id=row.id),
+            ),
             Column("kind", "Kind", lambda row: row.kind),
             Column("state", "State", lambda row: row.state, "state", order=Job.state),
             Column("done", "Done", lambda row: f"{row.done:,} of {row.total:,}"),

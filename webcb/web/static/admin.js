@@ -25,3 +25,22 @@ for (const form of document.querySelectorAll("[data-unsaved]")) {
 // On a narrow screen the menu begins closed.
 const menu = document.querySelector(".admin-menu");
 if (menu && window.matchMedia("(max-width: 61.99rem)").matches) menu.open = false;
+
+// A part of a page that changes by itself is fetched again and again, as long as somebody looks at it.
+const keepAlive = (part) => {
+  const look = async () => {
+    if (!document.hidden) {
+      try {
+        const answer = await fetch(part.dataset.live, { credentials: "same-origin", headers: { Accept: "text/html" } });
+        if (!answer.ok || answer.redirected) return;
+        const text = await answer.text();
+        const busy = part.contains(document.activeElement) && document.activeElement !== document.body;
+        if (!busy && part.innerHTML !== text) part.innerHTML = text;
+        if (part.querySelector("[data-over]")) return;
+      } catch { /* the server is away for a moment */ }
+    }
+    setTimeout(look, Number(part.dataset.liveMs));
+  };
+  setTimeout(look, Number(part.dataset.liveMs));
+};
+document.querySelectorAll("[data-live]").forEach(keepAlive);
