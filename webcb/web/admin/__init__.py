@@ -54,7 +54,7 @@ def _context() -> dict[str, Any]:
         "number": lambda digits: lists.telephone(digits, user),
         "amount": lambda micros: "—" if micros is None else format_amount(micros),
         "precise": lambda at: lists.precise(at, user),
-        "sign_out_form": PressForm(),
+        "sign_out_form": PressForm(formdata=None),  # also on the page that says that what was sent is too long
     }
 
 

@@ -131,9 +131,10 @@ def account_generator() -> Any:
     form.product.choices = _names(Product, "Choose …")
     form.distributor.choices = _names(Distributor, "— none —")
     form.existing.choices = _names(Batch, "Add a new batch")
-    if request.method == "POST" and form.validate():
+    if request.method == "POST":
+        is_well_typed = form.validate()
         order = _order(form)
-        if order is not None:
+        if order is not None and is_well_typed:
             mail_to = user.mail if form.mail_to.data else ""
             try:
                 job_id = batches.ask(order, f"user:{user.login}"[:64], mail_to, clock.utc_now())
