@@ -127,6 +127,8 @@ def _recorded() -> Iterator[list[list[Statement]]]:
 
 
 def _copy(to: Path) -> None:
+    """A copy of the file; both then begin with an empty write-ahead log."""
+    db.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     to.unlink(missing_ok=True)
     with closing(sqlite3.connect(to)) as target:
         db.database.connection().backup(target)

@@ -59,7 +59,7 @@ def _measured(name: str, url: str) -> Figures:
         query.change(_RATES, tariff_id)
     opened.execute_sql("ANALYZE")
     wanted = [f"{5_000_000 + turn * STRIDE % RATES}12345" for turn in range(LOOK_UPS)]
-    sql = catalog._rates_sql(len(prefixes(wanted[0])), 1)
+    sql = catalog._rates_sql(db.dialect(), 1, len(prefixes(wanted[0])))
     at = query.micros(rows.NOON)
 
     def as_value(digits: str) -> None:
@@ -68,8 +68,8 @@ def _measured(name: str, url: str) -> Figures:
 
     figures = {
         f"{name}_look_up_us": _each_us(as_value, wanted),
-        f"{name}_statement_us": _each_us(lambda digits: query.rows(sql, *prefixes(digits), tariff_id, at), wanted),
-        f"{name}_select_1_us": _each_us(lambda _: query.rows("SELECT 1"), wanted),
+        f"{name}_statement_us": _each_us(lambda digits: query.tuples(sql, tariff_id, at, *prefixes(digits)), wanted),
+        f"{name}_select_1_us": _each_us(lambda _: query.tuples("SELECT 1"), wanted),
     }
     opened.close()
     return figures

@@ -144,13 +144,15 @@ _Result = TypeVar("_Result")
 def transaction(work: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
     """Make a function one `writing()` transaction, done again where PostgreSQL broke it off for another's sake.
 
-    Called inside a transaction it is a savepoint of that, and whoever began that one does it again.
+    Called inside a transaction it is a part of that one: whoever began it does it again, and whoever would go on after a
+    failure opens a savepoint for it (`writing`).
     """
 
     @wraps(work)
     def whole(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
-        tries_left = 1 if database.in_transaction() else TRIES_MAX
-        first = True
+        if database.in_transaction():
+            return work(*arguments, **named)
+        tries_left, first = TRIES_MAX, True
         while True:
             tries_left -= 1
             try:

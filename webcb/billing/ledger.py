@@ -3,7 +3,7 @@
 Funds move by one conditional UPDATE whose count is the verdict. A ledger row is both sides of a movement of money: what the
 wallet gets and the book that bears it; it is written once for its event key and hangs in the chain of its wallet. Whoever
 changes a wallet holds its row (`held_wallet`) from before reading until the end of the transaction. Everything here may be
-called inside an outer `db.writing()`: it is then a savepoint of that one.
+called inside an outer `db.writing()`: it is then a part of that one.
 """
 
 from collections.abc import Sequence

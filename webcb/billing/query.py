@@ -1,4 +1,4 @@
-"""Plain SQL for the paths every callback takes: `?` marks on both databases, rows as dicts, instants as microseconds.
+"""Plain SQL for the paths every callback takes: `?` marks on both databases, rows as dicts or tuples, instants as microseconds.
 
 An object for every row costs several times what the database itself takes; the other doors use the models.
 """
@@ -27,8 +27,16 @@ def rows(sql: str, *parameters: Any) -> list[Row]:
 
 def row(sql: str, *parameters: Any) -> Row | None:
     """The first row of a query, or None."""
-    found = rows(sql, *parameters)
-    return found[0] if found else None
+    cursor = _execute(sql, parameters)
+    found = cursor.fetchone()
+    return (
+        None if found is None else {column[0]: value for column, value in zip(cursor.description, found, strict=True)}
+    )
+
+
+def tuples(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    """The rows of a query, as they come."""
+    return _execute(sql, parameters).fetchall()  # type: ignore[no-any-return]
 
 
 def values(sql: str, *parameters: Any) -> tuple[Any, ...]:
@@ -58,10 +66,9 @@ def hold(sql: str, *parameters: Any) -> None:
 def change_each(sql: str, parameters: Sequence[Sequence[Any]]) -> None:
     """Run one INSERT or UPDATE for each of the parameters, sent together."""
     if parameters:
-        marked = _marked(sql, dialect())
-        cursor = database.connection().cursor()
+        connection = database.obj.connection()
         try:
-            cursor.executemany(marked, parameters)
+            connection.cursor().executemany(_marked(sql), parameters)
         except Exception:
             with __exception_wrapper__:
                 raise
@@ -69,18 +76,21 @@ def change_each(sql: str, parameters: Sequence[Sequence[Any]]) -> None:
 
 def _execute(sql: str, parameters: Sequence[Any]) -> Any:
     """The cursor of a statement on this thread's connection; what fails is raised as peewee's error of that name."""
-    marked = _marked(sql, dialect())
-    connection = database.connection()
+    connection = database.obj.connection()
     try:
-        return connection.execute(marked, parameters)
+        return connection.execute(_marked(sql), parameters)
     except Exception:
         with __exception_wrapper__:
             raise
 
 
+def _marked(sql: str) -> str:
+    return sql if dialect() == "sqlite" else _with_percent_marks(sql)
+
+
 @lru_cache(maxsize=256)
-def _marked(sql: str, for_dialect: str) -> str:
-    return sql if for_dialect == "sqlite" else sql.replace("?", "%s")
+def _with_percent_marks(sql: str) -> str:
+    return sql.replace("?", "%s")
 
 
 def marks(values: Iterable[Any]) -> str:
@@ -93,6 +103,11 @@ def micros(at: datetime) -> int:
     return (at - _EPOCH) // _MICROSECOND
 
 
-def instant(stored: int | None) -> datetime | None:
+def moment(stored: int) -> datetime:
     """A stored instant, aware, in UTC."""
-    return None if stored is None else _EPOCH + timedelta(microseconds=stored)
+    return _EPOCH + timedelta(microseconds=stored)
+
+
+def instant(stored: int | None) -> datetime | None:
+    """The same where there may be none."""
+    return None if stored is None else moment(stored)

@@ -3,12 +3,13 @@
 A callback is settled in one transaction: its xDRs, the ledger rows, the lock closed, its rows ended.
 """
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import orjson
 
 from webcb import db
 from webcb.billing import catalog, ledger, query, rating
@@ -248,7 +249,7 @@ def _cost_columns(cost: Cost | None) -> tuple[int | str | None, ...]:
 
 def _explanation(rated: _RatedLeg) -> str:
     vendor = {} if rated.cost is None else {"vendor": rated.cost.explanation}
-    return json.dumps(rated.charge.explanation | vendor, separators=(",", ":"))
+    return orjson.dumps(rated.charge.explanation | vendor).decode()
 
 
 def _end_rows(callback: Row, usages: Sequence[LegUsage], ending: str, at: datetime) -> None:
@@ -332,7 +333,7 @@ def refund(
         "charged_quantity": 0,
         "charged_micros": -given,
         **dict.fromkeys(_OF_COST),
-        "explanation": json.dumps({"refund_of": bill["id"], "why": note}, ensure_ascii=False, separators=(",", ":")),
+        "explanation": orjson.dumps({"refund_of": bill["id"], "why": note}).decode(),
     }
     xdr = tuple(correction.values())
     xdr_id = _write_xdr(xdr)
