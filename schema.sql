@@ -322,7 +322,21 @@ CREATE TABLE voice_application (
   talk_seconds_max INTEGER NOT NULL DEFAULT 7200 CHECK (talk_seconds_max BETWEEN 1 AND 86400),
   concurrent_per_account INTEGER NOT NULL DEFAULT 3 CHECK (concurrent_per_account BETWEEN 1 AND 1000),
   premium_allowed BOOLEAN NOT NULL DEFAULT FALSE,
-  active BOOLEAN NOT NULL DEFAULT TRUE
+  active BOOLEAN NOT NULL DEFAULT TRUE,
+  kinds TEXT NOT NULL DEFAULT 'extended' CHECK (length(kinds) BETWEEN 1 AND 40), -- simple, extended, hosted: comma between
+  second_number TEXT NOT NULL DEFAULT '' CHECK (length(second_number) <= 15 AND trim(second_number, '0123456789') = ''), -- B of Simple
+  internal_account_id BIGINT REFERENCES account (id), -- pays for hosted legs until somebody has logged in
+  account_id_rule TEXT NOT NULL DEFAULT '' CHECK (length(account_id_rule) <= 500), -- see webcb/translation.py
+  prompts_folder TEXT NOT NULL DEFAULT '' CHECK (length(prompts_folder) <= 64), -- '': the built-in voice alone
+  confirm_by_key BOOLEAN NOT NULL DEFAULT FALSE, -- A presses 1 before anything else
+  languages TEXT NOT NULL DEFAULT 'en,es,pt,fr,de,ru' CHECK (length(languages) BETWEEN 2 AND 40) -- of prompts, the first one first
+);
+
+-- Numbers whose owners pressed 9: they are not called any more.
+CREATE TABLE never_call (
+  id INTEGER PRIMARY KEY,
+  number TEXT NOT NULL UNIQUE CHECK (length(number) BETWEEN 1 AND 15),
+  asked_at BIGINT NOT NULL
 );
 
 -- Callbacks -----------------------------------------------------------------------------------------------------------
@@ -330,7 +344,7 @@ CREATE TABLE voice_application (
 -- The door between web and engine. The web inserts `requested`; the engine claims it by a conditional UPDATE and writes the rest.
 CREATE TABLE callback (
   id TEXT PRIMARY KEY CHECK (length(id) = 20),
-  kind TEXT NOT NULL CHECK (kind IN ('extended')),
+  kind TEXT NOT NULL CHECK (kind IN ('simple', 'extended', 'hosted')),
   voice_application_id BIGINT NOT NULL REFERENCES voice_application (id),
   account_id BIGINT NOT NULL REFERENCES account (id),
   idempotency_key TEXT NOT NULL CHECK (length(idempotency_key) BETWEEN 1 AND 64),
@@ -346,6 +360,7 @@ CREATE TABLE callback (
   deadline_at BIGINT, -- the money or the longest talk ends here
   ended_at BIGINT,
   ending TEXT, -- engine/causes.py
+  logged_in BOOLEAN NOT NULL DEFAULT FALSE, -- by voice: account_id is the user's since then, and no longer the internal account
   UNIQUE (account_id, idempotency_key),
   CHECK ((state = 'ended') = (ended_at IS NOT NULL AND ending IS NOT NULL))
 );
@@ -353,11 +368,11 @@ CREATE INDEX callback_open ON callback (state) WHERE state <> 'ended';
 CREATE INDEX callback_open_of_account ON callback (account_id) WHERE state <> 'ended';
 CREATE INDEX callback_requested ON callback (requested_at);
 
--- Leg A or B of a callback. `pricing` is what it will be charged by, frozen when it was authorized, as JSON.
+-- Leg A or B of a callback; a B after which A wanted another is B1, B2 ... once it has ended. `pricing` is what it will be charged by, frozen when it was authorized, as JSON.
 CREATE TABLE leg (
   id INTEGER PRIMARY KEY,
   callback_id TEXT NOT NULL REFERENCES callback (id),
-  name TEXT NOT NULL CHECK (name IN ('A', 'B')),
+  name TEXT NOT NULL CHECK (name = 'A' OR (substr(name, 1, 1) = 'B' AND length(name) <= 4 AND trim(substr(name, 2), '0123456789') = '')),
   cld TEXT NOT NULL CHECK (length(cld) BETWEEN 1 AND 15),
   cli TEXT NOT NULL CHECK (length(cli) <= 15),
   state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'calling', 'ringing', 'answered', 'ended')),
@@ -431,7 +446,7 @@ CREATE TABLE xdr (
   kind TEXT NOT NULL DEFAULT 'charge' CHECK (kind IN ('charge', 'refund')),
   refund_of_id BIGINT REFERENCES xdr (id),
   callback_id TEXT NOT NULL REFERENCES callback (id),
-  leg TEXT NOT NULL CHECK (leg IN ('A', 'B')),
+  leg TEXT NOT NULL CHECK (leg = 'A' OR (substr(leg, 1, 1) = 'B' AND length(leg) <= 4 AND trim(substr(leg, 2), '0123456789') = '')),
   account_id BIGINT NOT NULL REFERENCES account (id),
   customer_id BIGINT NOT NULL REFERENCES customer (id),
   cli TEXT NOT NULL,

@@ -36,6 +36,7 @@ BILLING_DOORS = {
         "books",
         "catalog",
         "credentials",
+        "hosted",
         "ledger",
         "query",
         "rate_import",

@@ -249,6 +249,18 @@ class VoiceApplication(Table):
     concurrent_per_account = IntegerField(default=3)
     premium_allowed = BooleanField(default=False)
     active = BooleanField(default=True)
+    kinds = TextField(default="extended")
+    second_number = TextField(default="")
+    internal_account = ForeignKeyField(Account, null=True)
+    account_id_rule = TextField(default="")
+    prompts_folder = TextField(default="")
+    confirm_by_key = BooleanField(default=False)
+    languages = TextField(default="en,es,pt,fr,de,ru")
+
+
+class NeverCall(Table):
+    number = TextField(unique=True)
+    asked_at = InstantField()
 
 
 class Callback(Table):
@@ -268,6 +280,7 @@ class Callback(Table):
     deadline_at = InstantField(null=True)
     ended_at = InstantField(null=True)
     ending = TextField(null=True)
+    logged_in = BooleanField(default=False)
 
 
 class Leg(Table):
@@ -449,6 +462,7 @@ ALL_TABLES: tuple[type[Table], ...] = (
     Route,
     Catalog,
     VoiceApplication,
+    NeverCall,
     Callback,
     Leg,
     Attempt,

@@ -7,6 +7,7 @@ from webcb.billing.pricing import Pricing
 from webcb.billing.routing import RouteChoice
 from webcb.engine.callback import Plan
 from webcb.engine.events import LegPlan
+from webcb.engine.ivr import Setup
 
 ORIGIN_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECOND = 1_000_000
@@ -42,6 +43,7 @@ def plan(
     pricing_a_if_b_fails: Pricing | None = None,
     callback_id: str = "c" * 20,
     slice_seconds: int | None = None,
+    menu: Setup | None = None,
 ) -> Plan:
     """Both legs at 0.60 a minute by the second: 10,000 micros a second each."""
     return Plan(
@@ -56,4 +58,5 @@ def plan(
         0,
         ORIGIN_AT,
         slice_seconds,
+        menu=menu,
     )

@@ -304,7 +304,7 @@ def test_two_stars_far_apart_are_b_s() -> None:
 
 def test_another_destination_after_the_call() -> None:
     someone = in_a_call()
-    someone.carry_out(ivr.after_call(someone.menu, ivr.WHY_B_FAILED[Ending.B_HUNG_UP], someone.now_us))
+    someone.carry_out(ivr.after_call(someone.menu, ivr.why_b_ended(Ending.B_HUNG_UP, 200), someone.now_us))
     assert someone.heard() == "call-ended destination"
     assert someone.wait(5).press("33#").asked[-1] == Choose("33")
 

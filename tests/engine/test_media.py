@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from rtpbridge import Bridge
+from rtpbridge import Bridge, EventKind
 from webcb import clock
 from webcb.engine.media import Media
 from webcb.sip.grammar import ProtocolError
@@ -322,14 +322,14 @@ def test_an_answer_to_a_host_name_is_refused(media: Media) -> None:
 
 
 def test_silence_and_its_end_are_told(media: Media, peers: tuple[Peer, Peer]) -> None:
-    told: list[bool] = []
-    a = media.open_voice(told.append)
+    told: list[EventKind] = []
+    a = media.open_voice(lambda event: told.append(event.kind))
     a.take_answer(peers[0].answer(a.make_offer(["PCMU"]), PCMU))
-    while told[-1:] != [False]:
+    while told[-1:] != [EventKind.SILENT]:
         assert select.select([media.fileno()], [], [], PATIENCE_SECONDS)[0]
         media.take_events()
     peers[0].send(a.port.rtp_port, b"." * 160)
-    while told[-1:] != [True]:
+    while told[-1:] not in ([EventKind.RESUMED], [EventKind.MEDIA_BEGAN]):
         assert select.select([media.fileno()], [], [], PATIENCE_SECONDS)[0]
         media.take_events()
     media.close_voice(a)

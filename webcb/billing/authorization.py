@@ -126,6 +126,11 @@ class Application:
     concurrent_per_account: int
     premium_allowed: bool
     active: bool
+    kinds: str = "extended"
+    second_number: str = ""
+    internal_account_id: int | None = None
+    account_id_rule: str = ""
+    use_account_id_as_ani: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +202,71 @@ def authorize(facts: Facts) -> Authorization | Refusal:
     return (
         _refusal_of_routes(authorization) or _refusal_of_use(facts, facts.application, authorization) or authorization
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SoleAuthorization:
+    """A yes for leg A alone, whose destination is not known yet (domain 7): see Authorization."""
+
+    currency: str
+    available_micros: int
+    pricing_a: Pricing
+    pricing_a_if_b_fails: Pricing | None
+    charge_a: UsageCharge
+    routes_a: tuple[Route, ...]
+    is_capped: bool = False
+
+    @property
+    def beyond_balance(self) -> bool:
+        """Whether it goes by slices of what may be spent in a day, whatever the balance."""
+        return self.is_capped and self.charge_a.protection.kind == "none"
+
+    @property
+    def pricings_of_a(self) -> tuple[Pricing, ...]:
+        """Every pricing leg A may be settled by."""
+        return (self.pricing_a,) if self.pricing_a_if_b_fails is None else (self.pricing_a, self.pricing_a_if_b_fails)
+
+
+def authorize_alone(facts: Facts) -> SoleAuthorization | Refusal:
+    """The verdict on leg A alone, by the same checks in the same order; `number_b` of the facts is not looked at."""
+    facts = replace(facts, number_b=facts.number_a)
+    refusal = _refusal_of_account(facts)
+    application = facts.application
+    if refusal or application is None:
+        return refusal or Refusal(Reason.APPLICATION_CLOSED)
+    charge = product.usage_charge(facts.usage_charges, facts.node_id, application.access_code, "A")
+    if charge is None:
+        return Refusal(Reason.NOT_PERMITTED)
+    refusal = _refusal_of_numbers(facts, application.premium_allowed)
+    if refusal:
+        return refusal
+    pricings = _pricings(facts, application, charge, charge)
+    if isinstance(pricings, Refusal):
+        return pricings
+    pricing_a, pricing_if_b_fails, _ = pricings
+    routes = _routes(facts, facts.number_a, pricing_a.answered(facts.at))
+    sole = SoleAuthorization(
+        facts.currency,
+        facts.usable_micros,
+        pricing_a,
+        pricing_if_b_fails,
+        charge,
+        routes,
+        facts.spend_left_micros is not None,
+    )
+    return _refusal_of_sole_use(facts, application, sole) or sole
+
+
+def _refusal_of_sole_use(facts: Facts, application: Application, sole: SoleAuthorization) -> Refusal | None:
+    if not sole.routes_a:
+        return Refusal(Reason.NO_ROUTE, "A")
+    needed = max(rating.amount(each, each.free_seconds + 1) for each in sole.pricings_of_a)
+    if facts.usable_micros < needed:
+        reason = Reason.DAILY_SPEND if facts.available_micros >= needed else Reason.NO_FUNDS
+        return Refusal(reason, needed_micros=needed, currency=facts.currency)
+    if facts.open_callbacks >= application.concurrent_per_account:
+        return Refusal(Reason.TOO_MANY)
+    return None if application.active else Refusal(Reason.APPLICATION_CLOSED)
 
 
 def _refusal_of_account(facts: Facts) -> Refusal | None:

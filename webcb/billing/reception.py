@@ -6,19 +6,21 @@ Passwords are verified before a transaction begins: nobody waits for the databas
 import logging
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from webcb import db
+from webcb import db, translation
 from webcb.billing import catalog, cost, credentials, ledger, query, slices
 from webcb.billing.account import Account
 from webcb.billing.authorization import (
+    Application,
     Authorization,
     Facts,
     Reason,
     Refusal,
     authorize,
+    authorize_alone,
     lock_micros,
 )
 from webcb.billing.product import LegName
@@ -31,18 +33,29 @@ log = logging.getLogger(__name__)
 CALLBACK_ID_BYTES = 10  # 20 hexadecimal digits
 
 
+CallbackKind = Literal["simple", "extended", "hosted"]
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What somebody asks for. `voice_application` is its path; password None: the caller has authenticated the account."""
+    """What somebody asks for. `voice_application` is its path; password None: the caller has authenticated the account.
+
+    Simple needs no password and its B is the trigger's second number; Hosted has neither account nor B, as A says both by keys.
+    """
 
     voice_application: str
     login: str
     password: str | None
     number_a: Number
-    number_b: Number
+    number_b: Number | None
     idempotency_key: str
     requested_from: str
-    kind: Literal["extended"] = "extended"
+    kind: CallbackKind = "extended"
+
+    @property
+    def digits_b(self) -> str:
+        """E.164 digits of B, "" where it is not known yet."""
+        return "" if self.number_b is None else self.number_b.digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +116,17 @@ class Survey:
 
 def survey(order: Order, at: datetime) -> Survey | Refusal:
     """A quote for who wants to know why."""
-    account_id, _ = _authenticate(order)
+    application = _application(order)
+    if application is None:
+        return Refusal(Reason.APPLICATION_CLOSED)
+    if order.kind == "hosted" or order.kind not in application.kinds.split(","):
+        return Refusal(Reason.KIND_CLOSED)  # what a hosted callback costs is said on the phone
+    order = _with_second_number(order, application)
+    account_id, _ = _authenticate(order, application)
     if account_id is None:
         return Refusal(Reason.WRONG_CREDENTIALS)
+    if order.number_b is None:
+        return Refusal(Reason.APPLICATION_CLOSED)
     with db.reading():
         facts = _facts_of_order(account_id, order, at)
     verdict = authorize(facts)
@@ -119,10 +140,32 @@ def survey(order: Order, at: datetime) -> Survey | Refusal:
 
 def place(order: Order, at: datetime) -> Placed | Refusal:
     """Write the callback for the engine to find. The same account and idempotency key make one callback, however often."""
-    account_id, stored_password = _authenticate(order)
+    application = _application(order)
+    if application is None:
+        return Refusal(Reason.APPLICATION_CLOSED)
+    if order.kind not in application.kinds.split(","):
+        return Refusal(Reason.KIND_CLOSED)
+    order = _with_second_number(order, application)
+    account_id, stored_password = _authenticate(order, application)
     if account_id is None:
-        return Refusal(Reason.WRONG_CREDENTIALS)
+        return Refusal(Reason.WRONG_CREDENTIALS if order.kind != "hosted" else Reason.APPLICATION_CLOSED)
+    if order.number_b is None and order.kind != "hosted":
+        return Refusal(Reason.APPLICATION_CLOSED)
     return _place(account_id, stored_password, order, at)
+
+
+def _application(order: Order) -> Application | None:
+    with db.reading():
+        return catalog.book().applications.get(order.voice_application)
+
+
+def _with_second_number(order: Order, application: Application) -> Order:
+    """Simple connects with the trigger's second number, whatever was handed in (domain 1)."""
+    if order.kind != "simple":
+        return order
+    second = application.second_number
+    # What sort of number this is was judged when the operator wrote it.
+    return replace(order, number_b=Number(second, "", Kind.ORDINARY) if second else None)
 
 
 @db.transaction
@@ -138,7 +181,10 @@ def _place(account_id: int, stored_password: str, order: Order, at: datetime) ->
     )
     if known is not None:
         return Placed(known["id"], is_new=False)
-    verdict = authorize(_facts_of_order(account_id, order, at))
+    if query.row("SELECT id FROM never_call WHERE number = ?", order.number_a.digits) is not None:
+        return Refusal(Reason.NEVER_CALL, "A")
+    facts = _facts_of_order(account_id, order, at)
+    verdict = authorize_alone(facts) if order.kind == "hosted" else authorize(facts)
     if isinstance(verdict, Refusal):
         return verdict
     return Placed(_write_callback(account_id, order, at), is_new=True)
@@ -157,13 +203,30 @@ def ask_release(callback_id: str, by: Literal["user", "operator"], at: datetime)
     return asked == 1
 
 
-def _authenticate(order: Order) -> tuple[int | None, str]:
+def _authenticate(order: Order, application: Application) -> tuple[int | None, str]:
     """The id of the account the order may act for, or None, and the password it was checked against."""
-    found = query.row("SELECT id, service_password FROM account WHERE login = ?", order.login)
+    if order.kind == "hosted":
+        found = query.row("SELECT id, service_password FROM account WHERE id = ?", application.internal_account_id)
+        return (None, "") if found is None else (int(found["id"]), str(found["service_password"]))
+    found = account_named(order.login, application)
     account_id, stored = (None, "") if found is None else (int(found["id"]), str(found["service_password"]))
-    if order.password is None or credentials.verify_password(stored, order.password):
+    if order.kind == "simple" or order.password is None or credentials.verify_password(stored, order.password):
         return account_id, stored
     return None, ""
+
+
+def account_named(typed: str, application: Application) -> Row | None:
+    """The account of this ID, or else of what the trigger's rule makes of it where it uses the account ID as ANI (domain 6)."""
+    sql = "SELECT id, login, service_password FROM account WHERE login = ?"
+    found = query.row(sql, typed)
+    if found is None and application.use_account_id_as_ani and application.account_id_rule:
+        found = query.row(sql, translated_id(typed, application))
+    return found
+
+
+def translated_id(typed: str, application: Application) -> str:
+    """What the trigger's account ID translation rule makes of a number or an ID."""
+    return translation.translate(translation.parse_rule(application.account_id_rule), typed)
 
 
 def _write_callback(account_id: int, order: Order, at: datetime) -> str:
@@ -189,11 +252,18 @@ def _write_callback(account_id: int, order: Order, at: datetime) -> str:
 
 
 def _leg_numbers(application: Row, order: Order) -> list[tuple[LegName, str, str]]:
-    """Name, calling and called number of both legs (domain 6): the account's ID where so configured and it has digits."""
-    ani = "".join(each for each in order.login if each in "0123456789") if application["use_account_id_as_ani"] else ""
-    shown = ani[:DIGITS_MAX]
-    number_a, number_b = order.number_a.digits, order.number_b.digits
+    """Name, calling and called number of the legs (domain 6); of Hosted only A is known."""
+    shown = shown_ani(order.login) if application["use_account_id_as_ani"] else ""
+    number_a = order.number_a.digits
+    if order.number_b is None:
+        return [("A", shown or application["cli"], number_a)]
+    number_b = order.number_b.digits
     return [("A", shown or application["cli"] or number_b, number_a), ("B", shown or number_a, number_b)]
+
+
+def shown_ani(login: str) -> str:
+    """The account's ID as calling number: its letters dropped."""
+    return "".join(each for each in login if each in "0123456789")[:DIGITS_MAX]
 
 
 # Asked by the engine ---------------------------------------------------------------------------------------------------
@@ -224,7 +294,7 @@ def begin(callback_id: str, at: datetime) -> Begun | Refusal:
     query.hold("SELECT id FROM wallet WHERE id = ?", callback["wallet_id"])
     legs = query.rows("SELECT name, cli, cld FROM leg WHERE callback_id = ? ORDER BY name", callback_id)
     leg_a, leg_b = (LegNumbers(leg["cli"], leg["cld"]) for leg in legs)
-    facts = _facts(
+    facts = facts_of(
         callback["account_id"],
         callback["path"],
         callback["node_id"],
@@ -248,8 +318,8 @@ def begin(callback_id: str, at: datetime) -> Begun | Refusal:
         funds_micros=slices.UNLIMITED_MICROS if kind == "none" and not beyond_balance else locked_micros,
         slice_seconds=verdict.protection.slice_seconds if kind == "slices" or beyond_balance else None,
         beyond_balance=beyond_balance,
-        routes_a=_choices(route.connection for route in verdict.routes_a),
-        routes_b=_choices(route.connection for route in verdict.routes_b),
+        routes_a=choices(route.connection for route in verdict.routes_a),
+        routes_b=choices(route.connection for route in verdict.routes_b),
         ring_seconds_a=callback["ring_seconds_a"],
         ring_seconds_b=callback["ring_seconds_b"],
         talk_seconds_max=callback["talk_seconds_max"],
@@ -270,7 +340,7 @@ def _freeze(callback_id: str, authorization: Authorization) -> None:
     )
 
 
-def _choices(connections: Iterable[Connection]) -> tuple[RouteChoice, ...]:
+def choices(connections: Iterable[Connection]) -> tuple[RouteChoice, ...]:
     """The connections with their passwords open; one whose password cannot be opened is left out, and the log says so."""
     choices = []
     for each in connections:
@@ -323,11 +393,11 @@ _OPEN_CALLBACKS = "SELECT COUNT(*) AS open FROM callback WHERE account_id = ? AN
 
 def _facts_of_order(account_id: int, order: Order, at: datetime) -> Facts:
     open_callbacks = query.rows(_OPEN_CALLBACKS, account_id)[0]["open"]
-    numbers = (order.number_a, order.number_b)
-    return _facts(account_id, order.voice_application, catalog.likely_node_id(), numbers, open_callbacks, at)
+    numbers = (order.number_a, order.number_b or order.number_a)
+    return facts_of(account_id, order.voice_application, catalog.likely_node_id(), numbers, open_callbacks, at)
 
 
-def _facts(
+def facts_of(
     account_id: int, path: str, node_id: int | None, numbers: tuple[Number, Number], open_callbacks: int, at: datetime
 ) -> Facts:
     """Everything `authorize` asks for, read in the transaction that is open."""

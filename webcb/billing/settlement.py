@@ -96,7 +96,7 @@ _END_LEGS = """
        SET state = 'ended', ended_at = CASE name WHEN 'A' THEN ? ELSE ? END, queue_position = NULL,
            vendor_pricings = NULL,
            connection_id = CASE name WHEN 'A' THEN COALESCE(?, connection_id) ELSE COALESCE(?, connection_id) END
-     WHERE callback_id = ?
+     WHERE callback_id = ? AND name IN ('A', 'B')
 """
 
 
@@ -118,20 +118,53 @@ def settle(callback_id: str, usages: Sequence[LegUsage], ending: str, b_answered
     rated = [_rate(legs[usage.leg], usage, b_answered, book) for usage in usages]
     total_micros = sum(each.charge.amount_micros for each in rated)
     _close_lock(callback, total_micros, at)
-    entries = [entry for each in rated for entry in _write_bill(callback, each, at)]
-    ledger.write(
-        {
-            "id": callback["wallet_id"],
-            "currency": callback["currency"],
-            "balance_micros": callback["balance_micros"],
-            "ledger_head": callback["ledger_head"],
-        },
-        entries,
-        at,
-        unlock_micros=callback["locked_micros"],
-    )
+    entries = [entry for each in rated for entry in _write_bill(callback, each, at, each.usage.leg)]
+    ledger.write(_wallet(callback), entries, at, unlock_micros=callback["locked_micros"])
     _end_rows(callback, usages, ending, at)
     return Settlement({each.usage.leg: each.charge.amount_micros for each in rated}, total_micros, callback["currency"])
+
+
+@db.transaction
+def settle_b(callback_id: str, usage: LegUsage | None, at: datetime) -> int:
+    """Charge leg B while A stays on the line (domain 7), and make room for another; what it cost, in micros.
+
+    Its row is B1, B2 ... from then on, and so is its xDR; what it cost is no longer locked. `usage` None: it was never placed. Nothing
+    happens where the callback has ended, or has no leg B.
+    """
+    query.hold(ledger.WALLET_OF_CALLBACK, callback_id)
+    callback = query.row(_CALLBACK, callback_id)
+    legs = {leg["name"]: leg for leg in query.rows(_LEGS, callback_id)}
+    if callback is None or callback["state"] == "ended" or "B" not in legs:
+        return 0
+    name = f"B{len(legs) - 1}"
+    query.change(
+        "UPDATE leg SET name = ?, state = 'ended', ended_at = ?, queue_position = NULL, vendor_pricings = NULL"
+        " WHERE callback_id = ? AND name = 'B'",
+        name,
+        micros(at if usage is None else usage.ended_at),
+        callback_id,
+    )
+    if usage is None:
+        return 0
+    rated = _rate(legs["B"], usage, True, catalog.book(callback["epoch"]))
+    cost_micros = rated.charge.amount_micros
+    unlock_micros = min(cost_micros, int(callback["locked_micros"]))
+    query.change(
+        "UPDATE lock SET amount_micros = amount_micros - ? WHERE callback_id = ? AND state = 'held'",
+        unlock_micros,
+        callback_id,
+    )
+    ledger.write(_wallet(callback), _write_bill(callback, rated, at, name), at, unlock_micros=unlock_micros)
+    if usage.used_seconds:
+        ledger.note_use(callback["account_id"], at)
+    return cost_micros
+
+
+def _wallet(callback: Row) -> Row:
+    return {
+        "id": callback["wallet_id"],
+        **{name: callback[name] for name in ("currency", "balance_micros", "ledger_head")},
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,14 +210,14 @@ def _close_lock(callback: Row, total_micros: int, at: datetime) -> None:
     )
 
 
-def _write_bill(callback: Row, rated: _RatedLeg, at: datetime) -> list[Entry]:
-    """Write the xDR of a leg; the ledger entries of what it costs, and what it costs us."""
+def _write_bill(callback: Row, rated: _RatedLeg, at: datetime, name: str) -> list[Entry]:
+    """Write the xDR of a leg under this name; the ledger entries of what it costs, and what it costs us."""
     usage, pricing, charge = rated.usage, rated.pricing, rated.charge
     xdr = (
         "charge",
         None,
         callback["id"],
-        usage.leg,
+        name,
         callback["account_id"],
         callback["customer_id"],
         rated.row["cli"],
@@ -206,7 +239,7 @@ def _write_bill(callback: Row, rated: _RatedLeg, at: datetime) -> list[Entry]:
         _explanation(rated),
     )
     xdr_id = _write_xdr(xdr)
-    leg = f"{callback['id']}:{usage.leg}"
+    leg = f"{callback['id']}:{name}"
     entries = []
     if charge.amount_micros:
         entries.append(

@@ -67,7 +67,20 @@ class Talking:
         return joint_funds(self.pricing_a, self.pricing_b, self.ran_us, seconds)
 
 
-Need = Waiting | Talking
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """What lets A be on the line alone for `seconds` more than the `ran_us` it has run, with nobody to be called yet."""
+
+    pricings_of_a: tuple[Pricing, ...]
+    ran_us: int
+    seconds: int
+
+    def funds(self, seconds: int) -> int:
+        """The least funds, in micros, for so many more seconds."""
+        return sole_funds(self.pricings_of_a, -(-self.ran_us // 1_000_000) + seconds)
+
+
+Need = Alone | Waiting | Talking
 
 
 def fitting(need: Need, most_micros: int) -> int:

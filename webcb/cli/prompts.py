@@ -1,5 +1,7 @@
 """Commands of what callers hear: the prompts made once, what recordings replace, what is missing."""
 
+from typing import Any
+
 import click
 
 from webcb.prompts.catalogue import LANGUAGES, texts
@@ -40,8 +42,16 @@ def prompts(texts_of: str | None, folder: str) -> int:
 
 
 def _folders() -> list[str]:
-    """The prompts folders of the voice applications."""
-    return []
+    """The prompts folders of the voice applications, where there is a database."""
+    from webcb.cli import desk
+    from webcb.models import VoiceApplication
+
+    try:
+        with desk.opened():
+            rows: Any = VoiceApplication.select(VoiceApplication.prompts_folder).distinct().tuples()
+            return sorted(folder for (folder,) in rows if folder)
+    except click.ClickException:
+        return []
 
 
 def _show(found: Library, folder: str, language: str) -> bool:

@@ -21,7 +21,7 @@ def lines(survey: Survey, order: Order, access_code: str, nodes: Nodes) -> list[
     verdict = survey.authorization
     legs: tuple[tuple[LegName, str, Pricing, UsageCharge, tuple[Route, ...]], ...] = (
         ("A", order.number_a.digits, verdict.pricing_a, verdict.charge_a, verdict.routes_a),
-        ("B", order.number_b.digits, verdict.pricing_b, verdict.charge_b, verdict.routes_b),
+        ("B", order.digits_b, verdict.pricing_b, verdict.charge_b, verdict.routes_b),
     )
     found = []
     for leg, digits, pricing, charge, routes in legs:

@@ -6,102 +6,39 @@ reads a clock or a row.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from enum import Enum, auto
+from dataclasses import replace
 from typing import Any, Final
 
+from webcb.billing import rating
 from webcb.billing.limit import joint_limit, sole_limit
 from webcb.billing.pricing import Pricing
-from webcb.billing.slices import Need, Talking, Waiting
-from webcb.engine import events, leg
+from webcb.billing.slices import UNLIMITED_MICROS, Alone, Need, Talking, Waiting
+from webcb.engine import events, ivr, leg, speech
 from webcb.engine.causes import Ending, LegName, release_cause
 from webcb.engine.codecs import DIGITS, heard_codecs
 from webcb.engine.commands import (
+    ClearTimer,
     Command,
     Join,
     PlayRingback,
     Renew,
     SetTimer,
     Settle,
+    SettleB,
     Split,
     Timer,
+    Warn,
     WriteCallback,
 )
-from webcb.engine.events import LegPlan
 from webcb.engine.leg import SECOND_US, Leg, Turn
+from webcb.engine.state import Callback as Callback
+from webcb.engine.state import Hears as Hears
+from webcb.engine.state import Phase as Phase
+from webcb.engine.state import Plan as Plan
 
+WARN_SECONDS: Final = {Timer.WARN_EARLY: 60, Timer.WARN_LATE: 10}  # before the end
+WARN_SECONDS_MIN: Final = 3  # later than that nobody could act on it
 WAITING_SECONDS_MAX: Final = 3600  # A alone on the line while B is tried; the ring times end it long before
-
-
-class Phase(Enum):
-    """Where the callback is. Before CALLING_A it is only a row; SETTLING has hung up everything."""
-
-    CALLING_A = auto()
-    CALLING_B = auto()
-    TALKING = auto()
-    SETTLING = auto()
-    ENDED = auto()
-
-
-class Hears(Enum):
-    """What A hears."""
-
-    NOTHING = auto()
-    RINGBACK = auto()
-    B = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Everything that was authorized: prices frozen, funds locked, whom to call and how. Amounts in micros.
-
-    `funds_micros` is what it may cost; where `slice_seconds` is a number, only as yet: slices of so many seconds are set aside
-    on the way, `beyond_balance` even where the balance does not cover them.
-
-    `origin_us` of the monotonic clock was the instant `origin_at`: all instants of a callback are told from this one reading
-    of the wall clock, so a clock that is set while they talk neither lengthens nor shortens what is written.
-    """
-
-    callback_id: str
-    pricing_a: Pricing
-    pricing_a_if_b_fails: Pricing | None
-    pricing_b: Pricing
-    funds_micros: int
-    talk_seconds_max: int
-    a: LegPlan
-    b: LegPlan
-    origin_us: int
-    origin_at: datetime
-    slice_seconds: int | None = None
-    beyond_balance: bool = False
-
-    def instant(self, at_us: int) -> datetime:
-        """A moment of the monotonic clock as an instant."""
-        return self.origin_at + timedelta(microseconds=at_us - self.origin_us)
-
-
-@dataclass(frozen=True, slots=True)
-class Callback:
-    """The state of one callback. `deadline_us` is the moment at which `deadline_ending` comes, and the last that is billed.
-
-    `funds_micros` is what is set aside for it; `renewing` while more is asked for, `starved` since no more was to be had.
-    """
-
-    plan: Plan
-    a: Leg
-    b: Leg
-    funds_micros: int
-    phase: Phase = Phase.CALLING_A
-    hears: Hears = Hears.NOTHING
-    deadline_us: int | None = None
-    deadline_ending: Ending = Ending.TIME_IS_OUT
-    renewing: bool = False
-    starved: bool = False
-
-    def leg(self, name: LegName) -> Leg:
-        """Leg A or B."""
-        return self.a if name == "A" else self.b
 
 
 Step = tuple[Callback, list[Command]]
@@ -109,9 +46,10 @@ Step = tuple[Callback, list[Command]]
 
 def begin(plan: Plan, now_us: int) -> Step:
     """A callback claimed and authorized, its row in state "calling A": call A."""
-    callback = Callback(plan, Leg("A", plan.a), Leg("B", plan.b), plan.funds_micros)
+    menu = ivr.begin(plan.menu or ivr.Setup())
+    callback = Callback(plan, Leg("A", plan.a), Leg("B", plan.b), plan.funds_micros, menu=menu)
     # A is offered first what some route of B carries, and B what A then answers: that needs no recoding.
-    voices = dict.fromkeys(name for route in plan.b.routes for name in route.codecs)
+    voices = dict.fromkeys(name for route in plan.b.routes or plan.a.routes for name in route.codecs)
     a, commands, turn = leg.call(callback.a, (*voices, DIGITS), now_us)
     callback, following = _turn(replace(callback, a=a), "A", turn, now_us)
     return callback, commands + following
@@ -136,16 +74,121 @@ def _with(callback: Callback, moved: Leg) -> Callback:
     return replace(callback, a=moved) if moved.name == "A" else replace(callback, b=moved)
 
 
+# A with the menu --------------------------------------------------------------------------------------------------------
+
+
+def _a_answered(callback: Callback, turn: Turn, now_us: int) -> Step:
+    setup = callback.plan.menu
+    if setup is None or not (setup.has_menu or setup.confirms):
+        return _call_b(callback, turn, now_us)
+    callback, waiting = _wait(replace(callback, phase=Phase.MENU), now_us)
+    callback, saying = _act(callback, ivr.start(callback.menu, now_us), now_us)
+    return callback, [WriteCallback("A answered"), *waiting, *saying]
+
+
+def _in_menu(callback: Callback, event: events.MenuEvent, now_us: int) -> Step:
+    return _act(callback, ivr.step(callback.menu, event, now_us), now_us)
+
+
+def _act(callback: Callback, step: ivr.Step, now_us: int) -> Step:
+    """The menu has moved on; what its turn means for the callback stands in MENU_TURNS."""
+    menu, commands, turn = step
+    callback = replace(callback, menu=menu)
+    if turn is None:
+        return callback, commands
+    callback, following = MENU_TURNS[turn](callback, turn, now_us)
+    return callback, commands + following
+
+
+def _logged_in(callback: Callback, event: events.LoggedIn, now_us: int) -> Step:
+    """From here on A is another account's: its prices, its funds."""
+    plan = replace(
+        callback.plan,
+        pricing_a=event.pricing_a,
+        pricing_a_if_b_fails=event.pricing_a_if_b_fails,
+        slice_seconds=event.slice_seconds,
+        beyond_balance=event.beyond_balance,
+    )
+    callback = replace(callback, plan=plan, funds_micros=event.funds_micros, logged_in=True, starved=False)
+    callback, waiting = _wait(callback, now_us)
+    callback, saying = _in_menu(callback, event, now_us)
+    return callback, [*waiting, *saying]
+
+
+def _chosen(callback: Callback, event: events.Chosen, now_us: int) -> Step:
+    plan = replace(callback.plan, b=event.b, pricing_b=event.pricing_b)
+    callback = replace(callback, plan=plan, b=Leg("B", event.b), funds_micros=event.funds_micros, starved=False)
+    callback, waiting = _wait(callback, now_us)
+    callback, saying = _in_menu(callback, event, now_us)
+    return callback, [*waiting, *saying]
+
+
+def _another(callback: Callback, _: ivr.Turn, now_us: int) -> Step:
+    """A wants another destination: B is released."""
+    return _without_b(callback, ("call-ended",), now_us)
+
+
+def _b_is_over(callback: Callback, _: Turn, now_us: int) -> Step:
+    """B has hung up, or could not be had: A hears it, and may choose another where it has a menu (domain 1.6, 7)."""
+    why = ivr.why_b_ended(callback.b.ending, callback.b.status)
+    ending = callback.b.ending or Ending.B_HUNG_UP
+    setup = callback.plan.menu
+    if setup is not None and setup.has_menu:
+        return _without_b(callback, why, now_us)
+    if setup is None or callback.phase is Phase.TALKING:
+        return _end(callback, ending, now_us)
+    b_heard: list[Command] = [Split()] if callback.hears is Hears.B else []
+    callback = replace(callback, phase=Phase.FAREWELL, hears=Hears.NOTHING, deadline_ending=ending)
+    callback, saying = _act(callback, ivr.farewell(callback.menu, (*why, "goodbye"), ending, now_us), now_us)
+    return callback, [*b_heard, *saying]
+
+
+def _without_b(callback: Callback, why: speech.Prompts, now_us: int) -> Step:
+    """A goes on alone. What B has cost is no longer there for what comes."""
+    plan = callback.plan
+    b, hanging = leg.release(callback.b, release_cause(Ending.A_HUNG_UP, is_answered=True), now_us)
+    usage = leg.usage(b, callback.deadline_us)
+    cost_micros = 0
+    if usage is not None and usage.answered_us is not None:
+        pricing_b = plan.pricing_b.answered(plan.instant(usage.answered_us))
+        cost_micros = rating.amount(pricing_b, -(-usage.used_us // SECOND_US))
+    unlimited = plan.slice_seconds is None and callback.funds_micros >= UNLIMITED_MICROS
+    callback = replace(
+        callback,
+        phase=Phase.MENU,
+        b=Leg("B", plan.b),
+        b_answered=callback.b_answered or b.answered_us is not None,
+        hears=Hears.NOTHING,
+        funds_micros=callback.funds_micros if unlimited else callback.funds_micros - cost_micros,
+        deadline_ending=Ending.TIME_IS_OUT,
+        starved=False,
+    )
+    callback, waiting = _wait(callback, now_us)
+    callback, saying = _act(callback, ivr.after_call(callback.menu, why, now_us), now_us)
+    timers = (Timer.WARN_EARLY, Timer.WARN_LATE, Timer.NO_ANSWER_B, Timer.VOICE_LOST_B)
+    ended: list[Command] = [SettleB(usage), WriteCallback("A answered"), *(ClearTimer(timer) for timer in timers)]
+    return callback, [*hanging, *ended, *waiting, *saying]
+
+
+def _menu_ended(callback: Callback, _: ivr.Turn, now_us: int) -> Step:
+    return _end(callback, callback.menu.ending, now_us)
+
+
+def _end_after_farewell(callback: Callback, _: Turn | events.Deadline, now_us: int) -> Step:
+    return _end(callback, callback.menu.ending, now_us)
+
+
 # A has answered --------------------------------------------------------------------------------------------------------
 
 
-def _call_b(callback: Callback, _: Turn, now_us: int) -> Step:
-    """A is on the line. Alone it may cost no more than the funds, under whichever pricing it is settled by."""
+def _call_b(callback: Callback, _: Turn | ivr.Turn, now_us: int) -> Step:
+    """A is on the line, and B known. A alone may cost no more than the funds, under whichever pricing it is settled by."""
     plan = callback.plan
     callback, waiting = _wait(callback, now_us)
     answered: list[Command] = [WriteCallback("A answered"), *waiting]
-    pricing_a = _pricings_of_a(callback)[0]
-    if joint_limit(pricing_a, plan.pricing_b, 0, callback.funds_micros, plan.talk_seconds_max) < 1:
+    pricing_a = pricings_of_a(callback)[0]
+    ran_us = now_us - (callback.a.answered_us or 0)
+    if joint_limit(pricing_a, plan.pricing_b, ran_us, callback.funds_micros, plan.talk_seconds_max) < 1:
         callback, ending = _end(callback, Ending.TIME_IS_OUT, now_us)
         return callback, answered + ending
     b, placing, turn = leg.call(callback.b, heard_codecs(callback.a.codecs), now_us)
@@ -153,7 +196,7 @@ def _call_b(callback: Callback, _: Turn, now_us: int) -> Step:
     return callback, [*answered, WriteCallback("calling B"), *placing, *following]
 
 
-def _pricings_of_a(callback: Callback) -> tuple[Pricing, ...]:
+def pricings_of_a(callback: Callback) -> tuple[Pricing, ...]:
     """Whatever A, which has answered, may be settled by: first the one for when B answers too."""
     plan, at = callback.plan, callback.plan.instant(callback.a.answered_us or 0)
     fails = plan.pricing_a_if_b_fails
@@ -162,7 +205,7 @@ def _pricings_of_a(callback: Callback) -> tuple[Pricing, ...]:
 
 def _wait(callback: Callback, now_us: int) -> Step:
     """How long A can be paid for while B is tried, and when to see to more."""
-    alone_seconds = sole_limit(_pricings_of_a(callback), callback.funds_micros, WAITING_SECONDS_MAX)
+    alone_seconds = sole_limit(pricings_of_a(callback), callback.funds_micros, WAITING_SECONDS_MAX)
     deadline_us = (callback.a.answered_us or 0) + alone_seconds * SECOND_US
     callback = replace(callback, deadline_us=deadline_us)
     slice_seconds = callback.plan.slice_seconds
@@ -220,14 +263,40 @@ def _limit_talk(callback: Callback, now_us: int) -> tuple[Callback, int, list[Co
     timers: list[Command] = [SetTimer(Timer.DEADLINE, deadline_us)]
     if plan.slice_seconds is not None and not is_longest:
         timers.append(SetTimer(Timer.RENEW, max(now_us, deadline_us - plan.slice_seconds * SECOND_US // 2)))
-    return callback, seconds, timers
+    return callback, seconds, [*timers, *_warnings(callback, now_us)]
+
+
+def _warnings(callback: Callback, now_us: int) -> list[Command]:
+    """When both are told that the end is near: not while more time may still be had (domain 4)."""
+    plan, deadline_us = callback.plan, callback.deadline_us or 0
+    if plan.menu is None:
+        return []
+    is_last = plan.slice_seconds is None or callback.starved or callback.deadline_ending is Ending.LONGEST_TALK
+    if not is_last:
+        return [ClearTimer(timer) for timer in WARN_SECONDS]
+    left_us = deadline_us - now_us
+    timers: list[Command] = []
+    for timer, seconds in WARN_SECONDS.items():
+        if left_us > seconds * SECOND_US:
+            timers.append(SetTimer(timer, deadline_us - seconds * SECOND_US))
+        elif timer is Timer.WARN_EARLY and callback.starved and left_us > 2 * WARN_SECONDS[Timer.WARN_LATE] * SECOND_US:
+            timers.append(SetTimer(timer, now_us))  # that no slice is left was not known earlier
+    return timers
+
+
+def _warn(callback: Callback, _: events.WarnDue, now_us: int) -> Step:
+    left_seconds = round(((callback.deadline_us or 0) - now_us) / SECOND_US)
+    if left_seconds < WARN_SECONDS_MIN:
+        return callback, []
+    language = callback.menu.language
+    return callback, [Warn(language, ("left", *speech.duration(language, left_seconds)))]
 
 
 def _talking(callback: Callback) -> tuple[int, Pricing, Pricing, int]:
     """When B answered, what both are charged by since, and how long A had run by then; moments and durations monotonic."""
     plan = callback.plan
     answered_b_us = callback.b.answered_us or 0
-    pricing_a = _pricings_of_a(callback)[0]
+    pricing_a = pricings_of_a(callback)[0]
     pricing_b = plan.pricing_b.answered(plan.instant(answered_b_us))
     return answered_b_us, pricing_a, pricing_b, answered_b_us - (callback.a.answered_us or 0)
 
@@ -240,9 +309,11 @@ def _renew(callback: Callback, _: events.RenewDue | events.FundsFree, now_us: in
     slice_seconds = callback.plan.slice_seconds
     if slice_seconds is None or callback.renewing:
         return callback, []
-    if callback.phase is Phase.CALLING_B:
-        ran_us = now_us - (callback.a.answered_us or 0)
-        need: Need = Waiting(_pricings_of_a(callback), callback.plan.pricing_b, ran_us, slice_seconds)
+    ran_us = now_us - (callback.a.answered_us or 0)
+    if callback.phase is Phase.MENU:
+        need: Need = Alone(pricings_of_a(callback), ran_us, slice_seconds)
+    elif callback.phase is Phase.CALLING_B:
+        need = Waiting(pricings_of_a(callback), callback.plan.pricing_b, ran_us, slice_seconds)
     else:
         answered_b_us, pricing_a, pricing_b, ran_a_us = _talking(callback)
         talked_seconds = -((answered_b_us - now_us) // SECOND_US)
@@ -250,7 +321,7 @@ def _renew(callback: Callback, _: events.RenewDue | events.FundsFree, now_us: in
         need = Talking(pricing_a, pricing_b, ran_a_us, seconds)
     if need.funds(need.seconds) > callback.funds_micros:
         return replace(callback, renewing=True, starved=False), [Renew(need)]
-    return _wait(callback, now_us) if callback.phase is Phase.CALLING_B else (callback, [])
+    return (callback, []) if callback.phase is Phase.TALKING else _wait(callback, now_us)
 
 
 def _funded_while_waiting(callback: Callback, event: events.Funded, now_us: int) -> Step:
@@ -262,7 +333,7 @@ def _funded_while_waiting(callback: Callback, event: events.Funded, now_us: int)
 def _funded_while_talking(callback: Callback, event: events.Funded, now_us: int) -> Step:
     callback, is_more = _funded(callback, event)
     if not is_more:
-        return callback, []
+        return callback, _warnings(callback, now_us)
     callback, _, timers = _limit_talk(callback, now_us)
     return callback, [*timers, WriteCallback("talking", deadline_us=callback.deadline_us)]
 
@@ -282,10 +353,6 @@ def _funds_free(callback: Callback, event: events.FundsFree, now_us: int) -> Ste
 
 def _end_with_a(callback: Callback, _: Turn, now_us: int) -> Step:
     return _end(callback, callback.a.ending or Ending.A_HUNG_UP, now_us)
-
-
-def _end_with_b(callback: Callback, _: Turn, now_us: int) -> Step:
-    return _end(callback, callback.b.ending or Ending.B_HUNG_UP, now_us)
 
 
 def _voice_lost(callback: Callback, _: Turn, now_us: int) -> Step:
@@ -308,7 +375,8 @@ def _end(callback: Callback, ending: Ending, now_us: int) -> Step:
     a, hanging_a = leg.release(callback.a, release_cause(ending, callback.a.answered_us is not None), now_us)
     b, hanging_b = leg.release(callback.b, release_cause(ending, callback.b.answered_us is not None), now_us)
     usages = tuple(use for each in (a, b) if (use := leg.usage(each, callback.deadline_us)) is not None)
-    settling = Settle(usages, ending, b_answered=b.answered_us is not None)
+    b_answered = callback.b_answered or b.answered_us is not None
+    settling = Settle(usages, ending, b_answered, callback.logged_in)
     callback = replace(callback, a=a, b=b, phase=Phase.SETTLING)
     return callback, [*hanging_a, *hanging_b, WriteCallback("releasing"), settling]
 
@@ -319,15 +387,40 @@ def _settled(callback: Callback, _: events.Settled, __: int) -> Step:
 
 Action = Callable[[Callback, Any, int], Step]
 
+MENU_TURNS: Final[dict[ivr.Turn, Action]] = {
+    ivr.Turn.CONFIRMED: _call_b,
+    ivr.Turn.DIAL: _call_b,
+    ivr.Turn.ANOTHER: _another,
+    ivr.Turn.ENDED: _menu_ended,
+}
+
 TABLE: Final[dict[tuple[Phase, Any], Action]] = {
-    (Phase.CALLING_A, ("A", Turn.ANSWERED)): _call_b,
+    (Phase.CALLING_A, ("A", Turn.ANSWERED)): _a_answered,
     (Phase.CALLING_A, ("A", Turn.ENDED)): _end_with_a,
     (Phase.CALLING_A, events.Release): _release,
+    **{(Phase.MENU, each): _in_menu for each in (events.Digit, events.Said, events.KeysDue)},
+    (Phase.MENU, events.LoggedIn): _logged_in,
+    (Phase.MENU, events.NotLoggedIn): _in_menu,
+    (Phase.MENU, events.Chosen): _chosen,
+    (Phase.MENU, events.NotChosen): _in_menu,
+    (Phase.MENU, ("A", Turn.ENDED)): _end_with_a,
+    (Phase.MENU, ("A", Turn.VOICE_LOST)): _voice_lost,
+    (Phase.MENU, events.Deadline): _deadline,
+    (Phase.MENU, events.RenewDue): _renew,
+    (Phase.MENU, events.Funded): _funded_while_waiting,
+    (Phase.MENU, events.FundsFree): _funds_free,
+    (Phase.MENU, events.Release): _release,
+    (Phase.FAREWELL, events.Said): _in_menu,
+    (Phase.FAREWELL, events.KeysDue): _in_menu,
+    (Phase.FAREWELL, ("A", Turn.ENDED)): _end_after_farewell,
+    (Phase.FAREWELL, events.Deadline): _end_after_farewell,
+    (Phase.FAREWELL, events.Release): _release,
+    (Phase.CALLING_B, events.Digit): _in_menu,
     (Phase.CALLING_B, ("B", Turn.RINGING)): _let_a_hear_ringback,
     (Phase.CALLING_B, ("B", Turn.EARLY_MEDIA)): _let_a_hear_b,
     (Phase.CALLING_B, ("B", Turn.QUIET)): _b_is_tried_anew,
     (Phase.CALLING_B, ("B", Turn.ANSWERED)): _talk,
-    (Phase.CALLING_B, ("B", Turn.ENDED)): _end_with_b,
+    (Phase.CALLING_B, ("B", Turn.ENDED)): _b_is_over,
     (Phase.CALLING_B, ("A", Turn.ENDED)): _end_with_a,
     (Phase.CALLING_B, events.Deadline): _deadline,
     (Phase.CALLING_B, events.RenewDue): _renew,
@@ -335,7 +428,9 @@ TABLE: Final[dict[tuple[Phase, Any], Action]] = {
     (Phase.CALLING_B, events.FundsFree): _funds_free,
     (Phase.CALLING_B, events.Release): _release,
     (Phase.TALKING, ("A", Turn.ENDED)): _end_with_a,
-    (Phase.TALKING, ("B", Turn.ENDED)): _end_with_b,
+    (Phase.TALKING, ("B", Turn.ENDED)): _b_is_over,
+    (Phase.TALKING, events.Digit): _in_menu,
+    (Phase.TALKING, events.WarnDue): _warn,
     (Phase.TALKING, ("A", Turn.VOICE_LOST)): _voice_lost,
     (Phase.TALKING, ("B", Turn.VOICE_LOST)): _voice_lost,
     (Phase.TALKING, events.Deadline): _deadline,

@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, Protocol
 
+from rtpbridge import Event as VoiceEvent
+from rtpbridge import EventKind
 from webcb.billing.routing import RouteChoice
 from webcb.engine import events, presentation
 from webcb.engine.causes import Q850, LegName
 from webcb.engine.codecs import offered_codecs
 from webcb.engine.commands import HangUp, Place
+from webcb.engine.keypad import Way
 from webcb.engine.leg import ROUTES_MAX
 from webcb.engine.line import Line, Timekeeper
 from webcb.engine.media import Media
@@ -233,8 +236,8 @@ class Calls:
             self._media.close_voice(running.voices.pop(place.leg))
             voice = None
         if voice is None:
-            heard = partial(self._tell_voice, running, place.leg)
-            voice = running.voices[place.leg] = self._media.open_voice(heard, there.host)
+            tell = partial(self._tell_voice, running, place.leg)
+            voice = running.voices[place.leg] = self._media.open_voice(tell, there.host)
         uri = place.target or request_uri(route, leg.plan.cld)
         if (
             there.transport == "tls"
@@ -306,6 +309,8 @@ class Calls:
                 self._offered(running, leg, event)
             case sip_events.OfferAnswered():
                 self._offer_answered(running, leg, event)
+            case sip_events.Digit():
+                self._press(running, leg, "info", event.digit)
 
     def _failed(self, running: Running, leg: LegName, event: sip_events.Failed) -> None:
         cause = event.cause
@@ -386,5 +391,17 @@ class Calls:
         uri = request_uri(plan.routes[running.callback.leg(leg).route], plan.cld)
         return tuple(target for target in targets if is_same_number_elsewhere(target, uri))
 
-    def _tell_voice(self, running: Running, leg: LegName, heard: bool) -> None:
-        self._feed(running, events.Heard(leg) if heard else events.Silent(leg))
+    def _tell_voice(self, running: Running, leg: LegName, event: VoiceEvent) -> None:
+        match event.kind:
+            case EventKind.DIGIT:
+                self._press(running, leg, "voice", event.digit)
+            case EventKind.PLAYED if leg == "A":
+                self._feed(running, events.Said())
+            case EventKind.MEDIA_BEGAN | EventKind.RESUMED:
+                self._feed(running, events.Heard(leg))
+            case EventKind.SILENT:
+                self._feed(running, events.Silent(leg))
+
+    def _press(self, running: Running, leg: LegName, way: Way, digit: str) -> None:
+        if leg == "A" and running.keypad.is_new(way):
+            self._feed(running, events.Digit(digit))

@@ -30,7 +30,6 @@ class Ending(StrEnum):
     B_NO_ANSWER = "B did not answer"
     B_UNREACHABLE = "B unreachable"
     B_REFUSED = "B refused"
-    B_NOT_IN_SERVICE = "B not in service"
     NO_KEY = "no key pressed"
     NEVER_AGAIN = "asked never to be called again"
     NOT_LOGGED_IN = "not logged in"

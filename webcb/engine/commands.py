@@ -80,10 +80,10 @@ class Hush:
 
 @dataclass(frozen=True, slots=True)
 class Warn:
-    """Let both hear the warning tone, and A this prompt after it; then they hear each other again."""
+    """Let both hear the warning tone, and A these prompts after it; then they hear each other again."""
 
     language: str
-    prompt: str
+    prompts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +211,7 @@ class Settle:
     usages: tuple[Usage, ...]
     ending: Ending
     b_answered: bool
+    logged_in: bool = False
 
 
 Write = WriteCallback | WriteLeg | WriteDialog | WriteQueue | WriteAttempt | EndAttempt

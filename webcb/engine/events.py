@@ -141,9 +141,7 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class WarnDue:
-    """So many seconds are left to talk."""
-
-    seconds: int
+    """The end of the talk is near enough to be told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,25 +7,34 @@ that callback and no other.
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, Protocol
 
+from webcb.billing.authorization import Reason
 from webcb.engine import archive, callback, events, rows
 from webcb.engine.callback import Plan
 from webcb.engine.calls import Calls, Connections, Resolver
 from webcb.engine.causes import Q850, Ending, LegName
 from webcb.engine.commands import (
+    Choose,
     ClearTimer,
     Command,
     HangUp,
+    Hush,
     Join,
+    LogIn,
+    NeverCall,
     Place,
     PlayRingback,
     Renew,
+    Say,
     SetTimer,
     Settle,
+    SettleB,
     Split,
     Timer,
+    Warn,
 )
 from webcb.engine.line import Line, Timekeeper
 from webcb.engine.media import Media
@@ -46,6 +55,9 @@ _TIMER_EVENTS: Final[dict[Timer, events.Event]] = {
     Timer.VOICE_LOST_B: events.VoiceLost("B"),
     Timer.DEADLINE: events.Deadline(),
     Timer.RENEW: events.RenewDue(),
+    Timer.KEYS: events.KeysDue(),
+    Timer.WARN_EARLY: events.WarnDue(),
+    Timer.WARN_LATE: events.WarnDue(),
 }
 
 
@@ -80,6 +92,13 @@ class Exchange:
             PlayRingback: self._play_ringback,
             Join: self._join,
             Split: self._split,
+            Say: self._say,
+            Hush: self._hush,
+            Warn: self._warn,
+            LogIn: self._log_in,
+            Choose: self._choose,
+            NeverCall: self._never_call,
+            SettleB: self._settle_b,
             SetTimer: self._set_timer,
             ClearTimer: self._clear_timer,
             Renew: self._renew,
@@ -229,6 +248,19 @@ class Exchange:
     def _split(self, running: Running, _: Split) -> None:
         self._media.split(running.voices["A"], running.voices["B"])
 
+    def _say(self, running: Running, say: Say) -> None:
+        """What cannot be said has been said: the menu goes on without it."""
+        folder = running.menu.prompts_folder
+        if not self._media.say(running.voices["A"], folder, say.language, say.prompts, barge_in=say.barge_in):
+            self._feed(running, events.Said())
+
+    def _hush(self, running: Running, _: Hush) -> None:
+        self._media.hush(running.voices["A"])
+
+    def _warn(self, running: Running, warn: Warn) -> None:
+        folder = running.menu.prompts_folder
+        self._media.warn(running.voices["A"], running.voices["B"], folder, warn.language, warn.prompts)
+
     # Time
 
     def _set_timer(self, running: Running, timer: SetTimer) -> None:
@@ -260,6 +292,43 @@ class Exchange:
             result = 0
         if self._running.get(running.id) is running:
             self._feed(running, events.Funded(result))
+
+    # The menu
+
+    def _log_in(self, running: Running, log_in: LogIn) -> None:
+        self._post_writes(running)
+        work = partial(rows.log_in, running.callback.plan, log_in, running.ran_us(self._now_us()), self._at(running))
+        otherwise = events.NotLoggedIn(Reason.APPLICATION_CLOSED, log_in.by_ani)
+        self._journal.post(work, partial(self._answered, running, otherwise))
+
+    def _choose(self, running: Running, choose: Choose) -> None:
+        self._post_writes(running)
+        pricings, ran_us = callback.pricings_of_a(running.callback), running.ran_us(self._now_us())
+        work = partial(rows.choose, running.callback.plan, choose, pricings, ran_us, self._at(running))
+        self._journal.post(work, partial(self._answered, running, events.NotChosen(Reason.APPLICATION_CLOSED)))
+
+    def _answered(self, running: Running, otherwise: events.Event, result: Any) -> None:
+        if isinstance(result, Exception):
+            log.error("callback %s: the menu got no answer", running.id, exc_info=result)
+            result = otherwise
+        if self._running.get(running.id) is running:
+            self._feed(running, result)
+
+    def _never_call(self, running: Running, _: NeverCall) -> None:
+        self._journal.post(partial(rows.never_call, running.callback.plan, self._at(running)))
+
+    def _settle_b(self, running: Running, settle: SettleB) -> None:
+        """B is over and A is not: its charge is written, its voice freed, and another may take its place."""
+        self._post_writes(running)
+        self._journal.post(partial(rows.settle_b, running.callback.plan, settle.usage, self._at(running)))
+        if (voice := running.voices.pop("B", None)) is not None:
+            if voice.joined_to is not None:
+                self._media.split(running.voices["A"], voice)
+            self._media.close_voice(voice)
+        running.waits_until.pop("B", None)
+
+    def _at(self, running: Running) -> datetime:
+        return running.callback.plan.instant(self._now_us())
 
     # Rows
 

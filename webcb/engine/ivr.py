@@ -52,13 +52,15 @@ class Turn(Enum):
 class Setup:
     """What a trigger wants of the menu. `ani` is the account ID that the number of A names, "" none.
 
-    `has_menu`: A chooses whom to call (Hosted); `confirms`: A presses 1 before anything else. `languages` in the order of key 3.
+    `has_menu`: A chooses whom to call (Hosted); `confirms`: A presses 1 before anything else. `languages` in the order of key 3;
+    `prompts_folder` has the recordings that replace the voice.
     """
 
     languages: tuple[str, ...] = ("en",)
     has_menu: bool = False
     confirms: bool = False
     ani: str = ""
+    prompts_folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +119,23 @@ def farewell(ivr: Ivr, why: speech.Prompts, ending: Ending, now_us: int) -> Step
     return ivr, commands, None
 
 
-WHY_B_FAILED: Final[dict[Ending, speech.Prompts]] = {
+_NOT_IN_SERVICE: Final = frozenset({404, 410, 484, 604})  # nobody has that number (RFC 3261, 21.4)
+_WHY_B_FAILED: Final[dict[Ending, speech.Prompts]] = {
     Ending.B_BUSY: ("busy",),
     Ending.B_NO_ANSWER: ("no-answer",),
     Ending.B_REFUSED: ("refused",),
     Ending.B_UNREACHABLE: ("congestion",),
-    Ending.B_NOT_IN_SERVICE: ("not-in-service",),
     Ending.B_HUNG_UP: ("call-ended",),
     Ending.TIME_IS_OUT: ("no-funds",),
 }
+
+
+def why_b_ended(ending: Ending | None, status: int) -> speech.Prompts:
+    """What A is told of a B that is not, or no longer, there; `status` is the last of SIP."""
+    if ending is Ending.B_UNREACHABLE and status in _NOT_IN_SERVICE:
+        return ("not-in-service",)
+    return _WHY_B_FAILED.get(ending or Ending.B_HUNG_UP, ("call-ended",))
+
 
 WHY_NOT_CHOSEN: Final[dict[Reason, str]] = {
     Reason.NO_FUNDS: "no-funds",

@@ -3,20 +3,37 @@
 What SDP means is webcb.sip; packets are rtpbridge. Which codecs this engine carries stands here.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, ip_address
 from typing import Final
 
-from rtpbridge import Bridge, Direction, EventKind, Port, SrtpKey, SrtpSuite, Tone
+from rtpbridge import (
+    Bridge,
+    Direction,
+    Event,
+    Pause,
+    Playable,
+    Port,
+    Prompt,
+    SrtpKey,
+    SrtpSuite,
+    TimedTone,
+    Tone,
+)
 from webcb.engine.codecs import DIGITS, heard_codecs, offered_codecs
-from webcb.engine.tones import ringback
+from webcb.engine.tones import WARNING, ringback
+from webcb.prompts.library import Recording
 from webcb.sip.grammar import ProtocolError
 from webcb.sip.offer_answer import Codec, Side, Srtp, Stream, read_answer, read_offer, write_answer, write_offer
 from webcb.sip.sdes import SUITES, Crypto, make_crypto
 
+log = logging.getLogger(__name__)
+
 NS_OF_US: Final = 1000
-_OF_LIFE: Final = (EventKind.MEDIA_BEGAN, EventKind.SILENT, EventKind.RESUMED)
+WARNING_MS: Final = 200  # of the tone, twice, before what is said
+SAID_AT_ONCE_MAX: Final = 60  # prompts in a row, of what the bridge takes
 SILENCE_MS: Final = 10_000  # until the bridge tells that a leg is silent; how long that is borne stands in leg.py
 FRAME_MS: Final = 20  # of our tones, and what we ask of the peers
 FRAME_MS_MIN: Final = 10  # that the bridge cuts, for a peer that asks for another length
@@ -167,27 +184,40 @@ def _numbered(names: Iterable[str]) -> tuple[Codec, ...]:
     return (*numbered, _DIGITS, _DIGITS_48000) if "opus" in known else (*numbered, _DIGITS)
 
 
+def _no_prompt(_folder: str, _language: str, _name: str) -> Recording | None:
+    return None
+
+
 class Media:
     """The bridge with its ports.
 
-    `advertised` is the address written into SDP for each host of the bridge; `entropy(n)` gives n random bytes.
+    `advertised` is the address written into SDP for each host of the bridge; `entropy(n)` gives n random bytes; `find_prompt` a
+    prompt of a folder and a language by its name.
     """
 
-    def __init__(self, bridge: Bridge, advertised: Mapping[str, str], entropy: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        bridge: Bridge,
+        advertised: Mapping[str, str],
+        entropy: Callable[[int], bytes],
+        find_prompt: Callable[[str, str, str], Recording | None] = _no_prompt,
+    ) -> None:
         self._bridge = bridge
         self._advertised = {host: str(ip_address(told)) for host, told in advertised.items()}
         self._hosts = {ip_address(host).version: host for host in advertised}
         self._entropy = entropy
-        self._watchers: dict[int, Callable[[bool], None]] = {}
+        self._watchers: dict[int, Callable[[Event], None]] = {}
+        self._find = find_prompt
+        self._prompts: dict[tuple[str, str, str], Prompt] = {}
 
-    def open_voice(self, heard: Callable[[bool], None], near: str = "") -> Voice:
-        """A voice for a leg; `heard(False)` is called when it falls silent, `heard(True)` when it is heard (again).
+    def open_voice(self, tell: Callable[[Event], None], near: str = "") -> Voice:
+        """A voice for a leg; `tell` hears of its life, its keys, and the end of what was said to it.
 
         `near` is the literal that its signalling goes to: the voice is of that family where we have one. PortsUsedUp: none is left.
         """
         host = self._host(near)
         port = self._bridge.open_port(host=host)
-        self._watchers[port.id] = heard
+        self._watchers[port.id] = tell
         return Voice(port, self._advertised[host], int.from_bytes(self._entropy(4)), self._entropy)
 
     def suits(self, voice: Voice, near: str) -> bool:
@@ -202,6 +232,52 @@ class Media:
         """Let the leg hear a country's ringback until it is joined."""
         tone = ringback(country)
         voice.port.play(Tone(tone.frequencies_hz, tone.cadence_ms))
+
+    def say(self, voice: Voice, folder: str, language: str, names: Sequence[str], *, barge_in: bool) -> bool:
+        """Let a leg hear prompts in a row instead of whatever plays; False where there is nothing to hear of them.
+
+        With `barge_in` a key ends it, and keys are sought among the tones too.
+        """
+        found = self._found(folder, language, names)
+        try:
+            if barge_in:
+                voice.port.detect_inband(True)
+            if found:
+                voice.port.play_prompts(found[:SAID_AT_ONCE_MAX], barge_in=barge_in)
+            else:
+                voice.port.stop()
+        except ValueError as wrong:  # it has no codec that we speak
+            log.warning("nothing can be said to RTP port %d: %s", voice.port.rtp_port, wrong)
+            return False
+        return bool(found)
+
+    def hush(self, voice: Voice) -> None:
+        """End what is being said."""
+        voice.port.stop()
+
+    def warn(self, a: Voice, b: Voice, folder: str, language: str, names: Sequence[str]) -> None:
+        """Let both hear the warning tone, and A what is said after it; meanwhile they do not hear each other."""
+        beep = TimedTone(Tone(WARNING.frequencies_hz, WARNING.cadence_ms), 3 * WARNING_MS)
+        for voice, items in ((a, [beep, Pause(WARNING_MS), *self._found(folder, language, names)]), (b, [beep])):
+            try:
+                voice.port.play_prompts(items, barge_in=False)
+            except ValueError as wrong:
+                log.warning("no warning to RTP port %d: %s", voice.port.rtp_port, wrong)
+
+    def _found(self, folder: str, language: str, names: Sequence[str]) -> list[Playable]:
+        return [prompt for name in names if (prompt := self._prompt(folder, language, name)) is not None]
+
+    def _prompt(self, folder: str, language: str, name: str) -> Prompt | None:
+        """Read once, at its first use, and shared by all who hear it."""
+        known = self._prompts.get((folder, language, name))
+        if known is not None:
+            return known
+        recording = self._find(folder, language, name)
+        if recording is None:
+            log.warning("there is no prompt %s in %s; `webcb prompts` makes those of the voice", name, language)
+            return None
+        made = self._prompts[folder, language, name] = Prompt(recording.samples, recording.clock_hz)
+        return made
 
     def join(self, a: Voice, b: Voice) -> None:
         """Let two legs hear each other."""
@@ -234,8 +310,8 @@ class Media:
         """Tell the watchers what the bridge has seen."""
         for event in self._bridge.events():
             watcher = self._watchers.get(event.port)
-            if watcher is not None and event.kind in _OF_LIFE:
-                watcher(event.kind is not EventKind.SILENT)
+            if watcher is not None:
+                watcher(event)
 
     def close(self) -> None:
         """Close every port and end the bridge's thread."""

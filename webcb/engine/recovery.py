@@ -74,7 +74,8 @@ def watch(node_id: int, known: frozenset[str], lived_until: datetime, at: dateti
 
 
 _OPEN: Final = """
-    SELECT callback.id, release_asked_at, release_asked_by, deadline_at, account.blocked, account.closed, customer.status,
+    SELECT callback.id, callback.logged_in, release_asked_at, release_asked_by, deadline_at,
+           account.blocked, account.closed, customer.status,
            balance_micros + credit_limit_micros - locked_micros AS available_micros,
            daily_spend_max_micros IS NOT NULL AS is_capped
       FROM callback
@@ -103,9 +104,11 @@ _LEGS: Final = """
       LEFT JOIN attempt ON attempt.leg_id = leg.id
        AND attempt.position = (SELECT MAX(position) FROM attempt AS later WHERE later.leg_id = leg.id)
       LEFT JOIN connection ON connection.id = leg.connection_id
-     WHERE leg.callback_id = ?
+     WHERE leg.callback_id = ? AND leg.name IN ('A', 'B')
      ORDER BY leg.name
 """
+
+_B_BEFORE: Final = "SELECT COUNT(answered_at) AS answered FROM leg WHERE callback_id = ? AND name LIKE 'B_%'"
 
 
 def _settle(callback: dict[str, Any], lived_until: datetime, at: datetime) -> list[OpenLeg]:
@@ -116,8 +119,9 @@ def _settle(callback: dict[str, Any], lived_until: datetime, at: datetime) -> li
     if callback["deadline_at"] is not None:
         end_micros = min(end_micros, callback["deadline_at"])
     ended_at = instant(end_micros) or at
-    usages = [_usage(leg, ended_at) for leg in legs if leg["placed_at"] is not None]
+    usages = [_usage(leg, ended_at, bool(callback["logged_in"])) for leg in legs if leg["placed_at"] is not None]
     b_answered = any(leg["name"] == "B" and leg["answered_at"] is not None for leg in legs)
+    b_answered = b_answered or query.rows(_B_BEFORE, callback["id"])[0]["answered"] > 0
     settlement.settle(callback["id"], usages, Ending.ENGINE_STOPPED, b_answered, at)
     log.warning("callback %s: found without an engine, settled", callback["id"])
     return [
@@ -127,11 +131,18 @@ def _settle(callback: dict[str, Any], lived_until: datetime, at: datetime) -> li
     ]
 
 
-def _usage(leg: dict[str, Any], ended_at: datetime) -> LegUsage:
+def _usage(leg: dict[str, Any], ended_at: datetime, logged_in: bool) -> LegUsage:
     answered_at = instant(leg["answered_at"])
     used_us = 0 if answered_at is None else max(0, (ended_at - answered_at) // _MICROSECOND)
     return LegUsage(
-        leg["name"], answered_at, ended_at, used_us, leg["setup_ms"], Q850.TEMPORARY_FAILURE, leg["connection_id"]
+        leg["name"],
+        answered_at,
+        ended_at,
+        used_us,
+        leg["setup_ms"],
+        Q850.TEMPORARY_FAILURE,
+        leg["connection_id"],
+        logged_in and leg["name"] == "A",
     )
 
 

@@ -5,22 +5,28 @@ Charges are billing.ledger's, authorization is billing.reception's; here their w
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from webcb import db
-from webcb.billing import ledger, query, reception, settlement
+from webcb.billing import hosted, ledger, query, reception, settlement
 from webcb.billing.authorization import Refusal
+from webcb.billing.formula import Intervals
+from webcb.billing.hosted import BegunAlone
+from webcb.billing.pricing import Pricing
 from webcb.billing.query import micros
 from webcb.billing.reception import Begun
 from webcb.billing.settlement import LegUsage, Settlement
 from webcb.engine.callback import Plan
 from webcb.engine.causes import REFUSED_PREFIX, Ending
 from webcb.engine.commands import (
+    Choose,
     EndAttempt,
+    LogIn,
     Renew,
     Settle,
+    Usage,
     Write,
     WriteAttempt,
     WriteCallback,
@@ -28,7 +34,8 @@ from webcb.engine.commands import (
     WriteLeg,
     WriteQueue,
 )
-from webcb.engine.events import LegPlan
+from webcb.engine.events import Chosen, LegPlan, LoggedIn, NotChosen, NotLoggedIn
+from webcb.engine.ivr import Setup
 from webcb.number import NumberError, parse_number
 
 log = logging.getLogger(__name__)
@@ -86,9 +93,9 @@ def _claim(callback_id: str, node_id: int, at: datetime, at_us: int) -> Plan | N
         return None
     try:
         with db.writing():
-            begun = reception.begin(callback_id, at)
-            if not isinstance(begun, Refusal):
-                return _plan(callback_id, begun, at, at_us)
+            begun = _begin(callback_id, at, at_us)
+            if isinstance(begun, Plan):
+                return begun
             ending = f"{REFUSED_PREFIX}{begun.reason}"
     except db.UNAVAILABLE:
         raise
@@ -100,7 +107,42 @@ def _claim(callback_id: str, node_id: int, at: datetime, at_us: int) -> Plan | N
     return None
 
 
-def _plan(callback_id: str, begun: Begun, at: datetime, at_us: int) -> Plan:
+def _begin(callback_id: str, at: datetime, at_us: int) -> Plan | Refusal:
+    trigger = hosted.trigger(callback_id)
+    menu = Setup(
+        trigger.languages, trigger.kind == "hosted", trigger.confirm_by_key, trigger.ani, trigger.prompts_folder
+    )
+    if menu.has_menu:
+        alone = hosted.begin(callback_id, at)
+        return alone if isinstance(alone, Refusal) else _plan_alone(callback_id, alone, menu, at, at_us)
+    begun = reception.begin(callback_id, at)
+    return begun if isinstance(begun, Refusal) else _plan(callback_id, begun, menu, at, at_us)
+
+
+_NOBODY: Final = LegPlan("", "", (), 0, "")
+_NOTHING_YET: Final = Pricing(Intervals(1, 1, 0, 0))  # of a B that was not chosen
+
+
+def _plan_alone(callback_id: str, begun: BegunAlone, menu: Setup, at: datetime, at_us: int) -> Plan:
+    terms, a = begun.terms, begun.leg_a
+    return Plan(
+        callback_id,
+        terms.pricing_a,
+        terms.pricing_a_if_b_fails,
+        _NOTHING_YET,
+        terms.funds_micros,
+        begun.talk_seconds_max,
+        LegPlan(a.cld, a.cli, begun.routes_a, begun.ring_seconds_a, _country(a.cld)),
+        _NOBODY,
+        at_us,
+        at,
+        terms.slice_seconds,
+        terms.beyond_balance,
+        menu,
+    )
+
+
+def _plan(callback_id: str, begun: Begun, menu: Setup, at: datetime, at_us: int) -> Plan:
     authorization = begun.authorization
     a, b = begun.leg_a, begun.leg_b
     return Plan(
@@ -116,6 +158,7 @@ def _plan(callback_id: str, begun: Begun, at: datetime, at_us: int) -> Plan:
         at,
         begun.slice_seconds,
         begun.beyond_balance,
+        menu,
     )
 
 
@@ -217,21 +260,67 @@ def renew(plan: Plan, renew: Renew, at: datetime) -> int:
     return ledger.hold(plan.callback_id, renew.need, at, beyond_balance=plan.beyond_balance)
 
 
+# The menu ------------------------------------------------------------------------------------------------------------
+
+
+def log_in(plan: Plan, log_in: LogIn, ran_us: int, at: datetime) -> LoggedIn | NotLoggedIn:
+    """Put leg A on the account of a PIN, or of the ID that its number names."""
+    found = hosted.log_in(plan.callback_id, log_in.typed, ran_us, at)
+    if isinstance(found, Refusal):
+        log.info("callback %s: not logged in: %s", plan.callback_id, found.reason)
+        return NotLoggedIn(found.reason, log_in.by_ani)
+    terms = found.terms
+    fails = terms.pricing_a_if_b_fails
+    return LoggedIn(
+        found.balance_micros,
+        found.currency,
+        found.language,
+        terms.pricing_a.with_login(),
+        fails and fails.with_login(),
+        terms.funds_micros,
+        terms.slice_seconds,
+        terms.beyond_balance,
+    )
+
+
+def choose(
+    plan: Plan, choose: Choose, pricings_of_a: tuple[Pricing, ...], ran_us: int, at: datetime
+) -> Chosen | NotChosen:
+    """Authorize a destination for leg A, which has run so long."""
+    found = hosted.choose(plan.callback_id, choose.number, pricings_of_a, ran_us, at)
+    if isinstance(found, Refusal):
+        log.info("callback %s: destination refused: %s", plan.callback_id, found.reason)
+        return NotChosen(found.reason)
+    b = LegPlan(found.leg_b.cld, found.leg_b.cli, found.routes_b, found.ring_seconds_b, _country(found.leg_b.cld))
+    return Chosen(found.talk_seconds, b, found.pricing_b, found.funds_micros)
+
+
+def never_call(plan: Plan, at: datetime) -> None:
+    """Remember that A is never to be called again."""
+    hosted.never_call(plan.callback_id, at)
+
+
+def settle_b(plan: Plan, usage: Usage | None, at: datetime) -> int:
+    """Charge leg B while A stays on the line; what it cost, in micros."""
+    return settlement.settle_b(plan.callback_id, None if usage is None else _used(plan, usage), at)
+
+
 # The end -------------------------------------------------------------------------------------------------------------
 
 
 def settle(plan: Plan, settle: Settle, at: datetime) -> Settlement:
     """Charge the callback and end its rows; once, however often it is called."""
-    usages = [
-        LegUsage(
-            usage.leg,
-            None if usage.answered_us is None else plan.instant(usage.answered_us),
-            plan.instant(usage.ended_us),
-            usage.used_us,
-            usage.setup_ms,
-            usage.q850,
-            usage.connection_id,
-        )
-        for usage in settle.usages
-    ]
+    usages = [replace(_used(plan, usage), logged_in=settle.logged_in and usage.leg == "A") for usage in settle.usages]
     return settlement.settle(plan.callback_id, usages, settle.ending, settle.b_answered, at)
+
+
+def _used(plan: Plan, usage: Usage) -> LegUsage:
+    return LegUsage(
+        usage.leg,
+        None if usage.answered_us is None else plan.instant(usage.answered_us),
+        plan.instant(usage.ended_us),
+        usage.used_us,
+        usage.setup_ms,
+        usage.q850,
+        usage.connection_id,
+    )

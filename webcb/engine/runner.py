@@ -31,6 +31,7 @@ from webcb.engine.prober import Prober
 from webcb.engine.registrar import Registrations
 from webcb.engine.standing import Standing
 from webcb.engine.transport import BindProblem, Wire, bind_tcp, bind_udp, family_of, own_address
+from webcb.prompts.library import Library
 from webcb.settings import Bind, Settings
 from webcb.sip import location
 from webcb.sip.events import Address
@@ -145,7 +146,7 @@ class Engine:
         self._opened.callback(bridge.close)
         told = {family_of(address): address for address in settings.rtp_advertised}
         advertised = {host: told.get(family_of(host)) or own_address(host) for host in settings.rtp_hosts}
-        media = Media(bridge, advertised, os.urandom)
+        media = Media(bridge, advertised, os.urandom, Library(settings.data_dir).find)
         self._loop.add_reader(media.fileno(), media.take_events)
         self._opened.callback(self._loop.remove_reader, media.fileno())
         return media

@@ -7,6 +7,8 @@ from webcb.engine import events
 from webcb.engine.callback import Callback
 from webcb.engine.causes import LegName
 from webcb.engine.commands import Place, Timer, Write
+from webcb.engine.ivr import Setup
+from webcb.engine.keypad import Keypad
 from webcb.engine.line import Alarm, Line
 from webcb.engine.media import Voice
 from webcb.engine.starts import Ticket
@@ -33,6 +35,7 @@ class Running:
     alarms: dict[Timer, Alarm] = field(default_factory=dict)
     waiting: deque[tuple[events.Event, int]] = field(default_factory=deque)
     writes: list[Write] = field(default_factory=list)
+    keypad: Keypad = field(default_factory=Keypad)
     is_stepping: bool = False
     is_faulty: bool = False
     is_settling: bool = False
@@ -41,3 +44,13 @@ class Running:
     def id(self) -> str:
         """The callback's id."""
         return self.callback.plan.callback_id
+
+    @property
+    def menu(self) -> Setup:
+        """What its trigger wants of the menu."""
+        return self.callback.plan.menu or Setup()
+
+    def ran_us(self, now_us: int) -> int:
+        """How long A has been on the line."""
+        answered_us = self.callback.a.answered_us
+        return 0 if answered_us is None else now_us - answered_us

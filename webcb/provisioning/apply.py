@@ -68,6 +68,7 @@ def _apply(books: Books, hashes: Hashes | None, set_passwords: bool) -> None:
     _apply_plain(books, "vendors")
     for placed in every(books.document, "connections"):
         _apply_connection(books, placed)
+    books.read_again("accounts")  # they were written many at a time
     for placed in every(books.document, "voice_applications"):
         _apply_voice_application(books, placed)
     remove_absent(books)

@@ -72,11 +72,26 @@ class Books:
             table, key = TABLES[section], SECTIONS[section].KEY
             if section == "accounts":
                 logins = [placed.key[0] for placed in self.document.sections.get("accounts", [])]
+                logins += self._internal_accounts()
                 found = [row for some in chunks(logins) for row in table.select().where(models.Account.login.in_(some))]
             else:
                 found = list(table.select())
             self._rows[section] = {tuple(getattr(row, name) for name in key): row for row in found}
         return self._rows[section]
+
+    def read_again(self, section: str) -> None:
+        """The rows of a section have been written past this desk."""
+        self._rows.pop(section, None)
+
+    def _internal_accounts(self) -> list[str]:
+        """The accounts that voice applications name, in the file or already there."""
+        wanted = [
+            placed.entry.internal_account
+            for placed in self.document.sections.get("voice_applications", [])
+            if placed.entry
+        ]
+        named: Any = models.VoiceApplication.select(models.Account.login).join(models.Account)
+        return list(dict.fromkeys([*(each for each in wanted if each), *(login for (login,) in named.tuples())]))
 
     def name(self, section: str, row_id: int | None) -> str | None:
         """The name by which a row is referred to."""

@@ -15,7 +15,6 @@ from webcb.provisioning.entry import Entry as Entry
 from webcb.provisioning.fields import (
     amount,
     choice,
-    country_code,
     currency_code,
     date,
     exchange,
@@ -30,6 +29,7 @@ from webcb.provisioning.fields import (
     yes_no,
     zone,
 )
+from webcb.provisioning.triggers import VoiceApplication
 
 INTERVAL_SECONDS_MAX = 86_400
 PRICE_MAX = 1_000_000  # units a minute
@@ -285,34 +285,6 @@ class Account(Entry):
     time_zone: Annotated[str, zone("zone its pages show and its days are of")] = "UTC"
     language: Annotated[str, choice(("en", "es", "pt", "fr", "de", "ru", "ar"), "language of its owner")] = "en"
     distributor: Annotated[str | None, reference("distributors", "who sold it", or_nothing=True)] = None
-
-
-class VoiceApplication(Entry):
-    """A trigger: the page people are called from, and its limits."""
-
-    NOUN = "voice application"
-    name: Annotated[str, naming("its name")]
-    path: Annotated[
-        str,
-        pattern(
-            "-|[a-z0-9][a-z0-9-]{0,63}", "small letters, digits, dashes; - alone is the front page", "its page is /path"
-        ),
-    ]
-    access_code: Annotated[str, text("by which usage charges are looked for", 32, least=1)] = "WEBCALLBACK"
-    special_charge_if_leg_b_fails: Annotated[
-        bool, yes_no("leg A is rated by CALLBACK_FAIL where B was not reached")
-    ] = False
-    use_account_id_as_ani: Annotated[bool, yes_no("the digits of the account ID are shown as calling number")] = False
-    cli: Annotated[
-        str, pattern("[0-9]{0,15}", "up to 15 digits", "calling number shown to A; empty: B's number", numeric=True)
-    ] = ""
-    default_country: Annotated[str, country_code("whose dialling habits typed numbers follow")] = "US"
-    ring_seconds_a: Annotated[int, whole(5, 300, "how long A may ring")] = 45
-    ring_seconds_b: Annotated[int, whole(5, 300, "how long B may ring")] = 60
-    talk_seconds_max: Annotated[int, whole(1, 86_400, "longest talk, whatever the funds")] = 7200
-    concurrent_per_account: Annotated[int, whole(1, 1000, "callbacks of one account at a time")] = 3
-    premium_allowed: Annotated[bool, yes_no("premium and satellite numbers may be called")] = False
-    active: Annotated[bool, yes_no("false: the page says that the service is closed")] = True
 
 
 SECTIONS: dict[str, type[Entry]] = {

@@ -92,7 +92,13 @@ def _connection(values: Values) -> Contradictions:
 def _voice_application(values: Values) -> Contradictions:
     if values["path"] in RESERVED_PATHS:
         return [("path", f"/{values['path']} is a page of the service itself; choose another")]
-    return []
+    found: Contradictions = []
+    kinds = values["kinds"].split(",")
+    if "simple" in kinds and not values["second_number"]:
+        found.append(("second_number", "missing; Simple connects with it"))
+    if "hosted" in kinds and values["internal_account"] is None:
+        found.append(("internal_account", "missing; Hosted is charged to it until somebody has logged in"))
+    return found
 
 
 RULES: dict[str, Callable[[Values], Contradictions]] = {

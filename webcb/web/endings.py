@@ -34,6 +34,9 @@ _ENDINGS = {
     "engine stopped": EndingWords("Call ended", "The service was restarted and had to end the call."),
     "engine fault": EndingWords("Call ended", "Something went wrong on our side, so the call was ended."),
     "expired": EndingWords("Call not made", f"The call could not be started in time. {_NOTHING_CHARGED}"),
+    "no key pressed": EndingWords("Call ended", "No key was pressed on your phone."),
+    "asked never to be called again": EndingWords("Call ended", "You asked never to be called again."),
+    "not logged in": EndingWords("Call ended", "No valid PIN was entered on your phone."),
     "A busy": EndingWords("Your phone was busy", f"Hang up and call again. {_NOTHING_CHARGED}", "Busy"),
     "A did not answer": EndingWords(
         "You did not answer", f"Your phone rang, but nobody answered. {_NOTHING_CHARGED}", "No answer"

@@ -142,7 +142,7 @@ def _quote(form: ExtendedForm, wanted: Order, at: datetime) -> Quotation | Refus
         visitor.remember_proof(wanted.login, form.nonce.data, at)
     if isinstance(verdict, Refusal):
         return verdict
-    return quotation(verdict, wanted.number_a.digits, wanted.number_b.digits)
+    return quotation(verdict, wanted.number_a.digits, wanted.digits_b)
 
 
 def _connect(application: VoiceApplication, form: ExtendedForm, wanted: Order, at: datetime) -> Any:

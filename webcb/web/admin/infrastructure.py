@@ -67,6 +67,20 @@ screen(
                         "The last part of the address you give to your users; a single - is the front page.",
                     ),
                     Item("default_country", "Default country", "Whose dialling habits typed numbers follow."),
+                    Item(
+                        "kinds", "Kinds of callback", "Simple and Hosted ask for no password: limit who can reach them."
+                    ),
+                ),
+            ),
+            Panel(
+                "Authorization",
+                (
+                    Item(
+                        "second_number",
+                        "The second number to connect",
+                        "Whom a Simple callback is connected with, such as your helpdesk.",
+                    ),
+                    Item("confirm_by_key", "Confirm by key", "A presses 1 first: a voicemail is never connected."),
                 ),
             ),
             Panel(
@@ -78,10 +92,36 @@ screen(
                         "By which usage charges are looked for; the default is WEBCALLBACK.",
                     ),
                     Item(
+                        "internal_account",
+                        "Internal account",
+                        "Pays for the legs of a Hosted callback until somebody has logged in.",
+                    ),
+                    Item(
                         "special_charge_if_leg_b_fails",
                         "Special charge if LegB fails",
                         "Leg A is charged by the usage charge CALLBACK_FAIL where B cannot be reached.",
                     ),
+                ),
+            ),
+            Panel(
+                "Translation rules",
+                (
+                    Item(
+                        "account_id_rule",
+                        "Account ID translation rule",
+                        "Makes an account ID of the calling number, as in s/^/cb/.",
+                    ),
+                ),
+            ),
+            Panel(
+                "Prompts & notifications",
+                (
+                    Item(
+                        "prompts_folder",
+                        "Prompts folder",
+                        "Its recordings replace the built-in prompts of their names.",
+                    ),
+                    Item("languages", "Languages", "The first one is spoken; key 3 goes on to the next."),
                 ),
             ),
             Panel(

@@ -1,0 +1,91 @@
+"""The state of one callback, and the plan it goes by: values only. What changes them stands in callback.py. Pure."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from webcb.billing.pricing import Pricing
+from webcb.engine import ivr
+from webcb.engine.causes import Ending, LegName
+from webcb.engine.events import LegPlan
+from webcb.engine.ivr import Ivr, Setup
+from webcb.engine.leg import Leg
+
+
+class Phase(Enum):
+    """Where the callback is. Before CALLING_A it is only a row; SETTLING has hung up everything."""
+
+    CALLING_A = auto()
+    MENU = auto()  # A is on the line alone, and hears what it may choose
+    CALLING_B = auto()
+    TALKING = auto()
+    FAREWELL = auto()  # A hears why it ends
+    SETTLING = auto()
+    ENDED = auto()
+
+
+class Hears(Enum):
+    """What A hears."""
+
+    NOTHING = auto()
+    RINGBACK = auto()
+    B = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that was authorized: prices frozen, funds locked, whom to call and how. Amounts in micros.
+
+    `funds_micros` is what it may cost; where `slice_seconds` is a number, only as yet: slices of so many seconds are set aside
+    on the way, `beyond_balance` even where the balance does not cover them.
+
+    `menu` is what A hears and may choose, None: nothing. Where it has a menu, B is nobody until one was chosen.
+
+    `origin_us` of the monotonic clock was the instant `origin_at`: all instants of a callback are told from this one reading
+    of the wall clock, so a clock that is set while they talk neither lengthens nor shortens what is written.
+    """
+
+    callback_id: str
+    pricing_a: Pricing
+    pricing_a_if_b_fails: Pricing | None
+    pricing_b: Pricing
+    funds_micros: int
+    talk_seconds_max: int
+    a: LegPlan
+    b: LegPlan
+    origin_us: int
+    origin_at: datetime
+    slice_seconds: int | None = None
+    beyond_balance: bool = False
+    menu: Setup | None = None
+
+    def instant(self, at_us: int) -> datetime:
+        """A moment of the monotonic clock as an instant."""
+        return self.origin_at + timedelta(microseconds=at_us - self.origin_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """The state of one callback. `deadline_us` is the moment at which `deadline_ending` comes, and the last that is billed.
+
+    `funds_micros` is what is set aside for it; `renewing` while more is asked for, `starved` since no more was to be had.
+    `b_answered`: one of several B has; `logged_in`: A has, by keys or its number.
+    """
+
+    plan: Plan
+    a: Leg
+    b: Leg
+    funds_micros: int
+    phase: Phase = Phase.CALLING_A
+    hears: Hears = Hears.NOTHING
+    deadline_us: int | None = None
+    deadline_ending: Ending = Ending.TIME_IS_OUT
+    renewing: bool = False
+    starved: bool = False
+    menu: Ivr = field(default_factory=lambda: ivr.begin(Setup()))
+    b_answered: bool = False
+    logged_in: bool = False
+
+    def leg(self, name: LegName) -> Leg:
+        """Leg A or B."""
+        return self.a if name == "A" else self.b

@@ -1,0 +1,76 @@
+"""Entries of triggers: the voice applications, by which callbacks are asked for."""
+
+from typing import Annotated
+
+from webcb.provisioning.carriers import RULE_RIGHT
+from webcb.provisioning.entry import Entry
+from webcb.provisioning.fields import (
+    country_code,
+    naming,
+    parsed,
+    pattern,
+    reference,
+    several,
+    text,
+    whole,
+    yes_no,
+)
+from webcb.translation import RULE_LENGTH_MAX, parse_rule
+
+
+class VoiceApplication(Entry):
+    """A trigger: the page people are called from, and its limits."""
+
+    NOUN = "voice application"
+    name: Annotated[str, naming("its name")]
+    path: Annotated[
+        str,
+        pattern(
+            "-|[a-z0-9][a-z0-9-]{0,63}", "small letters, digits, dashes; - alone is the front page", "its page is /path"
+        ),
+    ]
+    access_code: Annotated[str, text("by which usage charges are looked for", 32, least=1)] = "WEBCALLBACK"
+    special_charge_if_leg_b_fails: Annotated[
+        bool, yes_no("leg A is rated by CALLBACK_FAIL where B was not reached")
+    ] = False
+    use_account_id_as_ani: Annotated[bool, yes_no("the digits of the account ID are shown as calling number")] = False
+    cli: Annotated[
+        str, pattern("[0-9]{0,15}", "up to 15 digits", "calling number shown to A; empty: B's number", numeric=True)
+    ] = ""
+    default_country: Annotated[str, country_code("whose dialling habits typed numbers follow")] = "US"
+    ring_seconds_a: Annotated[int, whole(5, 300, "how long A may ring")] = 45
+    ring_seconds_b: Annotated[int, whole(5, 300, "how long B may ring")] = 60
+    talk_seconds_max: Annotated[int, whole(1, 86_400, "longest talk, whatever the funds")] = 7200
+    concurrent_per_account: Annotated[int, whole(1, 1000, "callbacks of one account at a time")] = 3
+    premium_allowed: Annotated[bool, yes_no("premium and satellite numbers may be called")] = False
+    active: Annotated[bool, yes_no("false: the page says that the service is closed")] = True
+    kinds: Annotated[str, several(("simple", "extended", "hosted"), "kinds of callback offered")] = "extended"
+    second_number: Annotated[
+        str,
+        pattern("[0-9]{0,15}", "up to 15 digits", "whom Simple connects with, country code first", numeric=True),
+    ] = ""
+    internal_account: Annotated[
+        str | None,
+        reference("accounts", "pays for Hosted until somebody has logged in; nothing: no Hosted", or_nothing=True),
+    ] = None
+    account_id_rule: Annotated[
+        str,
+        parsed(
+            parse_rule,
+            RULE_LENGTH_MAX,
+            RULE_RIGHT,
+            "makes an account ID of the calling number, or of what was typed, where the account ID is used as ANI",
+        ),
+    ] = ""
+    prompts_folder: Annotated[
+        str,
+        pattern(
+            "([A-Za-z0-9][A-Za-z0-9._-]{0,63})?",
+            "a name of letters, digits, dots, dashes",
+            "folder below `<data_dir>/prompts/` whose recordings replace prompts; empty: none",
+        ),
+    ] = ""
+    confirm_by_key: Annotated[bool, yes_no("A presses 1 before B is called, so that no voicemail is connected")] = False
+    languages: Annotated[
+        str, several(("en", "es", "pt", "fr", "de", "ru"), "of prompts; the first is spoken, key 3 goes on to the next")
+    ] = "en,es,pt,fr,de,ru"
