@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from webcb.billing.account import Account, State, ends_at, state
+from webcb.billing.account import Account, State, ends_at, state, state_shown
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -43,3 +43,17 @@ def test_the_earliest_end_wins():
     )
     assert ends_at(account) == NOON + 5 * DAY
     assert ends_at(Account("cb1", first_used_at=NOON, last_used_at=NOON)) is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "available_micros", "shown"),
+    [
+        ({}, 1, State.ACTIVE),
+        ({}, 0, State.NO_FUNDS),
+        ({}, -1, State.NO_FUNDS),
+        ({"blocked": True}, 0, State.BLOCKED),
+        ({"activated": False}, 0, State.INACTIVE),
+    ],
+)
+def test_lack_of_funds_is_shown_of_an_account_that_could_be_used_otherwise(fields, available_micros, shown):
+    assert state_shown(Account("cb1", **fields), available_micros, NOON) is shown

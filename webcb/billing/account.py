@@ -1,18 +1,19 @@
 """Accounts as values: their state at a moment, and when they end (domain 5)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """What an account is at a moment. Lack of funds is seen where a call is priced."""
+    """What an account is at a moment. Whether its funds pay for a call is seen where that is priced; NO_FUNDS is only shown."""
 
     ACTIVE = "active"
     BLOCKED = "blocked"
     CLOSED = "closed"
     INACTIVE = "inactive"
     EXPIRED = "expired"
+    NO_FUNDS = "no funds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,11 @@ class Account:
     days_after_last_use: int | None = None
     first_used_at: datetime | None = None
     last_used_at: datetime | None = None
+
+    @classmethod
+    def of(cls, row: object) -> "Account":
+        """From anything that has these by the same names, such as a row of the table."""
+        return cls(**{field.name: getattr(row, field.name) for field in fields(cls)})
 
 
 def ends_at(account: Account) -> datetime | None:
@@ -53,3 +59,9 @@ def state(account: Account, at: datetime) -> State:
     if end is not None and at >= end:
         return State.EXPIRED
     return State.ACTIVE
+
+
+def state_shown(account: Account, available_micros: int, at: datetime) -> State:
+    """The state as lists and pages show it: one that could be used, and has nothing to spend, is without funds (domain 5)."""
+    found = state(account, at)
+    return State.NO_FUNDS if found is State.ACTIVE and available_micros <= 0 else found

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from webcb import db, jobs
-from webcb.billing import card, credentials, ledger
+from webcb.billing import card, chain, credentials, ledger
 from webcb.billing.card import Numbering
+from webcb.billing.ledger import Entry
 from webcb.billing.query import change, marks, micros, rows
 from webcb.jobs import Work
 from webcb.models import Account, Audit, Batch, Customer, Distributor, Job, Product
@@ -283,9 +284,21 @@ def _insert(work: Work, logins: list[str], passwords: list[tuple[str, str]], fir
     ]
     made = _insert_many("account", _COLUMNS, accounts)
     if plan["opening_balance_micros"]:
-        for wallet_id, row in zip(wallets, made, strict=True):
-            amount, key = plan["opening_balance_micros"], f"opening:{wallet_id}"
-            ledger.post(wallet_id, row["id"], "opening balance", amount, key, work.asked_by, "", at)
+        new = {"currency": plan["currency"], "balance_micros": 0, "ledger_head": chain.FIRST}
+        openings = [
+            (
+                {"id": wallet_id, **new},
+                Entry(
+                    f"opening:{wallet_id}",
+                    "opening balance",
+                    plan["opening_balance_micros"],
+                    work.asked_by,
+                    account["id"],
+                ),
+            )
+            for wallet_id, account in zip(wallets, made, strict=True)
+        ]
+        ledger.write_each(openings, at)
 
 
 def _wallets(plan: dict[str, Any], logins: list[str]) -> list[tuple[Any, ...]]:

@@ -6,10 +6,10 @@ changes a wallet holds its row (`held_wallet`) from before reading until the end
 called inside an outer `db.writing()`: it is then a part of that one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from webcb import db
@@ -83,9 +83,33 @@ def write(wallet: Row, entries: Sequence[Entry], at: datetime, unlock_micros: in
 
     `wallet` has id, currency, balance_micros, ledger_head as they are now.
     """
+    rows, balance_micros, head = _chained(wallet, entries, micros(at))
+    query.change_each(_LEDGER, rows)
+    if rows or unlock_micros:
+        query.change(
+            "UPDATE wallet SET balance_micros = ?, locked_micros = locked_micros - ?, ledger_head = ? WHERE id = ?",
+            balance_micros,
+            unlock_micros,
+            head,
+            wallet["id"],
+        )
+    return balance_micros
+
+
+def write_each(wallets: Iterable[tuple[Row, Entry]], at: datetime) -> None:
+    """Write an entry to the chain of each of many wallets that nobody else knows yet, such as those made in this transaction."""
+    written = [(wallet["id"], _chained(wallet, [entry], micros(at))) for wallet, entry in wallets]
+    query.change_each(_LEDGER, [row for _, (rows, _, _) in written for row in rows])
+    query.change_each(
+        "UPDATE wallet SET balance_micros = ?, ledger_head = ? WHERE id = ?",
+        [(balance_micros, head, wallet_id) for wallet_id, (_, balance_micros, head) in written],
+    )
+
+
+def _chained(wallet: Row, entries: Iterable[Entry], written_at: int) -> tuple[list[Sequence[Any]], int, str]:
+    """The rows of entries as the next of a wallet's chain; its balance, and the end of its chain, after them."""
     balance_micros, head = int(wallet["balance_micros"]), str(wallet["ledger_head"])
-    written_at = micros(at)
-    rows: list[Sequence[int | str | None]] = []
+    rows: list[Sequence[Any]] = []
     for entry in entries:
         if entry.vendor_id is None:
             balance_micros += entry.amount_micros
@@ -106,16 +130,7 @@ def write(wallet: Row, entries: Sequence[Entry], at: datetime, unlock_micros: in
         )
         head = chain.link(head, content, entry.xdr)
         rows.append((*content, head))
-    query.change_each(_LEDGER, rows)
-    if rows or unlock_micros:
-        query.change(
-            "UPDATE wallet SET balance_micros = ?, locked_micros = locked_micros - ?, ledger_head = ? WHERE id = ?",
-            balance_micros,
-            unlock_micros,
-            head,
-            wallet["id"],
-        )
-    return balance_micros
+    return rows, balance_micros, head
 
 
 def note_use(account_id: int, at: datetime) -> None:

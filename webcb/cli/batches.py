@@ -212,7 +212,9 @@ def _whole(work: Any) -> int:
 def export(name: str, as_csv: bool) -> None:
     """List the accounts of a batch as they are now, without passwords."""
     from webcb import clock, models
-    from webcb.cli import desk, lists
+    from webcb.billing.account import Account as Value
+    from webcb.billing.account import state_shown
+    from webcb.cli import desk
     from webcb.models import Account, Wallet
     from webcb.money import format_amount
 
@@ -225,7 +227,7 @@ def export(name: str, as_csv: bool) -> None:
         for row in query.order_by(Account.control_number).iterator():
             wallet = row.wallet
             available = wallet.balance_micros + wallet.credit_limit_micros - wallet.locked_micros
-            state = lists.account_state(row, available, at)
+            state = str(state_shown(Value.of(row), available, at))
             number = "" if row.control_number is None else f"{row.control_number:010d}"
             funds = (format_amount(wallet.balance_micros), wallet.currency)
             lines.append((name, number, row.login, state, row.web_login, *funds, row.first_used_at, row.last_used_at))

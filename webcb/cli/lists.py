@@ -89,6 +89,7 @@ def accounts(
 
 
 def _account_line(row: Any, at: datetime) -> tuple[Any, ...]:
+    from webcb.billing.account import Account, state_shown
     from webcb.money import format_amount
 
     wallet = row.wallet
@@ -97,7 +98,7 @@ def _account_line(row: Any, at: datetime) -> tuple[Any, ...]:
         row.login,
         row.customer.name,
         row.product.name,
-        account_state(row, available, at),
+        str(state_shown(Account.of(row), available, at)),
         format_amount(wallet.balance_micros),
         format_amount(wallet.credit_limit_micros),
         format_amount(wallet.locked_micros),
@@ -105,26 +106,6 @@ def _account_line(row: Any, at: datetime) -> tuple[Any, ...]:
         wallet.currency,
         row.last_used_at,
     )
-
-
-def account_state(row: Any, available_micros: int, at: datetime) -> str:
-    """The state as billing sees it; an active account without funds is shown so (domain 5)."""
-    from webcb.billing import account
-
-    value = account.Account(
-        login=row.login,
-        blocked=row.blocked,
-        closed=row.closed,
-        activated=row.activated,
-        activation_at=row.activation_at,
-        expires_at=row.expires_at,
-        days_after_first_use=row.days_after_first_use,
-        days_after_last_use=row.days_after_last_use,
-        first_used_at=row.first_used_at,
-        last_used_at=row.last_used_at,
-    )
-    state = account.state(value, at)
-    return "no funds" if state is account.State.ACTIVE and available_micros <= 0 else str(state)
 
 
 # Rates -------------------------------------------------------------------------------------------------------------------

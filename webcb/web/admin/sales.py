@@ -6,7 +6,8 @@ from flask import url_for
 from peewee import JOIN, Case, fn
 
 from webcb import clock
-from webcb.billing import account as accounts
+from webcb.billing.account import Account as AccountValue
+from webcb.billing.account import state_shown
 from webcb.models import Account, Batch, Customer, Distributor, Job, Product, Wallet
 from webcb.web.admin import signing
 from webcb.web.admin.editor import Editor, Item, Panel
@@ -115,23 +116,8 @@ screen(
 
 
 def account_state(row: Any) -> str:
-    """The state of an account as pages show it: without funds is one (domain 5)."""
-    value = accounts.Account(
-        login=row.login,
-        blocked=row.blocked,
-        closed=row.closed,
-        activated=row.activated,
-        activation_at=row.activation_at,
-        expires_at=row.expires_at,
-        days_after_first_use=row.days_after_first_use,
-        days_after_last_use=row.days_after_last_use,
-        first_used_at=row.first_used_at,
-        last_used_at=row.last_used_at,
-    )
-    state = accounts.state(value, clock.utc_now())
-    wallet = row.wallet
-    available = wallet.balance_micros + wallet.credit_limit_micros - wallet.locked_micros
-    return "no funds" if state is accounts.State.ACTIVE and available <= 0 else str(state)
+    """The state of an account as pages show it."""
+    return str(state_shown(AccountValue.of(row), _available(row), clock.utc_now()))
 
 
 def _available(row: Any) -> int:
