@@ -17,6 +17,10 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
+# An engine that a test kills would leave what it has pinned in the kernel. Where that is wanted it is switched on.
+os.environ["WEBCB_RTP_KERNEL"] = "off"
+
+
 @pytest.fixture(scope="session")
 def postgresql_url() -> Iterator[str]:
     """The URL of an empty PostgreSQL of our own."""

@@ -39,7 +39,7 @@ class Service:
         with self.log_path.open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "webcb.cli", "serve"],
-                env=environment | {"WEBCB_CONFIG": str(config)},
+                env=environment | {"WEBCB_CONFIG": str(config), "WEBCB_RTP_KERNEL": "off"},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
