@@ -6,6 +6,7 @@ from flask import Blueprint, Flask
 
 from webcb.money import format_amount
 from webcb.web.admin import (
+    active,
     catalog,
     dashboard,
     explain,
@@ -18,6 +19,7 @@ from webcb.web.admin import (
     sales,
     setup,
     sign_in,
+    statistics,
 )
 from webcb.web.admin import listing as lists
 from webcb.web.admin.menu import menu_of
@@ -27,6 +29,7 @@ from webcb.web.admin.signing import current
 from webcb.web.forms import PressForm
 
 SCREENS = (
+    active,
     catalog,
     dashboard,
     explain,
@@ -38,6 +41,7 @@ SCREENS = (
     rate_sheets,
     sales,
     setup,
+    statistics,
 )
 BLUEPRINTS: tuple[Blueprint, ...] = (sign_in.blueprint, blueprint)
 

@@ -2,13 +2,14 @@
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import flash, redirect, render_template, request, url_for
-from peewee import Case, fn
+from peewee import fn
 
 from webcb import clock, db
-from webcb.models import Account, Callback, Connection, Customer, Leg, SavedFilter, Xdr
-from webcb.web.admin import signing
+from webcb.models import Account, Callback, Connection, Customer, Leg, SavedFilter
+from webcb.web.admin import signing, statistics
 from webcb.web.admin.permission import may
 from webcb.web.admin.screen import blueprint
 from webcb.web.admin.signing import guarded
@@ -20,21 +21,12 @@ FOUND_MAX = 8
 @guarded("")
 def dashboard() -> Any:
     """Figures of the last 24 hours."""
-    since = clock.utc_now() - timedelta(hours=24)
-    answered = fn.COALESCE(fn.SUM(Case(None, [(Xdr.connect_time.is_null(False), 1)], 0)), 0)
-    figures: Any = (
-        Xdr.select(fn.COUNT(Xdr.id), answered, fn.COALESCE(fn.SUM(Xdr.used_quantity), 0))
-        .where((Xdr.bill_time >= since) & (Xdr.kind == "charge"))
-        .tuples()
-        .get()
-    )
-    legs, talked, seconds = figures
-    revenue: Any = (
-        Xdr.select(Xdr.currency, fn.SUM(Xdr.charged_micros).alias("micros"))
-        .where(Xdr.bill_time >= since)
-        .group_by(Xdr.currency)
-        .order_by(Xdr.currency)
-    )
+    at = clock.utc_now()
+    since = at - timedelta(hours=24)
+    totals = statistics.totals(statistics.measured("hour", since, at + timedelta(seconds=1), ZoneInfo("UTC")))
+    legs = sum(each.legs for each in totals)
+    talked = sum(each.answered for each in totals)
+    set_up = sum(each.set_up for each in totals)
     endings: Any = (
         Callback.select(Callback.ending, fn.COUNT(Callback.id).alias("count"))
         .where((Callback.requested_at >= since) & (Callback.state == "ended"))
@@ -47,8 +39,9 @@ def dashboard() -> Any:
         talking=Callback.select().where(Callback.state == "talking").count(),
         legs=legs,
         asr=None if not legs else round(100 * talked / legs),
-        acd=None if not talked else seconds // talked,
-        revenue=[(row.currency, row.micros) for row in revenue],
+        acd=None if not talked else sum(each.used_seconds for each in totals) // talked,
+        pdd=None if not set_up else round(sum(each.setup_ms for each in totals) / set_up),
+        totals=totals,
         endings=[(row.ending, row.count) for row in endings],
         down=list(Connection.select().where((Connection.state == "down") & Connection.active)),
     )

@@ -61,6 +61,7 @@ MENU: Final = (
             Entry("Callbacks", "callbacks", "monitoring.see"),
             Entry("xDRs", "xdrs", "monitoring.see"),
             Entry("Attempts", "attempts", "monitoring.see"),
+            Entry("Statistics", "statistics", "monitoring.see"),
             Entry("Test number", "test_number", "monitoring.see"),
             Entry("Price calculator", "price_calculator", "money"),
         ),

@@ -56,23 +56,6 @@ _SEARCH = (
 )
 
 screen(
-    "active-calls",
-    AREA,
-    Listing(
-        "active-calls",
-        "Active calls",
-        lambda: _callbacks().where(Callback.state != "ended"),
-        Callback.id,
-        CALLBACK_COLUMNS[:-1],
-        "requested_at",
-        descending=True,
-        search=_SEARCH,
-        empty="Nobody is talking at this moment.",
-    ),
-    template="admin/active.html",
-)
-
-screen(
     "callbacks",
     AREA,
     Listing(

@@ -1,0 +1,122 @@
+"""Statistics: every number is what SQL by hand gives; pictures without script; what a role sees; active calls."""
+
+import csv
+import io
+import re
+from datetime import timedelta
+
+import pytest
+
+from tests.web import scene
+from tests.web.admin.conftest import Operator, text_of
+from tests.web.hand import Hand
+from webcb import clock, db
+from webcb.billing import settlement
+from webcb.models import Connection, Xdr
+from webcb.web.admin import active, statistics
+
+BY_HAND = """
+    SELECT COUNT(*), SUM(connect_time IS NOT NULL), SUM(used_quantity), AVG(setup_ms), SUM(charged_micros), SUM(cost_micros)
+      FROM xdr WHERE kind = 'charge' AND {where}
+"""
+
+
+@pytest.fixture
+def busy(admin: Operator) -> Operator:
+    """Some calls: two that talked, one whose B did not answer, one refund; A's leg went over the connection."""
+    client = admin.client.application.test_client()
+    carrier = Connection.get()
+    for used_a, used_b in ((61, 61), (125, 120), (30, 0)):
+        engine = scene.Engine(Hand(client).connect())
+        engine.talk(ago=used_a)
+        at = clock.utc_now()
+        legs = [
+            settlement.LegUsage(name, at if used else None, at, used * 1_000_000, 700 + used, 16, carrier.id)  # type: ignore[arg-type]
+            for name, used in (("A", used_a), ("B", used_b))
+        ]
+        settlement.settle(engine.callback_id, legs, "A hung up" if used_b else "B did not answer", bool(used_b), at)
+    first = Xdr.select().where(Xdr.leg == "B").order_by(Xdr.id).first()
+    settlement.refund(first.callback.id, "B", 50_000, "test", "test", "", clock.utc_now())
+    return admin
+
+
+def one(sql: str, *values: object) -> tuple[object, ...]:
+    return tuple(db.database.execute_sql(sql, values).fetchone())
+
+
+@pytest.mark.parametrize(
+    ("by", "where"),
+    [
+        ("connection", "connection_id = (SELECT id FROM connection WHERE name = ?)"),
+        ("destination", "destination = ?"),
+        ("customer", "customer_id = (SELECT id FROM customer WHERE name = ?)"),
+        ("day", "? IS NOT NULL"),
+    ],
+)
+def test_every_number_is_that_of_sql_by_hand(busy: Operator, by: str, where: str) -> None:
+    lines = list(csv.DictReader(io.StringIO(busy.get(f"/admin/statistics?by={by}&export=csv"))))
+    assert lines
+    for line in lines:
+        name = next(iter(line.values()))
+        legs, answered, seconds, pdd, charged, cost = one(BY_HAND.format(where=where), name)
+        (refunded,) = one(f"SELECT COALESCE(SUM(charged_micros), 0) FROM xdr WHERE kind = 'refund' AND {where}", name)
+        assert (line["Legs"], line["Answered"], line["Seconds"]) == (str(legs), str(answered), str(seconds))
+        assert line["ASR, %"] == f"{100 * answered / legs:.1f}"  # type: ignore[operator]
+        assert line["ACD, s"] == f"{seconds / answered:.1f}"  # type: ignore[operator]
+        assert line["PDD, ms"] == f"{pdd:.1f}"
+        revenue = round(float(line["Revenue"]) * 1_000_000)
+        assert revenue == charged + refunded  # type: ignore[operator]
+        assert cost > 0  # type: ignore[operator]
+        assert round(float(line["Cost"]) * 1_000_000) == cost
+        assert round(float(line["Margin"]) * 1_000_000) == revenue - cost  # type: ignore[operator]
+
+
+def test_the_page_has_totals_and_endings(busy: Operator, support: Operator) -> None:
+    said = text_of(busy.get("/admin/statistics?by=destination"))
+    assert "Total 6 5 83.3" in said
+    assert "A hung up 2 B did not answer 1" in said
+    assert "Revenue" not in text_of(support.get("/admin/statistics"))
+    assert "Revenue" not in support.get("/admin/statistics?export=csv")
+    assert support.get("/admin/statistics/chart.svg?measure=revenue") == support.get(
+        "/admin/statistics/chart.svg?measure=legs"
+    )
+    for address in ("from=x&to=y", "from=2026-01-01&to=1999-01-01", "by=nothing&measure=nothing", "from=1000-01-01"):
+        busy.get(f"/admin/statistics?{address}")
+
+
+def test_the_dashboard_counts_the_same(busy: Operator) -> None:
+    said = text_of(busy.get("/admin/"))
+    legs, answered, _, pdd, _, _ = one(BY_HAND.format(where="? IS NOT NULL"), 1)
+    assert f"Legs, 24 hours {legs} " in said
+    assert f"ASR {round(100 * answered / legs)} %" in said  # type: ignore[operator]
+    assert f"PDD {round(pdd)} ms" in said  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("measure", [*statistics.MEASURES])
+def test_pictures_have_no_script(busy: Operator, measure: str) -> None:
+    for by in ("hour", "connection"):
+        answer = busy.client.get(f"/admin/statistics/chart.svg?by={by}&measure={measure}")
+        assert answer.mimetype == "image/svg+xml"
+        assert "<script" not in answer.text.replace("svg:", "").lower()
+        assert not re.search(r"<(\w+:)?script", answer.text)
+
+
+def test_active_calls_show_what_runs(admin: Operator, support: Operator) -> None:
+    assert "Nobody is talking" in admin.get("/admin/active-calls")
+    scene.Engine(Hand(admin.client.application.test_client()).connect()).talk(seconds_max=600, ago=61)
+    (call,) = active.active_calls(clock.utc_now())
+    assert call.talked_seconds in (61, 62)
+    assert call.seconds_left in (537, 538, 539)
+    assert call.cost_micros == 55_000 + 200_000  # 62 s: A 66 s at 0.05, B two minutes at 0.10
+    (ended,) = active.active_calls(clock.utc_now() + timedelta(hours=1))
+    assert (ended.talked_seconds, ended.seconds_left) == (600, 0)
+    part = admin.get("/admin/active-calls?part=1")
+    assert "<html" not in part
+    assert "0.255" in part
+    assert "0.255" not in support.get("/admin/active-calls")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', part)
+    address = re.search(r'action="([^"]+)"', part)
+    assert token is not None
+    assert address is not None
+    assert admin.client.post(address[1], data={"csrf_token": token[1]}).status_code == 303
+    assert "being ended" in admin.get("/admin/active-calls")
