@@ -7,7 +7,7 @@ STAMP := $(VENV)/.stamp
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet
 C_SOURCES := $(wildcard rtpbridge/*.c rtpbridge/*.h) rtpbridge/build.py
 
-.PHONY: setup demo test bench soak lint docs clean test-system
+.PHONY: setup demo test bench soak lint docs clean test-system translations
 
 setup: $(STAMP)-base
 
@@ -50,6 +50,14 @@ lint: $(STAMP)-develop
 
 docs: $(STAMP)-develop
 	$(BIN)/mkdocs build --quiet --strict
+
+# Gathers the texts of the pages into the catalogues; what is new there has to be translated by hand, a test says what is missing.
+translations: $(STAMP)-develop
+	@mkdir -p build
+	$(BIN)/pybabel --quiet extract --no-location --sort-output --mapping-file webcb/web/translations/babel.cfg \
+		--keywords marked --keywords NumberError --keywords lazy_gettext --output-file build/pages.pot webcb
+	@for catalogue in webcb/web/translations/*.po; do $(BIN)/pybabel --quiet update --no-fuzzy-matching --no-wrap --omit-header \
+		--ignore-obsolete --input-file build/pages.pot --output-file $$catalogue --locale $$(basename $$catalogue .po); done
 
 clean:
 	rm -rf $(VENV) build dist site *.egg-info rtpbridge/_bridge.c rtpbridge/*.so

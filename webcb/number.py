@@ -27,7 +27,15 @@ class Kind(Enum):
 
 
 class NumberError(ValueError):
-    """Text that is no telephone number; the message says what is wrong and what would be right."""
+    """Text that is no telephone number; the message says what is wrong and what would be right.
+
+    `template` and `values` are its two halves, for who says it in another language.
+    """
+
+    def __init__(self, template: str, **values: str | int) -> None:
+        super().__init__(template % values if values else template)
+        self.template = template
+        self.values = values
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ def parse_number(text: str, default_country: str) -> Number:
         raise NumberError("Enter a telephone number.")
     if len(typed) > TYPED_LENGTH_MAX:
         raise NumberError(
-            f"This is longer than {TYPED_LENGTH_MAX} characters; a telephone number has at most 15 digits."
+            "This is longer than %(max)d characters; a telephone number has at most 15 digits.", max=TYPED_LENGTH_MAX
         )
     dialled = phonenumbers.normalize_digits_only(typed)  # digits of any script become ASCII ones
     if not typed.startswith("+") and phonenumbers.is_emergency_number(dialled, default_country):
@@ -70,12 +78,13 @@ def parse_number(text: str, default_country: str) -> Number:
         parsed = phonenumbers.parse(typed, default_country)
     except NumberParseException as wrong:
         example = example_number(default_country)
-        raise NumberError(f"This is not a telephone number. Write it like {example}.") from wrong
+        raise NumberError("This is not a telephone number. Write it like %(example)s.", example=example) from wrong
     if parsed.extension:
         raise NumberError("A number with an extension cannot be called; leave the extension out.")
     if not phonenumbers.is_possible_number(parsed):
         raise NumberError(
-            f"This number has too few or too many digits. Write it like {example_number(default_country)}."
+            "This number has too few or too many digits. Write it like %(example)s.",
+            example=example_number(default_country),
         )
     digits = phonenumbers.format_number(parsed, PhoneNumberFormat.E164).removeprefix("+")
     country = phonenumbers.region_code_for_number(parsed) or phonenumbers.region_code_for_country_code(

@@ -22,15 +22,15 @@ def test_the_form_asks_for_four_things_in_a_way_phones_and_password_keepers_unde
         assert all(attribute in tag for attribute in attributes), tag
         assert f'<label class="form-label" for="{field}">' in page
     assert "Connect Us Now!" in page
-    assert "BR (+55)" in page
+    assert "Brazil (+55)" in page
 
 
 def test_the_price_is_shown_first_and_nothing_is_written(client: FlaskClient) -> None:
     answer = Hand(client).press("connect")
     assert answer.status_code == 200
-    assert "0.05\u00a0USD</strong> a minute" in answer.text
+    assert "0.05\u00a0USD a minute</strong>" in answer.text
     assert "charged in steps of 6\u00a0s after the first 60\u00a0s" in answer.text
-    assert "0.10\u00a0USD</strong> a minute" in answer.text
+    assert "0.10\u00a0USD a minute</strong>" in answer.text
     # 5.00 pay 33 minutes of 0.05 + 0.10; the 34th of B would cost 5.10.
     assert "33\u00a0min" in answer.text
     assert "If they cannot be reached, the call to you costs 0.02\u00a0USD a minute" in answer.text
@@ -136,7 +136,7 @@ def test_a_price_that_changed_meanwhile_is_shown_again(client: FlaskClient) -> N
     Rate.update(next_price_micros=80_000).where(Rate.next_price_micros == 50_000).execute()
     answer = hand.press("connect")
     assert answer.status_code == 200
-    assert "0.08\u00a0USD</strong> a minute" in answer.text
+    assert "0.08\u00a0USD a minute</strong>" in answer.text
     assert hand.press("connect").status_code == 303
 
 

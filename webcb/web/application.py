@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webcb import db, settings
 from webcb.billing import credentials
-from webcb.web import access, admin, errors, follow, health, printing, progress, trigger
+from webcb.web import access, admin, errors, follow, health, languages, printing, progress, trigger
 
 BODY_BYTES_MAX = 16 * 1024
 FORM_FIELDS_MAX = 40
@@ -76,6 +76,7 @@ def create_app(chosen: settings.Settings | None = None) -> Flask:
 
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(printing.FILTERS)
+    languages.init_app(app)
     CSRFProtect(app)
     Bootstrap5(app)
     errors.init_app(app)

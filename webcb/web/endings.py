@@ -1,69 +1,104 @@
 """What is said when a callback has ended: `callback.ending` in plain words, and in a word for each phone.
 
-Pure. The endings themselves are named by the engine, which the pages do not know: an unknown one is said neutrally.
+Pure but for the reader's language. The endings are named by the engine, which the pages do not know:
+an unknown one is said neutrally.
 """
 
 from dataclasses import dataclass
+
+from webcb.web.languages import gettext, marked
 
 
 @dataclass(frozen=True, slots=True)
 class EndingWords:
     """`headline` says it in two or three words, `detail` as a sentence.
 
-    `leg_a`, `leg_b` say what became of a phone where the ending itself tells; else its row does.
+    `leg_a`, `leg_b` say what became of a phone where the ending itself tells; else its row does. `is_free`: that nothing was charged
+    is said as well.
     """
 
     headline: str
     detail: str
     leg_a: str = ""
     leg_b: str = ""
+    is_free: bool = False
 
-
-_NOTHING_CHARGED = "Nothing was charged."
 
 _ENDINGS = {
-    "A hung up": EndingWords("Call ended", "You hung up.", leg_a="Hung up"),
-    "B hung up": EndingWords("Call ended", "The other side hung up.", leg_b="Hung up"),
-    "time is out": EndingWords("Call ended", "The funds of your account were used up."),
-    "longest talk reached": EndingWords("Call ended", "The longest talk this service allows was reached."),
-    "user released": EndingWords("Call ended", "You ended the call from this page."),
-    "operator released": EndingWords("Call ended", "The service provider ended the call."),
-    "account blocked": EndingWords("Call ended", "The account was blocked, so the call was ended."),
-    "customer blocked": EndingWords("Call ended", "The account was blocked, so the call was ended."),
-    "media lost": EndingWords("Call ended", "The voice of both sides was lost, so the call was ended."),
-    "engine stopped": EndingWords("Call ended", "The service was restarted and had to end the call."),
-    "engine fault": EndingWords("Call ended", "Something went wrong on our side, so the call was ended."),
-    "expired": EndingWords("Call not made", f"The call could not be started in time. {_NOTHING_CHARGED}"),
-    "no key pressed": EndingWords("Call ended", "No key was pressed on your phone."),
-    "asked never to be called again": EndingWords("Call ended", "You asked never to be called again."),
-    "not logged in": EndingWords("Call ended", "No valid PIN was entered on your phone."),
-    "A busy": EndingWords("Your phone was busy", f"Hang up and call again. {_NOTHING_CHARGED}", "Busy"),
+    "A hung up": EndingWords(marked("Call ended"), marked("You hung up."), leg_a=marked("Hung up")),
+    "B hung up": EndingWords(marked("Call ended"), marked("The other side hung up."), leg_b=marked("Hung up")),
+    "time is out": EndingWords(marked("Call ended"), marked("The funds of your account were used up.")),
+    "longest talk reached": EndingWords(
+        marked("Call ended"), marked("The longest talk this service allows was reached.")
+    ),
+    "user released": EndingWords(marked("Call ended"), marked("You ended the call from this page.")),
+    "operator released": EndingWords(marked("Call ended"), marked("The service provider ended the call.")),
+    "account blocked": EndingWords(marked("Call ended"), marked("The account was blocked, so the call was ended.")),
+    "customer blocked": EndingWords(marked("Call ended"), marked("The account was blocked, so the call was ended.")),
+    "media lost": EndingWords(marked("Call ended"), marked("The voice of both sides was lost, so the call was ended.")),
+    "engine stopped": EndingWords(marked("Call ended"), marked("The service was restarted and had to end the call.")),
+    "engine fault": EndingWords(
+        marked("Call ended"), marked("Something went wrong on our side, so the call was ended.")
+    ),
+    "expired": EndingWords(marked("Call not made"), marked("The call could not be started in time."), is_free=True),
+    "A busy": EndingWords(
+        marked("Your phone was busy"), marked("Hang up and call again."), marked("Busy"), is_free=True
+    ),
     "A did not answer": EndingWords(
-        "You did not answer", f"Your phone rang, but nobody answered. {_NOTHING_CHARGED}", "No answer"
+        marked("You did not answer"), marked("Your phone rang, but nobody answered."), marked("No answer"), is_free=True
     ),
     "A unreachable": EndingWords(
-        "Your phone could not be reached", f"Check its number. {_NOTHING_CHARGED}", "Unreachable"
+        marked("Your phone could not be reached"), marked("Check its number."), marked("Unreachable"), is_free=True
     ),
-    "A refused": EndingWords("Your phone refused the call", f"Check its number. {_NOTHING_CHARGED}", "Refused"),
-    "B busy": EndingWords("The other side is busy", "Try again in a few minutes.", leg_b="Busy"),
+    "A refused": EndingWords(
+        marked("Your phone refused the call"), marked("Check its number."), marked("Refused"), is_free=True
+    ),
+    "B busy": EndingWords(
+        marked("The other side is busy"), marked("Try again in a few minutes."), leg_b=marked("Busy")
+    ),
     "B did not answer": EndingWords(
-        "The other side did not answer", "It rang, but nobody answered.", leg_b="No answer"
+        marked("The other side did not answer"), marked("It rang, but nobody answered."), leg_b=marked("No answer")
     ),
     "B unreachable": EndingWords(
-        "The other side could not be reached", "Check the number you dialled.", leg_b="Unreachable"
+        marked("The other side could not be reached"),
+        marked("Check the number you dialled."),
+        leg_b=marked("Unreachable"),
     ),
     "B refused": EndingWords(
-        "The other side refused the call", "Try again later, or check the number.", leg_b="Refused"
+        marked("The other side refused the call"),
+        marked("Try again later, or check the number."),
+        leg_b=marked("Refused"),
+    ),
+    "B not in service": EndingWords(
+        marked("This number is not in service"), marked("Check the number you dialled."), leg_b=marked("Unreachable")
+    ),
+    "no key pressed": EndingWords(
+        marked("You did not confirm the call"), marked("Call again, and press the key that the voice asks for.")
+    ),
+    "asked never to be called again": EndingWords(
+        marked("No more calls to this phone"), marked("This phone asked never to be called by this service again.")
+    ),
+    "not logged in": EndingWords(
+        marked("You were not logged in"), marked("The PIN was wrong too often. Call again and check the PIN.")
     ),
 }
 
 _REFUSED = EndingWords(
-    "Call not made",
-    f"The service could not go through with it: the account or its funds have changed meanwhile. {_NOTHING_CHARGED}",
+    marked("Call not made"),
+    marked("The service could not go through with it: the account or its funds have changed meanwhile."),
+    is_free=True,
 )
-_UNKNOWN = EndingWords("Call ended", "The service ended the call.")
+_UNKNOWN = EndingWords(marked("Call ended"), marked("The service ended the call."))
 
 
 def words(ending: str) -> EndingWords:
     """What to say about `callback.ending`."""
-    return _REFUSED if ending.startswith("refused:") else _ENDINGS.get(ending, _UNKNOWN)
+    found = _REFUSED if ending.startswith("refused:") else _ENDINGS.get(ending, _UNKNOWN)
+    detail, free = gettext(found.detail), gettext("Nothing was charged.")
+    return EndingWords(
+        gettext(found.headline),
+        f"{detail} {free}" if found.is_free else detail,
+        found.leg_a and gettext(found.leg_a),
+        found.leg_b and gettext(found.leg_b),
+        found.is_free,
+    )

@@ -5,31 +5,38 @@ from flask_wtf.csrf import CSRFError
 from peewee import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
+from webcb.web.languages import gettext, marked
+
 RETRY_AFTER_SECONDS = 5
 
 # status -> headline, and what to do
 _TEXTS = {
-    400: ("This request was not understood", "Go back to the page you came from and try again."),
+    400: (marked("This request was not understood"), marked("Go back to the page you came from and try again.")),
     404: (
-        "There is nothing here",
-        "The address is wrong, or it is a call that was placed from another browser. Check the address.",
+        marked("There is nothing here"),
+        marked("The address is wrong, or it is a call that was placed from another browser. Check the address."),
     ),
-    405: ("This address does not work like that", "Open it from the page that leads here."),
-    413: ("That was too much", "The form sent more than it has room for. Shorten what you entered."),
-    500: ("Something went wrong on our side", "It has been noted. A call you placed goes on. Try again in a moment."),
+    405: (marked("This address does not work like that"), marked("Open it from the page that leads here.")),
+    413: (marked("That was too much"), marked("The form sent more than it has room for. Shorten what you entered.")),
+    500: (
+        marked("Something went wrong on our side"),
+        marked("It has been noted. A call you placed goes on. Try again in a moment."),
+    ),
     503: (
-        "The service is away for a moment",
-        "A call you placed goes on. Wait a few seconds and load this page again.",
+        marked("The service is away for a moment"),
+        marked("A call you placed goes on. Wait a few seconds and load this page again."),
     ),
 }
-TOO_OLD_FORM = (
+TOO_OLD_FORM = marked(
     "This page was open for too long, so nothing was done yet. Enter your password and press again. "
     "If this comes back, allow cookies for this site."
 )
 _TOO_OLD = (
-    "This page has become too old",
-    "Nothing was done. For your safety a form works only for a while, and only in the browser it was opened in "
-    "(cookies must be allowed). Open the page again and repeat your step.",
+    marked("This page has become too old"),
+    marked(
+        "Nothing was done. For your safety a form works only for a while, and only in the browser it was opened in "
+        "(cookies must be allowed). Open the page again and repeat your step."
+    ),
 )
 
 
@@ -43,7 +50,9 @@ def init_app(app: Flask) -> None:
 
 def page(status: int, headline: str, advice: str) -> Response:
     """An error page."""
-    return make_response(render_template("error.html", status=status, headline=headline, advice=advice), status)
+    return make_response(
+        render_template("error.html", status=status, headline=gettext(headline), advice=gettext(advice)), status
+    )
 
 
 def too_old(_error: CSRFError | None = None) -> Response:
@@ -54,7 +63,7 @@ def too_old(_error: CSRFError | None = None) -> Response:
 def _refused(error: HTTPException) -> Response:
     if error.code is None or error.code < 400:  # a redirection
         return error.get_response()  # type: ignore[return-value]
-    headline, advice = _TEXTS.get(error.code, (error.name, "Go back to the page you came from and try again."))
+    headline, advice = _TEXTS.get(error.code, (error.name, _TEXTS[400][1]))
     answer = page(error.code, headline, advice)
     if error.code == 405:
         answer.headers["Allow"] = ", ".join(error.valid_methods or [])  # type: ignore[attr-defined]

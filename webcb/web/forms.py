@@ -1,14 +1,17 @@
 """The forms of the pages: their fields, and the reading of what was typed. Protection against forged posts is Flask-WTF's."""
 
+from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import Field, HiddenField, PasswordField, StringField
 from wtforms.validators import DataRequired, Length
 
 from webcb.billing.credentials import PASSWORD_LENGTH_MAX
 from webcb.number import TYPED_LENGTH_MAX, Number, NumberError, parse_number
+from webcb.web import languages
+from webcb.web.languages import gettext
 
 LOGIN_LENGTH_MAX = 64
-TOO_LONG = "This is longer than %(max)d characters."
+TOO_LONG = lazy_gettext("This is longer than %(max)d characters.")
 
 
 def _stripped(text: str | None) -> str | None:
@@ -23,24 +26,27 @@ class ExtendedForm(FlaskForm):  # type: ignore[misc]
     """
 
     login = StringField(
-        "Account ID",
-        filters=[_stripped],
-        validators=[DataRequired("Enter your account ID."), Length(max=LOGIN_LENGTH_MAX, message=TOO_LONG)],
-    )
-    password = PasswordField("Password", validators=[Length(max=PASSWORD_LENGTH_MAX, message=TOO_LONG)])
-    number_a = StringField(
-        "Number to be called at",
+        lazy_gettext("Account ID"),
         filters=[_stripped],
         validators=[
-            DataRequired("Enter the number of the phone you are at."),
+            DataRequired(lazy_gettext("Enter your account ID.")),
+            Length(max=LOGIN_LENGTH_MAX, message=TOO_LONG),
+        ],
+    )
+    password = PasswordField(lazy_gettext("Password"), validators=[Length(max=PASSWORD_LENGTH_MAX, message=TOO_LONG)])
+    number_a = StringField(
+        lazy_gettext("Number to be called at"),
+        filters=[_stripped],
+        validators=[
+            DataRequired(lazy_gettext("Enter the number of the phone you are at.")),
             Length(max=TYPED_LENGTH_MAX, message=TOO_LONG),
         ],
     )
     number_b = StringField(
-        "Number to dial",
+        lazy_gettext("Number to dial"),
         filters=[_stripped],
         validators=[
-            DataRequired("Enter the number you want to talk to."),
+            DataRequired(lazy_gettext("Enter the number you want to talk to.")),
             Length(max=TYPED_LENGTH_MAX, message=TOO_LONG),
         ],
     )
@@ -64,7 +70,10 @@ def _number(field: Field, default_country: str) -> Number | None:
     try:
         return parse_number(field.data or "", default_country)
     except NumberError as wrong:
-        add_error(field, str(wrong))
+        values = {
+            name: languages.isolated(str(each)) if name == "example" else each for name, each in wrong.values.items()
+        }
+        add_error(field, gettext(wrong.template, **values))
         return None
 
 

@@ -1,6 +1,7 @@
 """How amounts, durations, instants and numbers are written on a page: the Jinja filters, and the only place that does it.
 
-Pure. What an amount is, and how it is rounded, is `webcb.money`; this file adds the currency and the words.
+Pure but for the reader's language. What an amount is, and how it is rounded, is `webcb.money`;
+this file adds the currency and the words.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 from webcb.money import Micros, format_amount
 from webcb.number import display_number
+from webcb.web import languages
+from webcb.web.languages import gettext
 
 # Keeps an amount and its currency, a number and its unit, on one line.
 NO_BREAK = "\u00a0"
@@ -19,7 +22,7 @@ AMOUNT_DECIMALS_MIN = 2
 
 def money(micros: Micros, currency: str, decimals_min: int = AMOUNT_DECIMALS_MIN) -> str:
     """An amount with its currency, exact: 110000, "USD" -> 0.11 USD."""
-    return f"{format_amount(micros, decimals_min=decimals_min)}{NO_BREAK}{currency}"
+    return f"{languages.decimal(format_amount(micros, decimals_min=decimals_min))}{NO_BREAK}{currency}"
 
 
 def decimals_of(amounts: Iterable[Micros]) -> int:
@@ -39,14 +42,15 @@ def in_words(seconds: int) -> str:
     """A promised duration, without parts that are nought: 760 -> 12 min 40 s, 7200 -> 2 h."""
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
-    parts = [f"{count}{NO_BREAK}{unit}" for count, unit in ((hours, "h"), (minutes, "min"), (rest, "s")) if count]
-    return " ".join(parts) or f"0{NO_BREAK}s"
+    units = ((hours, gettext("h")), (minutes, gettext("min")), (rest, gettext("s")))
+    parts = [f"{count}{NO_BREAK}{unit}" for count, unit in units if count]
+    return " ".join(parts) or f"0{NO_BREAK}{units[-1][1]}"
 
 
 def local_time(at: datetime, time_zone: str) -> str:
     """An instant in the zone of who looks (domain 2), the zone named: 22 Nov 2026, 10:42 (America/Sao_Paulo)."""
     local = at.astimezone(_zone(time_zone))
-    return f"{local.day} {local:%b %Y, %H:%M} ({local.tzinfo})"
+    return f"{languages.instant(local)} ({local.tzinfo})"
 
 
 def _zone(name: str) -> tzinfo:

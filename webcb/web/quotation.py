@@ -1,6 +1,6 @@
 """The price as it is shown before the call: what each leg costs, on which terms, and how long the funds allow to talk.
 
-Pure. What is announced here is what is charged: every term of the pricing has its words.
+Pure but for the reader's language. What is announced here is what is charged: every term of the pricing has its words.
 """
 
 import hashlib
@@ -10,7 +10,9 @@ from webcb.billing.authorization import Authorization
 from webcb.billing.pricing import Pricing
 from webcb.billing.rating import charge
 from webcb.money import Micros, format_percent
-from webcb.web.printing import NO_BREAK, in_words, money
+from webcb.web import languages
+from webcb.web.languages import gettext
+from webcb.web.printing import in_words, money
 
 EXAMPLE_SECONDS = 600
 _MARK_LENGTH = 32
@@ -65,36 +67,51 @@ def _price(pricing: Pricing) -> str:
 
 
 def _per_minute(price_micros: Micros, pricing: Pricing) -> str:
-    return f"{money(price_micros, pricing.currency)} a minute"
+    return gettext("%(price)s a minute", price=money(price_micros, pricing.currency))
 
 
 def _terms(pricing: Pricing) -> tuple[str, ...]:
     terms = [_example(pricing)] if pricing.formula else _interval_terms(pricing)
     if pricing.connect_fee_micros:
-        terms.append(f"{money(pricing.connect_fee_micros, pricing.currency)} for each call")
+        terms.append(gettext("%(fee)s for each call", fee=money(pricing.connect_fee_micros, pricing.currency)))
     if pricing.free_seconds:
-        terms.append(f"the first {in_words(pricing.free_seconds)} free")
+        terms.append(gettext("the first %(duration)s free", duration=in_words(pricing.free_seconds)))
     if pricing.post_call_surcharge_ppm:
-        terms.append(f"plus {format_percent(pricing.post_call_surcharge_ppm)} %")
+        terms.append(
+            gettext("plus %(percent)s %%", percent=languages.decimal(format_percent(pricing.post_call_surcharge_ppm)))
+        )
     return tuple(terms)
 
 
 def _interval_terms(pricing: Pricing) -> list[str]:
     intervals = pricing.intervals
-    first, each = (f"{seconds}{NO_BREAK}s" for seconds in (intervals.first_seconds, intervals.next_seconds))
+    first, each = (_seconds(seconds) for seconds in (intervals.first_seconds, intervals.next_seconds))
     is_even = intervals.first_seconds == intervals.next_seconds
-    terms = [f"charged in steps of {each}" if is_even else f"charged in steps of {each} after the first {first}"]
+    terms = [
+        gettext("charged in steps of %(each)s", each=each)
+        if is_even
+        else gettext("charged in steps of %(each)s after the first %(first)s", each=each, first=first)
+    ]
     if intervals.first_price_micros != intervals.next_price_micros:
-        terms.append(f"the first {first} at {_per_minute(intervals.first_price_micros, pricing)}")
+        price = _per_minute(intervals.first_price_micros, pricing)
+        terms.append(gettext("the first %(duration)s at %(price)s", duration=first, price=price))
     if pricing.off_peak:
         is_now = pricing.off_peak_in_force(0)
         other = intervals if is_now else pricing.off_peak.intervals
-        when = "outside off-peak hours" if is_now else "in off-peak hours"
-        terms.append(f"{when} {_per_minute(other.next_price_micros, pricing)}")
+        price = _per_minute(other.next_price_micros, pricing)
+        terms.append(
+            gettext("outside off-peak hours %(price)s", price=price)
+            if is_now
+            else gettext("in off-peak hours %(price)s", price=price)
+        )
     return terms
 
 
 def _example(pricing: Pricing) -> str:
     """A formula is too much to read: what an ordinary call costs by it says more."""
     cost = money(charge(pricing, EXAMPLE_SECONDS).amount_micros, pricing.currency)
-    return f"a call of {in_words(EXAMPLE_SECONDS)} costs {cost}"
+    return gettext("a call of %(duration)s costs %(cost)s", duration=in_words(EXAMPLE_SECONDS), cost=cost)
+
+
+def _seconds(seconds: int) -> str:
+    return f"{seconds}\u00a0{gettext('s')}"

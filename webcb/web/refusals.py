@@ -1,11 +1,12 @@
 """What is said to the user when a callback is refused: beside which field, in which words, and what would be right.
 
-Pure. Why it is refused is `billing.authorization.Reason`; a test holds that every reason has its words.
+Pure but for the reader's language. Why it is refused is `billing.authorization.Reason`; a test holds that every reason has its words.
 """
 
 from dataclasses import dataclass
 
 from webcb.billing.authorization import Reason, Refusal
+from webcb.web.languages import gettext, marked
 from webcb.web.printing import money
 
 
@@ -22,57 +23,66 @@ _NUMBER_FIELDS = {"A": "number_a", "B": "number_b"}
 # Unknown ID and wrong password are one reason and one sentence: nobody learns here which account IDs exist.
 _WORDS = {
     Reason.WRONG_CREDENTIALS: Words(
-        "password", "Account ID and password do not match. Check both; capital letters count in the password."
+        "password", marked("Account ID and password do not match. Check both; capital letters count in the password.")
     ),
-    Reason.ACCOUNT_BLOCKED: Words("login", "This account is blocked. Ask the service provider to unblock it."),
-    Reason.ACCOUNT_CLOSED: Words("login", "This account is closed. Use another account."),
+    Reason.ACCOUNT_BLOCKED: Words("login", marked("This account is blocked. Ask the service provider to unblock it.")),
+    Reason.ACCOUNT_CLOSED: Words("login", marked("This account is closed. Use another account.")),
     Reason.ACCOUNT_INACTIVE: Words(
-        "login", "This account is not active yet. Ask the service provider to activate it, or wait for its first day."
+        "login",
+        marked("This account is not active yet. Ask the service provider to activate it, or wait for its first day."),
     ),
-    Reason.ACCOUNT_EXPIRED: Words("login", "This account has expired. Ask the service provider to extend it."),
+    Reason.ACCOUNT_EXPIRED: Words("login", marked("This account has expired. Ask the service provider to extend it.")),
     Reason.CUSTOMER_BLOCKED: Words(
-        "login", "The customer this account belongs to is blocked. Ask the service provider."
+        "login", marked("The customer this account belongs to is blocked. Ask the service provider.")
     ),
     Reason.NOT_PERMITTED: Words(
-        "login", "This account's product does not include callback. Ask the service provider to add it."
+        "login", marked("This account's product does not include callback. Ask the service provider to add it.")
     ),
     Reason.DAILY_SPEND: Words(
-        "login", "This account has spent what it may spend in a day. Call again tomorrow, or ask the service provider."
+        "login",
+        marked("This account has spent what it may spend in a day. Call again tomorrow, or ask the service provider."),
     ),
     Reason.TOO_MANY: Words(
-        "login", "This account has as many calls going on as it may have. Wait until one of them has ended."
+        "login", marked("This account has as many calls going on as it may have. Wait until one of them has ended.")
     ),
-    Reason.APPLICATION_CLOSED: Words("", "This service is closed at the moment. Try again later."),
-    Reason.BAD_NUMBER: Words("number_b", "This is not a telephone number. Enter it with its country code."),
+    Reason.APPLICATION_CLOSED: Words("", marked("This service is closed at the moment. Try again later.")),
+    Reason.BAD_NUMBER: Words("number_b", marked("This is not a telephone number. Enter it with its country code.")),
     Reason.NEVER_CALL: Words(
         "number_a",
-        "Who has this number asked never to be called by this service. Ask the service provider to allow it again.",
+        marked(
+            "Who has this number asked never to be called by this service. Ask the service provider to allow it again."
+        ),
     ),
-    Reason.KIND_CLOSED: Words("", "This kind of callback is not offered here."),
+    Reason.KIND_CLOSED: Words("", marked("This kind of callback is not offered here.")),
     Reason.SAME_NUMBER: Words(
-        "number_b", "This is the number to be called at. Enter the number of the person you want to talk to."
+        "number_b", marked("This is the number to be called at. Enter the number of the person you want to talk to.")
     ),
 }
 
 # Reasons that lie in one of the two numbers; the refusal says in which.
 _NUMBER_WORDS = {
-    Reason.EMERGENCY: "Emergency numbers cannot be called from here. Dial it directly on your phone.",
-    Reason.PREMIUM: "Premium-rate and satellite numbers cannot be called. Enter an ordinary number.",
-    Reason.NO_RATE: "There is no price for this number, so it cannot be called. Check its country code.",
-    Reason.FORBIDDEN: "Calls to this destination are not allowed. Enter a number of another destination.",
-    Reason.NO_ROUTE: "This number cannot be reached at the moment. Try another number, or try again later.",
+    Reason.EMERGENCY: marked("Emergency numbers cannot be called from here. Dial it directly on your phone."),
+    Reason.PREMIUM: marked("Premium-rate and satellite numbers cannot be called. Enter an ordinary number."),
+    Reason.NO_RATE: marked("There is no price for this number, so it cannot be called. Check its country code."),
+    Reason.FORBIDDEN: marked("Calls to this destination are not allowed. Enter a number of another destination."),
+    Reason.NO_ROUTE: marked("This number cannot be reached at the moment. Try another number, or try again later."),
 }
 
 
 def words(refusal: Refusal) -> Words:
     """What to say about a refusal, and where."""
     if refusal.reason in _NUMBER_WORDS:
-        return Words(_NUMBER_FIELDS.get(refusal.leg or "", ""), _NUMBER_WORDS[refusal.reason])
+        return Words(_NUMBER_FIELDS.get(refusal.leg or "", ""), gettext(_NUMBER_WORDS[refusal.reason]))
     if refusal.reason is Reason.NO_FUNDS:
         return Words("login", _no_funds(refusal))
-    return _WORDS[refusal.reason]
+    said = _WORDS[refusal.reason]
+    return Words(said.field, gettext(said.text))
 
 
 def _no_funds(refusal: Refusal) -> str:
-    needed = f": they need at least {money(refusal.needed_micros, refusal.currency)}" if refusal.needed_micros else ""
-    return f"The funds of this account are too low for these two calls{needed}. Top it up and try again."
+    if not refusal.needed_micros:
+        return gettext("The funds of this account are too low for these two calls. Top it up and try again.")
+    return gettext(
+        "The funds of this account are too low for these two calls: they need at least %(amount)s. Top it up and try again.",
+        amount=money(refusal.needed_micros, refusal.currency),
+    )

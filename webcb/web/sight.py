@@ -1,6 +1,6 @@
 """A callback as its user sees it at one moment: what its rows say, and the words for it.
 
-Pure. The rows are read by `progress`; how a call ended is worded by `endings`.
+Pure but for the reader's language. The rows are read by `progress`; how a call ended is worded by `endings`.
 """
 
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from webcb.money import Micros
 from webcb.web import endings
+from webcb.web.languages import gettext, marked, ngettext
 
 _SECOND = timedelta(seconds=1)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -73,23 +74,31 @@ class Sight:
             ending = endings.words(self.ending or "")
             return ending.headline, ending.detail
         if self.is_releasing:
-            return _RELEASING
+            return gettext(_RELEASING[0]), gettext(_RELEASING[1])
         leg = self.leg_b if self.state == "calling B" else self.leg_a
         if leg.queue_position is not None:
             before = leg.queue_position - 1
-            detail = _WORDS_QUEUED[leg.name]
-            return (f"Waiting for a free line, {before} before you" if before else "Waiting for a free line"), detail
-        return _RINGING.get((self.state, leg.state)) or _WORDS[self.state]
+            waiting = (
+                ngettext(
+                    "Waiting for a free line, %(num)d before you", "Waiting for a free line, %(num)d before you", before
+                )
+                if before
+                else gettext("Waiting for a free line")
+            )
+            return waiting, gettext(_WORDS_QUEUED[leg.name])
+        headline, detail = _RINGING.get((self.state, leg.state)) or _WORDS[self.state]
+        return gettext(headline), gettext(detail)
 
     def leg_words(self, leg: LegSight) -> str:
         """What one phone is doing, in a word or two."""
         if not self.is_ended:
             if leg.queue_position is not None:
-                return "Waiting"
-            return _LEG_WORDS[leg.state] if leg.is_placed or leg.state != "ended" else "Not called"
+                return gettext("Waiting")
+            was_called = leg.is_placed or leg.state != "ended"
+            return gettext(_LEG_WORDS[leg.state] if was_called else _NOT_CALLED)
         ending = endings.words(self.ending or "")
         told = ending.leg_a if leg.name == "A" else ending.leg_b
-        return told or ("Ended" if leg.answered_at else "No answer" if leg.is_placed else "Not called")
+        return told or gettext("Ended" if leg.answered_at else _NO_ANSWER if leg.is_placed else _NOT_CALLED)
 
     def talked_ms(self, at: datetime) -> int:
         """How long the two have been talking; never past the deadline."""
@@ -110,28 +119,30 @@ class Sight:
         return max(0, round((self.deadline_at - self.talking_at).total_seconds()), self.reachable_seconds or 0)
 
 
-_RELEASING = ("Ending the call", "One moment, both phones are being released.")
+_NOT_CALLED = marked("Not called")
+_NO_ANSWER = marked("No answer")
+_RELEASING = (marked("Ending the call"), marked("One moment, both phones are being released."))
 _WORDS = {
-    "requested": ("Getting ready", "Your phone will ring in a moment."),
-    "calling A": ("Calling you", "Your phone will ring in a moment."),
-    "A answered": ("You answered", "Stay on the line; the other side is being called."),
-    "calling B": ("Calling the other side", "Stay on the line."),
-    "talking": ("Talking", "You are connected."),
+    "requested": (marked("Getting ready"), marked("Your phone will ring in a moment.")),
+    "calling A": (marked("Calling you"), marked("Your phone will ring in a moment.")),
+    "A answered": (marked("You answered"), marked("Stay on the line; the other side is being called.")),
+    "calling B": (marked("Calling the other side"), marked("Stay on the line.")),
+    "talking": (marked("Talking"), marked("You are connected.")),
 }
 _WORDS_QUEUED = {
-    "A": "All lines are busy. Your phone will ring as soon as it is your turn.",
-    "B": "Stay on the line; the other side is called as soon as it is your turn.",
+    "A": marked("All lines are busy. Your phone will ring as soon as it is your turn."),
+    "B": marked("Stay on the line; the other side is called as soon as it is your turn."),
 }
 _RINGING = {
-    ("calling A", "ringing"): ("Your phone is ringing", "Answer it; then the other side is called."),
-    ("calling B", "ringing"): ("It is ringing there", "Stay on the line until somebody answers."),
+    ("calling A", "ringing"): (marked("Your phone is ringing"), marked("Answer it; then the other side is called.")),
+    ("calling B", "ringing"): (marked("It is ringing there"), marked("Stay on the line until somebody answers.")),
 }
 _LEG_WORDS = {
-    "waiting": "Waiting",
-    "calling": "Calling",
-    "ringing": "Ringing",
-    "answered": "Connected",
-    "ended": "Ended",
+    "waiting": marked("Waiting"),
+    "calling": marked("Calling"),
+    "ringing": marked("Ringing"),
+    "answered": marked("Connected"),
+    "ended": marked("Ended"),
 }
 
 

@@ -17,9 +17,10 @@ from webcb.billing.authorization import Reason, Refusal
 from webcb.billing.reception import Order
 from webcb.models import Account, Callback, Leg, VoiceApplication
 from webcb.number import country_names, display_number, example_number
-from webcb.web import errors, refusals, visitor
+from webcb.web import errors, languages, refusals, visitor
 from webcb.web.access import public
 from webcb.web.forms import ExtendedForm, add_error
+from webcb.web.languages import gettext
 from webcb.web.quotation import Quotation, quotation
 
 FRONT_PAGE = "-"  # the path of the voice application whose page is /
@@ -67,7 +68,7 @@ def quote(path: str) -> Any:
     at = clock.utc_now()
     wanted = _read(form, application, at)
     if wanted is None:
-        return jsonify(errors={name: texts[0] for name, texts in form.errors.items()}), 422
+        return jsonify(errors={name: str(texts[0]) for name, texts in form.errors.items()}), 422
     verdict = _quote(form, wanted, at)
     if isinstance(verdict, Refusal):
         said = refusals.words(verdict)
@@ -87,7 +88,7 @@ def too_old(_error: CSRFError) -> Any:
     form = ExtendedForm()
     form.nonce.data = visitor.new_mark()
     visitor.current()
-    return _show(application, form, notice=errors.TOO_OLD_FORM), 400
+    return _show(application, form, notice=gettext(errors.TOO_OLD_FORM)), 400
 
 
 # Reading -------------------------------------------------------------------------------------------------------------
@@ -116,7 +117,7 @@ def _read(form: ExtendedForm, application: VoiceApplication, at: datetime) -> Or
     numbers = form.numbers(application.default_country)
     login, nonce, password = form.login.data or "", form.nonce.data, form.password.data or None
     if password is None and not visitor.has_proof(login, nonce, at):
-        add_error(form.password, "Enter your password.")
+        add_error(form.password, gettext("Enter your password."))
     if form.errors or numbers is None:
         return None
     number_a, number_b = numbers
@@ -194,7 +195,7 @@ def _show(application: VoiceApplication, form: ExtendedForm, quote: Quotation | 
         quote=quote,
         notice=notice,
         is_proven=visitor.has_proof(form.login.data, form.nonce.data, clock.utc_now()),
-        dialling=_dialling(application.default_country),
+        dialling=(*_dialling(application.default_country), languages.country(application.default_country)),
     )
 
 

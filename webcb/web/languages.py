@@ -1,0 +1,137 @@
+"""The languages of the callers' pages: which one a visitor reads, and the catalogues, read as they are written (.po).
+
+He chooses by hand (`?lang=`, kept in the session), else his browser does. The admin site is English.
+"""
+
+import io
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import flask_babel
+from babel import Locale
+from babel.dates import format_datetime
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+from babel.support import NullTranslations, Translations
+from flask import Flask, request, session
+from flask_babel import Babel, Domain, get_locale
+from werkzeug.utils import cached_property
+
+# What each calls itself, in the order of the choice.
+NAMES: Final = {
+    "en": "English",
+    "es": "Español",
+    "pt": "Português",
+    "fr": "Français",
+    "de": "Deutsch",
+    "ru": "Русский",
+    "ar": "العربية",
+}
+ENGLISH: Final = "en"
+CATALOGUES: Final = Path(__file__).parent / "translations"
+_ENGLISH_BLUEPRINTS: Final = frozenset({"admin", "sign_in"})
+_INSTANT_PATTERNS: Final = {"en": "d MMM y, HH:mm", "de": "d. MMM y, HH:mm", "pt": "d 'de' MMM 'de' y, HH:mm"}
+_INSTANT_PATTERN: Final = "d MMM y, HH:mm"
+
+
+def marked(text: str) -> str:
+    """A text that is translated where it is shown; here it is only found by who gathers the texts."""
+    return text
+
+
+def gettext(text: str, **values: object) -> str:
+    """The text in the reader's language, its placeholders filled."""
+    return str(flask_babel.gettext(text, **values))
+
+
+def ngettext(one: str, many: str, count: int) -> str:
+    """The form of the text that goes with `count`, which is its `%(num)d`."""
+    return str(flask_babel.ngettext(one, many, count))
+
+
+class Catalogues(Domain):  # type: ignore[misc]
+    """Translations straight from the .po files: nothing to compile, and nothing compiled that could be old."""
+
+    def get_translations(self) -> NullTranslations:
+        """Those of the reader's language; outside of a request English, which needs none."""
+        return _translations(language())
+
+
+class Languages(Babel):  # type: ignore[misc]
+    """Flask-Babel over these catalogues."""
+
+    @cached_property
+    def domain_instance(self) -> Domain:
+        return Catalogues()
+
+
+def init_app(app: Flask) -> None:
+    """Let the pages speak the visitor's language."""
+    Languages(app, default_locale=ENGLISH, locale_selector=_selected)
+    app.before_request(_choose)
+    app.context_processor(lambda: {"language": language(), "languages": NAMES, "direction": direction()})
+
+
+def language() -> str:
+    """The code of the language that is being written, one of NAMES."""
+    return _locale().language
+
+
+def direction() -> str:
+    """`ltr` or `rtl`."""
+    return str(_locale().text_direction)
+
+
+def isolated(number: str) -> str:
+    """A telephone number for the middle of a sentence: left to right, whatever stands around it."""
+    return number if direction() == "ltr" else f"\u2066{number}\u2069"
+
+
+def decimal(text: str) -> str:
+    """A decimal number as the reader writes it, none of its decimals lost: 1234.50 -> 1.234,50."""
+    decimals = len(text.partition(".")[2])
+    return str(format_decimal(text, f"#,##0.{'0' * decimals}" if decimals else "#,##0", locale=_locale()))
+
+
+def instant(local: datetime) -> str:
+    """A moment with its minute, as the reader writes it; the zone is the instant's own."""
+    pattern = _INSTANT_PATTERNS.get(language(), _INSTANT_PATTERN)
+    return str(format_datetime(local, pattern, tzinfo=local.tzinfo, locale=_locale()))
+
+
+def country(code: str) -> str:
+    """The name of a country by its ISO code; the code where it has none."""
+    return str(_locale().territories.get(code, code))
+
+
+def _locale() -> Locale:
+    return get_locale() or Locale(ENGLISH)
+
+
+def _selected() -> str:
+    if not request:
+        return ENGLISH
+    if request.blueprint in _ENGLISH_BLUEPRINTS:
+        return ENGLISH
+    chosen = session.get("language")
+    return chosen if chosen in NAMES else request.accept_languages.best_match(list(NAMES), ENGLISH)
+
+
+def _choose() -> None:
+    chosen = request.args.get("lang")
+    if chosen in NAMES and request.blueprint not in _ENGLISH_BLUEPRINTS:
+        session["language"] = chosen
+
+
+@cache
+def _translations(code: str) -> NullTranslations:
+    if code == ENGLISH:
+        return NullTranslations()
+    compiled = io.BytesIO()
+    with (CATALOGUES / f"{code}.po").open("rb") as written:
+        write_mo(compiled, read_po(written, locale=code))
+    compiled.seek(0)
+    return Translations(compiled)
