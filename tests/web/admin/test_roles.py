@@ -50,6 +50,8 @@ PERMISSION = {
     "admin.rate_sheet": "catalog.change",
     "admin.rate_sheet_download": "catalog.see",
     "admin.rate_sheet_template": "catalog.see",
+    "admin.checklist": "setup.see",
+    "admin.test_callback": "setup.change",
     "admin.statistics": "monitoring.see",
     "admin.statistics_chart": "monitoring.see",
     "admin.test_number": "monitoring.see",

@@ -8,6 +8,7 @@ from webcb.money import format_amount
 from webcb.web.admin import (
     active,
     catalog,
+    checklist,
     dashboard,
     explain,
     funds,
@@ -31,6 +32,7 @@ from webcb.web.forms import PressForm
 SCREENS = (
     active,
     catalog,
+    checklist,
     dashboard,
     explain,
     funds,

@@ -154,7 +154,8 @@ def explain(callback_id: str) -> Any:
         margins=_margins(bills) if money else [],
         lock=lock if money else None,
         movements=_movements(bills) if money else [],
-        press=PressForm(),
+        press=PressForm(formdata=None),
+        part=bool(request.args.get("part")),
     )
 
 

@@ -69,6 +69,7 @@ MENU: Final = (
     Group(
         "Setup",
         (
+            Entry("Set-up checklist", "checklist", "setup.see"),
             Entry("Currencies", "currencies", "setup.see"),
             Entry("Users and roles", "users", "setup.see"),
             Entry("Audit log", "audit", "setup.see"),
