@@ -19,6 +19,7 @@ CREATE TABLE wallet (
   balance_micros BIGINT NOT NULL DEFAULT 0 CHECK (balance_micros BETWEEN -1000000000000000 AND 1000000000000000),
   credit_limit_micros BIGINT NOT NULL DEFAULT 0 CHECK (credit_limit_micros BETWEEN 0 AND 1000000000000000),
   locked_micros BIGINT NOT NULL DEFAULT 0 CHECK (locked_micros >= 0),
+  low_balance_micros BIGINT CHECK (low_balance_micros BETWEEN 0 AND 1000000000000000), -- whose falling below is told; NULL: is not
   ledger_head TEXT NOT NULL DEFAULT '' CHECK (length(ledger_head) IN (0, 64)) -- hash of its newest ledger row, the end of its chain
 );
 
@@ -177,7 +178,8 @@ CREATE TABLE customer (
     CHECK (billing_period IN ('daily', 'weekly', 'semimonthly', 'monthly', 'monthly anniversary', '30 days')),
   billing_time_zone TEXT NOT NULL DEFAULT 'UTC' CHECK (length(billing_time_zone) BETWEEN 1 AND 64),
   created_at BIGINT NOT NULL DEFAULT 0, -- anniversaries count from here
-  status TEXT NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'blocked', 'closed'))
+  status TEXT NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'blocked', 'closed')),
+  mail TEXT NOT NULL DEFAULT '' CHECK (length(mail) <= 254)
 );
 
 CREATE TABLE batch (
@@ -220,6 +222,7 @@ CREATE TABLE account (
   last_used_at BIGINT,
   time_zone TEXT NOT NULL DEFAULT 'UTC' CHECK (length(time_zone) BETWEEN 1 AND 64),
   language TEXT NOT NULL DEFAULT 'en' CHECK (language IN ('en', 'es', 'pt', 'fr', 'de', 'ru', 'ar')),
+  mail TEXT NOT NULL DEFAULT '' CHECK (length(mail) <= 254),
   CHECK (balance_control = 'individual' OR type = 'credit')
 );
 CREATE INDEX account_customer ON account (customer_id);
@@ -227,6 +230,28 @@ CREATE INDEX account_wallet ON account (wallet_id);
 CREATE INDEX account_batch ON account (batch_id);
 CREATE INDEX account_job ON account (job_id);
 CREATE INDEX account_distributor ON account (distributor_id);
+
+-- Who calls from such a number is its account, and is asked for no PIN.
+CREATE TABLE trusted_number (
+  id INTEGER PRIMARY KEY,
+  account_id BIGINT NOT NULL REFERENCES account (id),
+  digits TEXT NOT NULL UNIQUE CHECK (length(digits) BETWEEN 5 AND 15 AND trim(digits, '0123456789') = '')
+);
+CREATE INDEX trusted_number_account ON trusted_number (account_id);
+
+-- That funds fell below what their wallet names: once, and again only after they were above. The clerk mails it to the owner.
+CREATE TABLE low_balance (
+  id INTEGER PRIMARY KEY,
+  wallet_id BIGINT NOT NULL REFERENCES wallet (id),
+  at BIGINT NOT NULL,
+  funds_micros BIGINT NOT NULL, -- balance and credit limit, what is locked included
+  threshold_micros BIGINT NOT NULL,
+  mail_due_at BIGINT, -- when to send it, or to try again; NULL: nothing is to be sent
+  mail_tries INTEGER NOT NULL DEFAULT 0 CHECK (mail_tries >= 0),
+  said TEXT NOT NULL DEFAULT '' CHECK (length(said) <= 500) -- what became of the mail
+);
+CREATE INDEX low_balance_wallet ON low_balance (wallet_id);
+CREATE INDEX low_balance_mail ON low_balance (mail_due_at) WHERE mail_due_at IS NOT NULL;
 
 -- Vendors and routing -------------------------------------------------------------------------------------------------
 

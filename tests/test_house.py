@@ -44,6 +44,7 @@ BILLING_DOORS = {
         "settlement",
         "voucher",
         "statement",
+        "trusted",
     )
 }
 ENGINE_DOORS = {

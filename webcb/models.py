@@ -17,6 +17,7 @@ class Wallet(Table):
     balance_micros = BigIntegerField(default=0)
     credit_limit_micros = BigIntegerField(default=0)
     locked_micros = BigIntegerField(default=0)
+    low_balance_micros = BigIntegerField(null=True)
     ledger_head = TextField(default="")
 
 
@@ -116,6 +117,7 @@ class Customer(Table):
     billing_time_zone = TextField(default="UTC")
     created_at = InstantField(default=0)
     status = TextField(default="active")
+    mail = TextField(default="")
 
 
 class Batch(Table):
@@ -174,6 +176,22 @@ class Account(Table):
     last_used_at = InstantField(null=True)
     time_zone = TextField(default="UTC")
     language = TextField(default="en")
+    mail = TextField(default="")
+
+
+class TrustedNumber(Table):
+    account = ForeignKeyField(Account, backref="trusted_numbers")
+    digits = TextField(unique=True)
+
+
+class LowBalance(Table):
+    wallet = ForeignKeyField(Wallet)
+    at = InstantField()
+    funds_micros = BigIntegerField()
+    threshold_micros = BigIntegerField()
+    mail_due_at = InstantField(null=True)
+    mail_tries = IntegerField(default=0)
+    said = TextField(default="")
 
 
 class Vendor(Table):
@@ -457,6 +475,8 @@ ALL_TABLES: tuple[type[Table], ...] = (
     Distributor,
     Job,
     Account,
+    TrustedNumber,
+    LowBalance,
     Vendor,
     Connection,
     Route,

@@ -7,7 +7,7 @@ import pytest
 from tests.billing import rows
 from tests.billing.rows import NOON, NUMBER_A, PASSWORD
 from webcb import models
-from webcb.billing import books, hosted, ledger, reception, settlement
+from webcb.billing import books, hosted, ledger, reception, settlement, trusted
 from webcb.billing.authorization import Reason, Refusal
 from webcb.billing.hosted import BegunAlone, Chosen, LoggedIn
 from webcb.billing.settlement import LegUsage
@@ -79,6 +79,15 @@ def test_the_internal_account_is_locked_for_a_alone(house: rows.House) -> None:
     trigger = hosted.trigger(callback_id)
     assert trigger.ani == f"cb{NUMBER_A.digits}"
     assert (trigger.languages, trigger.prompts_folder, trigger.confirm_by_key) == (("pt", "en"), "brand", True)
+
+
+def test_the_account_that_trusts_the_number_is_named_without_any_rule(house: rows.House) -> None:
+    models.VoiceApplication.update(use_account_id_as_ani=False).execute()
+    callback_id = begun(house)
+    assert hosted.trigger(callback_id).ani == ""
+    account = models.Account.get(models.Account.login == "cb1001")
+    trusted.trust(account.id, account.login, NUMBER_A.digits, "ann", NOON)
+    assert hosted.trigger(callback_id).ani == "cb1001"
 
 
 def test_a_log_in_moves_leg_a_to_the_user(house: rows.House) -> None:

@@ -24,7 +24,7 @@ from tests.waiting import wait_until
 from webcb import clock, db, doorbell
 from webcb.billing import batch, credentials
 from webcb.clerk import mail
-from webcb.models import Job
+from webcb.models import Account, Customer, Job, LowBalance
 from webcb.settings import Settings
 
 KEY = "a key of the tests alone"
@@ -119,6 +119,32 @@ def test_after_five_tries_it_is_given_up(settings: Settings, inbox: Inbox) -> No
         at = due
     assert waits == [1, 5, 25, 125]
     assert "The mail could not be sent: (451, b'come again')." in Job.get_by_id(job.id).said
+
+
+def low_balance() -> LowBalance:
+    return LowBalance.create(
+        wallet=Account.get().wallet, at=NOON, funds_micros=1_900_000, threshold_micros=2_000_000, mail_due_at=NOON
+    )
+
+
+def test_low_funds_are_told_to_whose_they_are(settings: Settings, inbox: Inbox) -> None:
+    account = Account.get()
+    Customer.update(mail="office@example.com").execute()
+    for address, to in (("", "office@example.com"), ("ann@example.com", "ann@example.com")):
+        Account.update(mail=address).execute()
+        fall = low_balance()
+        assert mail.send_due(with_mail(settings, inbox), NOON) is None
+        message = inbox.received[-1]
+        assert message["To"] == to
+        assert message["Subject"] == f"webcb: the funds of account {account.login} are low"
+        assert "below 2.00 USD: on 2026-03-02 at 12:00 UTC they were 1.90 USD" in message.get_content()
+        assert LowBalance.get_by_id(fall.id).said == f"Mailed to {to}."
+
+
+def test_without_an_address_it_is_said(settings: Settings, inbox: Inbox) -> None:
+    low_balance()
+    assert mail.send_due(with_mail(settings, inbox), NOON) is None
+    assert (inbox.received, LowBalance.get().said) == ([], "Not mailed: there is no address.")
 
 
 # The process ---------------------------------------------------------------------------------------------------------

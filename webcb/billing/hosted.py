@@ -23,6 +23,7 @@ from webcb.billing.query import Row, micros
 from webcb.billing.reception import LegNumbers, account_named, choices, facts_of, shown_ani, translated_id
 from webcb.billing.routing import RouteChoice
 from webcb.billing.slices import UNLIMITED_MICROS, Alone, Waiting
+from webcb.billing.trusted import account_of_number
 from webcb.number import Kind, Number, NumberError, parse_number
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -98,17 +99,22 @@ _TRIGGER = """
 def trigger(callback_id: str) -> Trigger:
     """The settings of a callback's trigger. LookupError: there is no such callback."""
     found = _found(callback_id)
-    ani = ""
-    if found["kind"] == "hosted" and found["use_account_id_as_ani"]:
-        application = catalog.book().applications.get(found["path"])
-        ani = found["cld_a"] if application is None else translated_id(found["cld_a"], application)
     return Trigger(
         found["kind"],
         tuple(found["languages"].split(",")),
         found["prompts_folder"],
         bool(found["confirm_by_key"]),
-        ani,
+        _ani(found) if found["kind"] == "hosted" else "",
     )
+
+
+def _ani(found: Row) -> str:
+    """The account that the number of A names: the one that trusts it, else the one whose ID the trigger makes of it, if any."""
+    trusting = account_of_number(found["cld_a"])
+    if trusting is not None or not found["use_account_id_as_ani"]:
+        return trusting or ""
+    application = catalog.book().applications.get(found["path"])
+    return found["cld_a"] if application is None else translated_id(found["cld_a"], application)
 
 
 def _found(callback_id: str) -> Row:

@@ -69,10 +69,15 @@ COLUMNS = (
 _LEDGER = f"INSERT INTO ledger ({', '.join(COLUMNS)}, hash) VALUES ({query.marks(COLUMNS)}, ?)"  # noqa: S608
 
 
+_WALLET = """
+    SELECT id, currency, balance_micros, ledger_head, credit_limit_micros, low_balance_micros FROM wallet WHERE id = ?
+"""
+
+
 def held_wallet(wallet_id: int) -> Row:
     """The wallet, nobody else changing it until this transaction ends; raises LookupError where there is none."""
     query.hold("SELECT id FROM wallet WHERE id = ?", wallet_id)
-    found = query.row("SELECT id, currency, balance_micros, ledger_head FROM wallet WHERE id = ?", wallet_id)
+    found = query.row(_WALLET, wallet_id)
     if found is None:
         raise LookupError(f"there is no wallet {wallet_id}")
     return found
@@ -81,7 +86,7 @@ def held_wallet(wallet_id: int) -> Row:
 def write(wallet: Row, entries: Sequence[Entry], at: datetime, unlock_micros: int = 0) -> int:
     """Write entries to the chain of a held wallet and give back what was locked of it; returns the new balance in micros.
 
-    `wallet` has id, currency, balance_micros, ledger_head as they are now.
+    `wallet` has the columns of `held_wallet` as they are now. Funds that fall below what the wallet names are noted.
     """
     rows, balance_micros, head = _chained(wallet, entries, micros(at))
     query.change_each(_LEDGER, rows)
@@ -93,7 +98,25 @@ def write(wallet: Row, entries: Sequence[Entry], at: datetime, unlock_micros: in
             head,
             wallet["id"],
         )
+    _note_fall(wallet, balance_micros, at)
     return balance_micros
+
+
+def _note_fall(wallet: Row, balance_micros: int, at: datetime) -> None:
+    """Funds that were not below the low balance of their wallet, and are now, are an event to tell."""
+    threshold_micros = wallet["low_balance_micros"]
+    if threshold_micros is None:
+        return
+    funds_micros = balance_micros + wallet["credit_limit_micros"]
+    if funds_micros < threshold_micros <= wallet["balance_micros"] + wallet["credit_limit_micros"]:
+        query.change(
+            "INSERT INTO low_balance (wallet_id, at, funds_micros, threshold_micros, mail_due_at) VALUES (?, ?, ?, ?, ?)",
+            wallet["id"],
+            micros(at),
+            funds_micros,
+            threshold_micros,
+            micros(at),
+        )
 
 
 def write_each(wallets: Iterable[tuple[Row, Entry]], at: datetime) -> None:

@@ -80,7 +80,8 @@ def _write_xdr(values: Sequence[Any]) -> int:
 
 _CALLBACK = """
     SELECT callback.id, callback.state, callback.account_id, account.customer_id, account.wallet_id, wallet.currency,
-           wallet.balance_micros, wallet.ledger_head, COALESCE(lock.amount_micros, 0) AS locked_micros,
+           wallet.balance_micros, wallet.ledger_head, wallet.credit_limit_micros, wallet.low_balance_micros,
+           COALESCE(lock.amount_micros, 0) AS locked_micros,
            (SELECT epoch FROM catalog) AS epoch
       FROM callback
       JOIN account ON account.id = callback.account_id
@@ -161,10 +162,7 @@ def settle_b(callback_id: str, usage: LegUsage | None, at: datetime) -> int:
 
 
 def _wallet(callback: Row) -> Row:
-    return {
-        "id": callback["wallet_id"],
-        **{name: callback[name] for name in ("currency", "balance_micros", "ledger_head")},
-    }
+    return callback | {"id": callback["wallet_id"]}
 
 
 @dataclass(frozen=True, slots=True)

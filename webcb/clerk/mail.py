@@ -1,16 +1,21 @@
-"""Mails: what a job became of, with its file, to who asked for it. Sent by the operator's mail server."""
+"""Mails: what a job became of, with its file, to who asked for it; that funds are low, to whose they are.
+
+Sent by the operator's mail server.
+"""
 
 import logging
 import smtplib
 import ssl
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from webcb import db
-from webcb.models import Job
+from webcb.models import Account, Customer, Job, LowBalance
+from webcb.money import format_amount
 from webcb.settings import Settings
 
 log = logging.getLogger("webcb.clerk")
@@ -22,58 +27,113 @@ ATTACHED_BYTES_MAX: Final = 20 * 1024 * 1024  # what mail servers take; a greate
 SAID_MAX: Final = 500
 
 
+Due = Job | LowBalance  # what has a mail that is due
+
+
 def send_due(settings: Settings, at: datetime) -> datetime | None:
     """Send every mail that is due, and say of the others why not; the moment at which the next one is due."""
-    for job in list(Job.select().where(Job.mail_due_at <= at).order_by(Job.mail_due_at)):
-        if not settings.smtp_host:
-            _note(job, "Not mailed: smtp_host is not set.", due_at=None)
-            continue
-        if not _take(job, at):
-            continue
-        try:
-            _send(settings, _message(settings, job, at))
-        except (OSError, smtplib.SMTPException) as wrong:
-            _put_off(job, wrong, at)
-        else:
-            _note(job, f"Mailed to {job.mail_to}.", due_at=None)
-            log.info("job %d: mailed", job.id)
-    following = Job.select(Job.mail_due_at).where(Job.mail_due_at.is_null(False)).order_by(Job.mail_due_at).first()
-    return following.mail_due_at if following else None
+    for table in (Job, LowBalance):
+        for due in list(table.select().where(table.mail_due_at <= at).order_by(table.mail_due_at)):
+            _send_one(settings, cast("Due", due), at)
+    following = [
+        row.mail_due_at
+        for table in (Job, LowBalance)
+        for row in table.select(table.mail_due_at)
+        .where(table.mail_due_at.is_null(False))
+        .order_by(table.mail_due_at)
+        .limit(1)
+    ]
+    return min(following, default=None)
 
 
-def _take(job: Job, at: datetime) -> bool:
+def _send_one(settings: Settings, due: Due, at: datetime) -> None:
+    if not settings.smtp_host:
+        _note(due, "Not mailed: smtp_host is not set.")
+        return
+    to = _owner(due).mail if isinstance(due, LowBalance) else due.mail_to
+    if not to:
+        _note(due, "Not mailed: there is no address.")
+        return
+    if not _take(due, at):
+        return
+    message = _of_low_balance(due) if isinstance(due, LowBalance) else _of_job(settings, due)
+    try:
+        _send(settings, _addressed(settings, message, to, f"{due._meta.table_name}{due.id}", at))
+    except (OSError, smtplib.SMTPException) as wrong:
+        _put_off(due, wrong, at)
+    else:
+        _note(due, f"Mailed to {to}.")
+        log.info("%s %d: mailed", due._meta.table_name, due.id)
+
+
+def _take(due: Due, at: datetime) -> bool:
     """Of two clerks that see the same mail, one sends it. Who dies at it leaves it to be sent a little later."""
+    table = type(due)
     with db.writing():
-        later = Job.update(mail_due_at=at + TAKEN).where((Job.id == job.id) & (Job.mail_due_at == job.mail_due_at))
-        return bool(later.execute() == 1)
+        later = table.update(mail_due_at=at + TAKEN)
+        return bool(later.where((table.id == due.id) & (table.mail_due_at == due.mail_due_at)).execute() == 1)
 
 
-def _put_off(job: Job, wrong: Exception, at: datetime) -> None:
+def _put_off(due: Due, wrong: Exception, at: datetime) -> None:
     """Once more after 1, 5, 25, 125 minutes; then it is said that it could not be sent."""
     reason = str(wrong).replace("\n", " ")[:200]
-    log.warning("job %d: its mail was not taken: %s", job.id, reason)
-    tries = job.mail_tries + 1
+    log.warning("%s %d: its mail was not taken: %s", due._meta.table_name, due.id, reason)
+    tries = due.mail_tries + 1
     if tries < TRIES_MAX:
         with db.writing():
             due_at = at + timedelta(minutes=5 ** (tries - 1))
-            Job.update(mail_tries=tries, mail_due_at=due_at).where(Job.id == job.id).execute()
+            type(due).update(mail_tries=tries, mail_due_at=due_at).where(type(due).id == due.id).execute()
     else:
-        _note(job, f"The mail could not be sent: {reason}.", due_at=None)
+        _note(due, f"The mail could not be sent: {reason}.")
 
 
-def _note(job: Job, text: str, due_at: datetime | None) -> None:
+def _note(due: Due, text: str) -> None:
+    """It is not due any more, and why."""
     with db.writing():
-        said = f"{job.said.removesuffix('.')}. {text}"[:SAID_MAX]
-        Job.update(said=said, mail_due_at=due_at).where(Job.id == job.id).execute()
+        said = (f"{due.said.removesuffix('.')}. {text}" if due.said else text)[:SAID_MAX]
+        type(due).update(said=said, mail_due_at=None).where(type(due).id == due.id).execute()
 
 
-def _message(settings: Settings, job: Job, at: datetime) -> EmailMessage:
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose funds they are, in words, and where its mails go."""
+
+    name: str
+    mail: str
+
+
+def _owner(fall: LowBalance) -> Owner:
+    """Of an account's own funds, its address or else its customer's."""
+    account = Account.get_or_none(Account.wallet == fall.wallet, Account.balance_control == "individual")
+    if account is not None:
+        return Owner(f"account {account.login}", account.mail or account.customer.mail)
+    customer = Customer.get(Customer.wallet == fall.wallet)
+    return Owner(f"customer {customer.name}", customer.mail)
+
+
+def _of_low_balance(fall: LowBalance) -> EmailMessage:
+    owner, currency = _owner(fall).name, fall.wallet.currency
     message = EmailMessage()
+    message["Subject"] = f"webcb: the funds of {owner} are low"
+    threshold, funds = format_amount(fall.threshold_micros), format_amount(fall.funds_micros)
+    message.set_content(
+        f"The funds of {owner} have fallen below {threshold} {currency}: on {fall.at:%Y-%m-%d at %H:%M} UTC"
+        f" they were {funds} {currency}.\n\nThis is said once, and again only after they were above it.\n"
+    )
+    return message
+
+
+def _addressed(settings: Settings, message: EmailMessage, to: str, name: str, at: datetime) -> EmailMessage:
     message["From"] = settings.mail_from or f"webcb@{settings.node_name}"
-    message["To"] = job.mail_to
-    message["Subject"] = f"webcb: {job.kind}, {'failed' if job.state == 'failed' else 'done'}"
+    message["To"] = to
     message["Date"] = format_datetime(at)
-    message["Message-ID"] = make_msgid(f"job{job.id}", domain=message["From"].rsplit("@", 1)[1].rstrip(">"))
+    message["Message-ID"] = make_msgid(name, domain=message["From"].rsplit("@", 1)[1].rstrip(">"))
+    return message
+
+
+def _of_job(settings: Settings, job: Job) -> EmailMessage:
+    message = EmailMessage()
+    message["Subject"] = f"webcb: {job.kind}, {'failed' if job.state == 'failed' else 'done'}"
     lines = [f"{job.said.removesuffix('.')}.", ""]
     path = settings.data_dir / job.file if job.file else None
     content = _content(path)

@@ -22,6 +22,7 @@ from webcb.cli import (
     rate_sheets,
     statements,
     trace,
+    trusted,
     users,
     vouchers,
 )
@@ -40,6 +41,7 @@ PANELS = (
     lists,
     rate_sheets,
     funds,
+    trusted,
     vouchers,
     statements,
     batches,

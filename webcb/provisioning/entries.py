@@ -10,6 +10,7 @@ from webcb.billing import period
 from webcb.billing.billing_period import KINDS as BILLING_PERIODS
 from webcb.billing.formula import TEXT_LENGTH_MAX as FORMULA_LENGTH_MAX
 from webcb.billing.formula import parse as parse_formula
+from webcb.billing.trusted import NUMBERS_MAX
 from webcb.provisioning.carriers import Connection, Vendor
 from webcb.provisioning.entry import Entry as Entry
 from webcb.provisioning.fields import (
@@ -19,11 +20,13 @@ from webcb.provisioning.fields import (
     date,
     exchange,
     instant,
+    mail_address,
     naming,
     parsed,
     pattern,
     percent,
     reference,
+    telephone_numbers,
     text,
     whole,
     yes_no,
@@ -218,7 +221,7 @@ class Customer(Entry):
     """Who owns accounts and, for subordinate ones, pays."""
 
     NOUN = "customer"
-    COLUMNS = {"credit_limit": "credit_limit_micros"}
+    COLUMNS = {"credit_limit": "credit_limit_micros", "low_balance": "low_balance_micros"}
     FIXED = frozenset({"currency"})
     name: Annotated[str, naming("its name")]
     currency: Annotated[str, currency_code("currency of its funds; fixed once")]
@@ -232,6 +235,11 @@ class Customer(Entry):
     status: Annotated[str, choice(("active", "blocked", "closed"), "only an active customer's accounts call")] = (
         "active"
     )
+    low_balance: Annotated[
+        int | None,
+        amount("funds whose falling below is told by mail, once; nothing: it is not", most=FUNDS_MAX, or_nothing=True),
+    ] = None
+    mail: Annotated[str, mail_address("where that is told")] = ""
 
 
 class Distributor(Entry):
@@ -246,7 +254,11 @@ class Account(Entry):
 
     NOUN = "account"
     KEY = ("login",)
-    COLUMNS = {"credit_limit": "credit_limit_micros", "daily_spend_max": "daily_spend_max_micros"}
+    COLUMNS = {
+        "credit_limit": "credit_limit_micros",
+        "daily_spend_max": "daily_spend_max_micros",
+        "low_balance": "low_balance_micros",
+    }
     FIXED = frozenset({"customer", "balance_control"})
     login: Annotated[str, pattern("[A-Za-z0-9]{1,64}", "1 to 64 letters and digits", "the account ID", numeric=True)]
     customer: Annotated[str, reference("customers", "whose account it is; fixed once")]
@@ -284,6 +296,14 @@ class Account(Entry):
     ] = None
     time_zone: Annotated[str, zone("zone its pages show and its days are of")] = "UTC"
     language: Annotated[str, choice(("en", "es", "pt", "fr", "de", "ru", "ar"), "language of its owner")] = "en"
+    low_balance: Annotated[
+        int | None,
+        amount("funds whose falling below is told by mail, once; nothing: it is not", most=FUNDS_MAX, or_nothing=True),
+    ] = None
+    mail: Annotated[str, mail_address("where that is told; empty: to its customer")] = ""
+    trusted_numbers: Annotated[
+        str, telephone_numbers(NUMBERS_MAX, "who calls from one of them is this account, without a PIN")
+    ] = ""
     distributor: Annotated[str | None, reference("distributors", "who sold it", or_nothing=True)] = None
 
 

@@ -10,10 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from webcb import db, models
+from webcb.billing import trusted
 from webcb.provisioning import emit
 from webcb.provisioning.books import TABLES
 from webcb.provisioning.emit import Plain
 from webcb.provisioning.entries import SECTIONS, Entry, Rate, Route, UsageCharge
+from webcb.provisioning.funds import OF_WALLET
 
 NOT_WRITTEN = frozenset({"opening_balance"})
 
@@ -30,7 +32,9 @@ def entry(kind: type[Entry], row: Any) -> dict[str, Any]:
     """One row as the texts of its entry, every field but secrets and lists of parts: what a form shows."""
     stored = dict(row.__data__)
     if isinstance(row, models.Customer) or (isinstance(row, models.Account) and row.balance_control == "individual"):
-        stored |= {"credit_limit_micros": row.wallet.credit_limit_micros, "currency": row.wallet.currency}
+        stored |= _of_wallet(row.wallet)
+    if isinstance(row, models.Account):
+        stored["trusted_numbers"] = trusted.numbers_of([row.id]).get(row.id, "")
     written: dict[str, Any] = {}
     for field in kind.model_fields:
         reader, column = kind.reader(field), kind.column(field)
@@ -51,12 +55,13 @@ def _sections(at: datetime) -> dict[str, list[Fields]]:
     }
     wallets = {row.id: row for row in models.Wallet.select()}
     children = _children(names, at)
+    numbers = _trusted_numbers()
     sections = {}
     for section, found in rows.items():
         kind = SECTIONS[section]
         entries = []
         for row in found:
-            entry = _fields(kind, _stored(row, wallets), names)
+            entry = _fields(kind, _stored(row, wallets, numbers), names)
             entry |= {child: lines for child in kind.CHILDREN if (lines := children[child].get(row.id))}
             entries.append(entry)
         if entries:
@@ -64,13 +69,26 @@ def _sections(at: datetime) -> dict[str, list[Fields]]:
     return sections
 
 
-def _stored(row: Any, wallets: dict[int, Any]) -> Fields:
+def _stored(row: Any, wallets: dict[int, Any], numbers: dict[int, str]) -> Fields:
     """The columns of a row, with those of its wallet that are its configuration."""
     stored = dict(row.__data__)
     if isinstance(row, models.Customer) or (isinstance(row, models.Account) and row.balance_control == "individual"):
-        wallet = wallets[stored["wallet"]]
-        stored |= {"credit_limit_micros": wallet.credit_limit_micros, "currency": wallet.currency}
+        stored |= _of_wallet(wallets[stored["wallet"]])
+    if isinstance(row, models.Account):
+        stored["trusted_numbers"] = numbers.get(row.id, "")
     return stored
+
+
+def _of_wallet(wallet: Any) -> Fields:
+    return {column: getattr(wallet, column) for column in ("currency", *OF_WALLET.values())}
+
+
+def _trusted_numbers() -> dict[int, str]:
+    found: dict[int, str] = {}
+    for row in models.TrustedNumber.select().order_by(models.TrustedNumber.digits):
+        account_id = row.__data__["account"]
+        found[account_id] = f"{found[account_id]},{row.digits}" if account_id in found else row.digits
+    return found
 
 
 def _fields(kind: type[Entry], stored: Fields, names: dict[str, dict[int, str]]) -> Fields:

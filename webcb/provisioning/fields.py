@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
+from email_validator import EmailNotValidError, validate_email
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
@@ -315,3 +316,31 @@ def several(known: Sequence[str], description: str, *, or_none: bool = False) ->
     expression = f"{word}( *, *{word})*"
     expression = f"^({expression})?$" if or_none else f"^{expression}$"
     return Reader(read, str, {"type": "string", "pattern": expression}, right, description)
+
+
+def mail_address(description: str) -> Reader:
+    """An e-mail address, or the empty text."""
+
+    def read(value: str) -> str:
+        try:
+            return value and validate_email(value, check_deliverability=False).normalized
+        except EmailNotValidError:
+            raise ValueError("") from None
+
+    schema = {"type": "string", "maxLength": 254}
+    return Reader(read, str, schema, "an e-mail address, as in ann@example.com", description)
+
+
+def telephone_numbers(most: int, description: str) -> Reader:
+    """Some telephone numbers as E.164 digits, comma between, or the empty text; kept in order."""
+    number = "[1-9][0-9]{4,14}"
+    right = f"up to {most} numbers with their country codes, digits alone, comma between"
+
+    def read(value: str) -> str:
+        numbers = [each.strip() for each in value.split(",")] if value else []
+        if len(numbers) > most or not all(re.fullmatch(number, each) for each in numbers):
+            raise ValueError("")
+        return ",".join(sorted(set(numbers)))
+
+    schema = {"type": ["string", "integer"], "pattern": f"^({number}( *, *{number})*)?$"}
+    return Reader(read, str, schema, right, description)

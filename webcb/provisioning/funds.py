@@ -1,6 +1,6 @@
 """Customers and accounts with their funds: rows made to say what the file says.
 
-Credit limit and currency stand on the wallet. An opening balance is posted once, when the wallet is made; later it only
+Credit limit, low balance and currency stand on the wallet. An opening balance is posted once, when the wallet is made; later it only
 documents what was.
 """
 
@@ -9,11 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from webcb import models
-from webcb.billing import credentials, ledger
+from webcb.billing import credentials, ledger, trusted
 from webcb.provisioning.books import Books, Change, chunks, insert
 from webcb.provisioning.document import Document, Placed, every
 
 Hashes = dict[str, str]
+
+OF_WALLET = {"credit_limit": "credit_limit_micros", "low_balance": "low_balance_micros"}  # field -> column
 
 
 def apply_customers(books: Books) -> None:
@@ -22,14 +24,14 @@ def apply_customers(books: Books) -> None:
     for placed in every(books.document, "customers"):
         row = books.rows("customers").get(placed.key)
         wallet: Any = wallets.get(row.__data__["wallet"]) if row else None
-        elsewhere = {"currency": wallet and wallet.currency, "credit_limit": None, "opening_balance": None}
+        elsewhere = {"currency": wallet and wallet.currency, "opening_balance": None, **dict.fromkeys(OF_WALLET)}
         columns = books.wanted(placed, row, elsewhere)
         if columns is None:
             continue
         if row is None:
-            wallet = models.Wallet.create(currency=placed.entry.currency, credit_limit_micros=placed.entry.credit_limit)
+            wallet = _wallet(placed.entry.currency, placed)
             columns |= {"wallet": wallet.id, "created_at": books.at}
-        changes = [] if row is None else _credit_limit(books, placed, wallet)
+        changes = [] if row is None else _of_wallet(books, placed, wallet)
         written = books.write(models.Customer, placed, row, placed.entry.name, columns, *changes)
         books.rows("customers")[placed.key] = written
         if row is None:
@@ -42,11 +44,12 @@ def apply_accounts(books: Books, hashes: Hashes | None, set_passwords: bool) -> 
     `hashes` of the service passwords that may be set; None where all is going to be taken back.
     """
     wallets = _wallets(books, "accounts")
+    numbers = _trusted_numbers(books)
     passwords_left = 0
     for placed in every(books.document, "accounts"):
         row: Any = books.rows("accounts").get(placed.key)
         wallet: Any = wallets.get(row.__data__["wallet"]) if row else None
-        elsewhere = {"service_password": None, "credit_limit": None, "opening_balance": None}
+        elsewhere = dict.fromkeys(("service_password", "opening_balance", "trusted_numbers", *OF_WALLET))
         columns = books.wanted(placed, row, elsewhere)
         if columns is None or not _has_one_currency(books, placed):
             continue
@@ -55,14 +58,19 @@ def apply_accounts(books: Books, hashes: Hashes | None, set_passwords: bool) -> 
             wallet = _wallet_of(books, placed)
             columns["wallet"] = wallet.id
         elif placed.entry.balance_control == "individual":
-            changes = _credit_limit(books, placed, wallet)
+            changes = _of_wallet(books, placed, wallet)
         password = placed.entry.service_password
         if password is not None and (row is None or not row.service_password or set_passwords):
             columns["service_password"] = _hash(placed, hashes)
             changes += [] if row is None else [("service_password", "***", "set")]
         elif password is not None:
             passwords_left += 1
+        had = numbers.get(row.id, "") if row else ""
+        if row is not None and had != placed.entry.trusted_numbers:
+            changes.append(("trusted_numbers", had, placed.entry.trusted_numbers))
         account = books.write(models.Account, placed, row, placed.entry.login, columns, *changes)
+        if had != placed.entry.trusted_numbers:
+            _trust(books, placed, account.id)
         if row is None:
             _open(books, placed, wallet.id, account.id)
     if passwords_left:
@@ -108,26 +116,38 @@ def _wallet_of(books: Books, placed: Placed) -> Any:
     of_customer = books.rows("customers")[(placed.entry.customer,)].wallet
     if placed.entry.balance_control == "subordinate":
         return of_customer
-    return _wallet(of_customer.currency, placed.entry.credit_limit)
+    return _wallet(of_customer.currency, placed)
 
 
-def _wallet(currency: str, credit_limit_micros: int) -> Any:
-    return insert(models.Wallet, {"currency": currency, "credit_limit_micros": credit_limit_micros})
+def _wallet(currency: str, placed: Placed) -> Any:
+    of_wallet = {column: getattr(placed.entry, field) for field, column in OF_WALLET.items()}
+    return insert(models.Wallet, {"currency": currency, **of_wallet})
 
 
-def _credit_limit(books: Books, placed: Placed, wallet: Any) -> list[Change]:
-    """Write the credit limit where the entry says another one; the change of it."""
-    wanted, had = placed.entry.credit_limit, wallet.credit_limit_micros
-    if wanted == had:
-        return []
-    models.Wallet.update(credit_limit_micros=wanted).where(models.Wallet.id == wallet.id).execute()
-    return [
-        (
-            "credit_limit",
-            books.shown(placed.kind, "credit_limit", had),
-            books.shown(placed.kind, "credit_limit", wanted),
-        )
-    ]
+def _of_wallet(books: Books, placed: Placed, wallet: Any) -> list[Change]:
+    """Write the fields that stand on the wallet where the entry says something else; the changes."""
+    changes, columns = [], {}
+    for field, column in OF_WALLET.items():
+        wanted, had = getattr(placed.entry, field), getattr(wallet, column)
+        if wanted != had:
+            columns[column] = wanted
+            changes.append((field, books.shown(placed.kind, field, had), books.shown(placed.kind, field, wanted)))
+    if columns:
+        models.Wallet.update(**columns).where(models.Wallet.id == wallet.id).execute()
+    return changes
+
+
+def _trusted_numbers(books: Books) -> dict[int, str]:
+    ids = [row.id for row in books.rows("accounts").values()]
+    return {account_id: text for some in chunks(ids) for account_id, text in trusted.numbers_of(some).items()}
+
+
+def _trust(books: Books, placed: Placed, account_id: int) -> None:
+    numbers = placed.entry.trusted_numbers
+    try:
+        trusted.set_numbers(account_id, numbers.split(",") if numbers else [])
+    except trusted.TrustProblem as wrong:
+        books.wrong(placed, "trusted_numbers", f"{wrong}; take it from there first")
 
 
 def _has_one_currency(books: Books, placed: Placed) -> bool:

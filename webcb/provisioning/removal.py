@@ -12,6 +12,7 @@ from webcb.provisioning.entries import SECTIONS
 PARTS: dict[type[Table], tuple[type[Table], ...]] = {
     models.Tariff: (models.Rate, models.Route),
     models.Product: (models.UsageCharge,),
+    models.Account: (models.TrustedNumber,),
 }
 NOUNS: dict[type[Table], str] = {models.Ledger: "ledger row", models.Xdr: "xDR"}
 INSTEAD = {"accounts": "write closed: true", "customers": "write status: closed"}

@@ -19,7 +19,7 @@ def _account(values: Values) -> Contradictions:
             found.append(("type", "a subordinate account uses its customer's funds; write type: credit"))
         found += [
             (field, "a subordinate account has no funds of its own; leave the line out or write it at the customer")
-            for field in ("credit_limit", "opening_balance")
+            for field in ("credit_limit", "opening_balance", "low_balance")
             if values[field]
         ]
     elif values["type"] == "debit" and values["credit_limit"]:

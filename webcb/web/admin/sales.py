@@ -104,6 +104,8 @@ screen(
                         "Posted once, when the customer is created.",
                         needs="money",
                     ),
+                    Item("low_balance", "Low balance", "Falling below it is told by mail, once.", needs="money"),
+                    Item("mail", "E-mail"),
                     Item("billing_period", "Billing period"),
                     Item("billing_time_zone", "Billing period time zone", "Off-peak periods hold by its clocks, too."),
                 ),
@@ -235,6 +237,7 @@ screen(
                         "Calls are cut where it is reached; empty: no limit.",
                         needs="money",
                     ),
+                    Item("low_balance", "Low balance", "Falling below it is told by mail, once.", needs="money"),
                 ),
             ),
             Panel(
@@ -248,7 +251,15 @@ screen(
                     Item("closed", "Closed", "May never call again."),
                 ),
             ),
-            Panel("Self-care", (Item("time_zone", "Time zone"), Item("language", "Web interface language"))),
+            Panel(
+                "Self-care",
+                (
+                    Item("time_zone", "Time zone"),
+                    Item("language", "Web interface language"),
+                    Item("mail", "E-mail", "Empty: the customer's."),
+                    Item("trusted_numbers", "Trusted numbers", "Who calls from one of them is not asked for a PIN."),
+                ),
+            ),
         ),
     ),
     Account,
