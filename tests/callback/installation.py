@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.callback.configuration import FUNDS_MICROS, A, B, configure, media_port, sip_port
 from tests.callback.phones import Phone
-from tests.callback.voice import PCMU, write_pcap
+from tests.callback.voice import PCMU, Timed, write_pcap, write_timed_pcap
 from tests.callback.wire import Message, Wire
 from webcb import clock, db, doorbell
 from webcb.billing import credentials, ledger, reception
@@ -139,16 +139,20 @@ class Installation:
         calls: int = 1,
         host: str = "127.0.0.1",
         transport: str = "udp",
+        pressed: list[Timed] | None = None,
         **variables: int,
     ) -> None:
         """Put a phone behind a carrier and route numbers to it; it listens before this returns.
 
         `spoken` are the payloads it says where its scenario speaks, `variables` those the scenario reads; it takes
-        so many `calls`.
+        so many `calls`. `pressed` are the packets of keys that it sends instead.
         """
         folder = self.folder / carrier
         folder.mkdir()
-        write_pcap(folder / "voice.pcap", spoken or [b""], payload_type)
+        if pressed:
+            write_timed_pcap(folder / "voice.pcap", pressed, payload_type)
+        else:
+            write_pcap(folder / "voice.pcap", spoken or [b""], payload_type)
         phone = Phone.start(
             scenario,
             sip_port(self.ports, carrier),
