@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from webcb import db, jobs
-from webcb.billing import card, chain, credentials, ledger
+from webcb.billing import card, credentials, ledger
 from webcb.billing.card import Numbering
 from webcb.billing.ledger import Entry
 from webcb.billing.query import change, marks, micros, rows
@@ -64,21 +64,21 @@ class OrderRefused(Exception):
         self.problems = problems
 
 
+@db.transaction
 def ask(order: Order, asked_by: str, mail_to: str, at: datetime) -> int:
     """Check an order and make a job of it; returns the job's id. Raises OrderRefused with everything that is wrong."""
-    with db.writing():
-        found, problems = _found(order)
-        problems += _own_problems(order, at)
-        if not problems:
-            numbering = Numbering(order.prefix, order.length)
-            misfit = card.misfit(numbering, order.quantity, len(_taken(numbering)))
-            problems += [("quantity", misfit)] if misfit else []
-        if problems:
-            raise OrderRefused(problems)
-        batch = found["batch"] or Batch.create(name=order.batch, customer=found["customer"], created_at=at)
-        plan = _plan(order, found, batch)
-        job_id = jobs.post(KIND, plan, order.quantity, asked_by, mail_to, at)
-        _audit(f"{KIND}: {order.quantity}", f"batch {order.batch}", asked_by, at)
+    found, problems = _found(order)
+    problems += _own_problems(order, at)
+    if not problems:
+        numbering = Numbering(order.prefix, order.length)
+        misfit = card.misfit(numbering, order.quantity, len(_taken(numbering)))
+        problems += [("quantity", misfit)] if misfit else []
+    if problems:
+        raise OrderRefused(problems)
+    batch = found["batch"] or Batch.create(name=order.batch, customer=found["customer"], created_at=at)
+    plan = _plan(order, found, batch)
+    job_id = jobs.post(KIND, plan, order.quantity, asked_by, mail_to, at)
+    _audit(f"{KIND}: {order.quantity}", f"batch {order.batch}", asked_by, at)
     return job_id
 
 
@@ -200,28 +200,28 @@ def _taken(numbering: Numbering) -> set[int]:
     return {place for place in places if place is not None}
 
 
+@db.transaction
 def _chunk(work: Work, file: Any, ids: Iterator[str], done: int, at: datetime) -> int:
     """One transaction of accounts, their lines written before it; returns how many: 0 where no ID is left."""
-    with db.writing():
-        logins = _free(ids, min(CHUNK_ACCOUNTS, work.total - done))
-        if not logins:
-            return 0
-        passwords = [_passwords(work) for _ in logins]
-        first = _next_control_number()
-        _insert(work, logins, passwords, first, at)
-        lines = [
-            (work.plan["batch_name"], f"{first + place:010d}", login, login if web else "", web, service)
-            for place, (login, (service, web)) in enumerate(zip(logins, passwords, strict=True))
-        ]
-        octets = file.tell()
-        try:
-            file.write(_lines(lines))
-            file.flush()
-            os.fsync(file.fileno())
-            jobs.keep(work, done + len(logins), {"octets": file.tell()}, at)
-        except BaseException:
-            file.truncate(octets)
-            raise
+    logins = _free(ids, min(CHUNK_ACCOUNTS, work.total - done))
+    if not logins:
+        return 0
+    passwords = [_passwords(work) for _ in logins]
+    first = _next_control_number()
+    _insert(work, logins, passwords, first, at)
+    lines = [
+        (work.plan["batch_name"], f"{first + place:010d}", login, login if web else "", web, service)
+        for place, (login, (service, web)) in enumerate(zip(logins, passwords, strict=True))
+    ]
+    octets = file.tell()
+    try:
+        file.write(_lines(lines))
+        file.flush()
+        os.fsync(file.fileno())
+        jobs.keep(work, done + len(logins), {"octets": file.tell()}, at)
+    except BaseException:
+        file.truncate(octets)
+        raise
     return len(logins)
 
 
@@ -284,17 +284,11 @@ def _insert(work: Work, logins: list[str], passwords: list[tuple[str, str]], fir
     ]
     made = _insert_many("account", _COLUMNS, accounts)
     if plan["opening_balance_micros"]:
-        new = {"currency": plan["currency"], "balance_micros": 0, "ledger_head": chain.FIRST}
+        amount_micros = plan["opening_balance_micros"]
         openings = [
             (
-                {"id": wallet_id, **new},
-                Entry(
-                    f"opening:{wallet_id}",
-                    "opening balance",
-                    plan["opening_balance_micros"],
-                    work.asked_by,
-                    account["id"],
-                ),
+                ledger.new_wallet(wallet_id, plan["currency"]),
+                Entry(f"opening:{wallet_id}", "opening balance", amount_micros, work.asked_by, account["id"]),
             )
             for wallet_id, account in zip(wallets, made, strict=True)
         ]
@@ -322,16 +316,16 @@ def _lines(values: list[Any]) -> bytes:
     return text.getvalue().encode()
 
 
+@db.transaction
 def _finish(work: Work, path: Path, at: datetime) -> None:
     """All are there: from now on they may be used, unless they wait to be activated by hand."""
     waits = work.plan["requires_activation"]
     said = f"{work.total:,} accounts in batch {work.plan['batch_name']}" + (
         ", to be activated by hand" if waits else ""
     )
-    with db.writing():
-        if not waits:
-            change("UPDATE account SET activated = ? WHERE job_id = ?", True, work.id)
-        jobs.end(work, said, at, file=f"{CARDS}/{path.name}")
+    if not waits:
+        change("UPDATE account SET activated = ? WHERE job_id = ?", True, work.id)
+    jobs.end(work, said, at, file=f"{CARDS}/{path.name}")
 
 
 def _fail(work: Work, path: Path, done: int, at: datetime) -> bool:
@@ -362,14 +356,14 @@ def set_blocked(batch: Batch, blocked: bool, made_by: str, at: datetime) -> int:
     return _set(batch, "blocked", blocked, "block" if blocked else "unblock", made_by, at)
 
 
+@db.transaction
 def _set(batch: Batch, column: str, value: bool, action: str, made_by: str, at: datetime) -> int:
-    with db.writing():
-        making = Job.select().join(Account, on=Account.job == Job.id)
-        if making.where((Account.batch == batch) & Job.state.in_(("waiting", "running"))).exists():
-            raise BatchBusy(f"the accounts of batch {batch.name} are still being made; try again when they are")
-        sql = f"UPDATE account SET {column} = ? WHERE batch_id = ? AND {column} <> ?"  # noqa: S608 - a name of ours
-        changed = change(sql, value, batch.id, value)
-        _audit(f"{action} {changed} accounts", f"batch {batch.name}", made_by, at)
+    making = Job.select().join(Account, on=Account.job == Job.id)
+    if making.where((Account.batch == batch) & Job.state.in_(("waiting", "running"))).exists():
+        raise BatchBusy(f"the accounts of batch {batch.name} are still being made; try again when they are")
+    sql = f"UPDATE account SET {column} = ? WHERE batch_id = ? AND {column} <> ?"  # noqa: S608 - a name of ours
+    changed = change(sql, value, batch.id, value)
+    _audit(f"{action} {changed} accounts", f"batch {batch.name}", made_by, at)
     return changed
 
 

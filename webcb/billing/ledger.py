@@ -119,6 +119,11 @@ def _note_fall(wallet: Row, balance_micros: int, at: datetime) -> None:
         )
 
 
+def new_wallet(wallet_id: int, currency: str) -> Row:
+    """A wallet as it is when it was made: with nothing in it."""
+    return {"id": wallet_id, "currency": currency, "balance_micros": 0, "ledger_head": chain.FIRST}
+
+
 def write_each(wallets: Iterable[tuple[Row, Entry]], at: datetime) -> None:
     """Write an entry to the chain of each of many wallets that nobody else knows yet, such as those made in this transaction."""
     written = [(wallet["id"], _chained(wallet, [entry], micros(at))) for wallet, entry in wallets]

@@ -93,6 +93,7 @@ def _terms(found: dict[str, Any]) -> Terms:
     )
 
 
+@db.transaction
 def apply(
     tariff: Tariff,
     sheet: rate_sheet.Sheet,
@@ -104,27 +105,24 @@ def apply(
     register: bool = False,
 ) -> Preview:
     """Read a sheet into a tariff, all of it or, where there are problems, nothing; returns what was done."""
-    with db.writing():
-        seen = preview(tariff, sheet, mode, at, register=register)
-        if seen.problems:
-            return seen
-        if register:
-            _register(seen.new_destinations)
-        coming = [each for each in seen.changes if each.kind in _WRITTEN]
-        gone = [each for each in seen.changes if each.kind is Kind.WITHDRAWN]
-        if not coming and not gone:
-            return seen
-        made = RateImport.create(
-            tariff=tariff, mode=mode, file_name=file_name[:255], at=at, made_by=made_by, rates=len(coming)
-        )
-        places = {each["prefix"]: each["id"] for each in rows("SELECT prefix, id FROM destination")}
-        replaced = list(_take_out(tariff, [(places[each.prefix], micros(each.effective_at)) for each in coming + gone]))
-        RateImport.update(replaced=json.dumps(replaced)).where(RateImport.id == made.id).execute()
-        _insert([_row(tariff.id, places[each.prefix], each, made.id) for each in coming])
-        counts = ", ".join(f"{count} {kind}" for kind, count in seen.counts().items())
-        Audit.create(
-            at=at, made_by=made_by, action=f"rate sheet, {mode}", subject=f"tariff {tariff.name}", detail=counts
-        )
+    seen = preview(tariff, sheet, mode, at, register=register)
+    if seen.problems:
+        return seen
+    if register:
+        _register(seen.new_destinations)
+    coming = [each for each in seen.changes if each.kind in _WRITTEN]
+    gone = [each for each in seen.changes if each.kind is Kind.WITHDRAWN]
+    if not coming and not gone:
+        return seen
+    made = RateImport.create(
+        tariff=tariff, mode=mode, file_name=file_name[:255], at=at, made_by=made_by, rates=len(coming)
+    )
+    places = {each["prefix"]: each["id"] for each in rows("SELECT prefix, id FROM destination")}
+    replaced = list(_take_out(tariff, [(places[each.prefix], micros(each.effective_at)) for each in coming + gone]))
+    RateImport.update(replaced=json.dumps(replaced)).where(RateImport.id == made.id).execute()
+    _insert([_row(tariff.id, places[each.prefix], each, made.id) for each in coming])
+    counts = ", ".join(f"{count} {kind}" for kind, count in seen.counts().items())
+    Audit.create(at=at, made_by=made_by, action=f"rate sheet, {mode}", subject=f"tariff {tariff.name}", detail=counts)
     return seen
 
 
@@ -181,29 +179,27 @@ def _insert(values: Sequence[tuple[Any, ...]]) -> None:
         change(sql, *(cell for each in some for cell in each))
 
 
+@db.transaction
 def undo(tariff: Tariff, made_by: str, at: datetime) -> str:
     """Take back the last sheet that was read into a tariff: its rates go, those it replaced return. Raises NothingToUndo.
 
     Returns the name of its file. Rates that somebody has written by hand since stay as they are.
     """
-    with db.writing():
-        last: Any = RateImport.select().where(RateImport.tariff == tariff).order_by(RateImport.id.desc()).first()
-        if last is None or last.undone_at is not None:
-            raise NothingToUndo(
-                f"no rate sheet was read into tariff {tariff.name}"
-                if last is None
-                else f"the last rate sheet of tariff {tariff.name} is undone already"
-            )
-        change("DELETE FROM rate WHERE rate_import_id = ?", last.id)
-        sql = "SELECT destination_id, effective_at FROM rate WHERE tariff_id = ?"
-        there = {(each["destination_id"], each["effective_at"]) for each in rows(sql, tariff.id)}
-        back = [
-            each for each in json.loads(last.replaced) if (each["destination_id"], each["effective_at"]) not in there
-        ]
-        _insert([tuple(each[name] for name in _COLUMNS) for each in back])
-        RateImport.update(undone_at=at).where(RateImport.id == last.id).execute()
-        detail = f"{last.file_name}: {last.rates} rates gone, {len(back)} back"
-        Audit.create(at=at, made_by=made_by, action="rate sheet undone", subject=f"tariff {tariff.name}", detail=detail)
+    last: Any = RateImport.select().where(RateImport.tariff == tariff).order_by(RateImport.id.desc()).first()
+    if last is None or last.undone_at is not None:
+        raise NothingToUndo(
+            f"no rate sheet was read into tariff {tariff.name}"
+            if last is None
+            else f"the last rate sheet of tariff {tariff.name} is undone already"
+        )
+    change("DELETE FROM rate WHERE rate_import_id = ?", last.id)
+    sql = "SELECT destination_id, effective_at FROM rate WHERE tariff_id = ?"
+    there = {(each["destination_id"], each["effective_at"]) for each in rows(sql, tariff.id)}
+    back = [each for each in json.loads(last.replaced) if (each["destination_id"], each["effective_at"]) not in there]
+    _insert([tuple(each[name] for name in _COLUMNS) for each in back])
+    RateImport.update(undone_at=at).where(RateImport.id == last.id).execute()
+    detail = f"{last.file_name}: {last.rates} rates gone, {len(back)} back"
+    Audit.create(at=at, made_by=made_by, action="rate sheet undone", subject=f"tariff {tariff.name}", detail=detail)
     return str(last.file_name)
 
 

@@ -28,7 +28,11 @@ class ApplyRefused(Exception):
 
 
 class _Undone(Exception):
-    """Takes a dry run back."""
+    """Takes a dry run back; `report` says what it would have done."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__()
+        self.report = report
 
 
 def apply(
@@ -40,18 +44,24 @@ def apply(
     """
     # Hashing takes seconds for a thousand accounts: not where all is taken back in any case.
     hashes = None if dry_run or document.problems else hashed(document, set_passwords)
-    books = Books(document, at, made_by)
     try:
-        with db.writing():
-            _apply(books, hashes, set_passwords)
-            if document.problems:
-                raise ApplyRefused(document.problems)
-            if books.report.changes_anything:
-                _audit(books, file)
-            if dry_run:
-                raise _Undone
-    except _Undone:
-        pass
+        return _applied(document, hashes, at, made_by, file, dry_run, set_passwords)
+    except _Undone as undone:
+        return undone.report
+
+
+@db.transaction
+def _applied(
+    document: Document, hashes: Hashes | None, at: datetime, made_by: str, file: str, dry_run: bool, set_passwords: bool
+) -> Report:
+    books = Books(document, at, made_by)
+    _apply(books, hashes, set_passwords)
+    if document.problems:
+        raise ApplyRefused(document.problems)
+    if books.report.changes_anything:
+        _audit(books, file)
+    if dry_run:
+        raise _Undone(books.report)
     return books.report
 
 
@@ -68,7 +78,6 @@ def _apply(books: Books, hashes: Hashes | None, set_passwords: bool) -> None:
     _apply_plain(books, "vendors")
     for placed in every(books.document, "connections"):
         _apply_connection(books, placed)
-    books.read_again("accounts")  # they were written many at a time
     for placed in every(books.document, "voice_applications"):
         _apply_voice_application(books, placed)
     remove_absent(books)

@@ -79,10 +79,6 @@ class Books:
             self._rows[section] = {tuple(getattr(row, name) for name in key): row for row in found}
         return self._rows[section]
 
-    def read_again(self, section: str) -> None:
-        """The rows of a section have been written past this desk."""
-        self._rows.pop(section, None)
-
     def _internal_accounts(self) -> list[str]:
         """The accounts that voice applications name, in the file or already there."""
         wanted = [

@@ -10,10 +10,13 @@ from typing import Any
 
 from webcb import models
 from webcb.billing import credentials, ledger, trusted
+from webcb.billing.ledger import Entry
+from webcb.billing.query import Row
 from webcb.provisioning.books import Books, Change, chunks, insert
 from webcb.provisioning.document import Document, Placed, every
 
 Hashes = dict[str, str]
+Opening = tuple[Row, Entry]  # a new wallet, and what it is opened with
 
 OF_WALLET = {"credit_limit": "credit_limit_micros", "low_balance": "low_balance_micros"}  # field -> column
 
@@ -35,7 +38,7 @@ def apply_customers(books: Books) -> None:
         written = books.write(models.Customer, placed, row, placed.entry.name, columns, *changes)
         books.rows("customers")[placed.key] = written
         if row is None:
-            _open(books, placed, wallet.id, None)
+            ledger.write_each(_opening(books, placed, wallet.id, None), books.at)
 
 
 def apply_accounts(books: Books, hashes: Hashes | None, set_passwords: bool) -> None:
@@ -45,6 +48,7 @@ def apply_accounts(books: Books, hashes: Hashes | None, set_passwords: bool) -> 
     """
     wallets = _wallets(books, "accounts")
     numbers = _trusted_numbers(books)
+    openings: list[Opening] = []
     passwords_left = 0
     for placed in every(books.document, "accounts"):
         row: Any = books.rows("accounts").get(placed.key)
@@ -71,8 +75,10 @@ def apply_accounts(books: Books, hashes: Hashes | None, set_passwords: bool) -> 
         account = books.write(models.Account, placed, row, placed.entry.login, columns, *changes)
         if had != placed.entry.trusted_numbers:
             _trust(books, placed, account.id)
+        books.rows("accounts")[placed.key] = account
         if row is None:
-            _open(books, placed, wallet.id, account.id)
+            openings += _opening(books, placed, wallet.id, account.id)
+    ledger.write_each(openings, books.at)
     if passwords_left:
         books.report.notes.append(
             f"{passwords_left} service passwords are set already and were not compared; --set-passwords sets them"
@@ -161,15 +167,15 @@ def _has_one_currency(books: Books, placed: Placed) -> bool:
     return False
 
 
-def _open(books: Books, placed: Placed, wallet_id: int, account_id: int | None) -> None:
-    if placed.entry.opening_balance:
-        ledger.post(
-            wallet_id,
-            account_id,
-            "opening balance",
-            placed.entry.opening_balance,
-            f"opening:{wallet_id}",
-            books.made_by,
-            "",
-            books.at,
-        )
+def _opening(books: Books, placed: Placed, wallet_id: int, account_id: int | None) -> list[Opening]:
+    """The opening balance of a wallet that was made in this apply, where there is one."""
+    amount_micros = placed.entry.opening_balance
+    if not amount_micros:
+        return []
+    wallet = ledger.new_wallet(wallet_id, books.rows("customers")[_customer_key(placed)].wallet.currency)
+    entry = Entry(f"opening:{wallet_id}", "opening balance", amount_micros, books.made_by, account_id)
+    return [(wallet, entry)]
+
+
+def _customer_key(placed: Placed) -> tuple[str]:
+    return (placed.entry.name if placed.kind.NOUN == "customer" else placed.entry.customer,)
