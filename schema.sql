@@ -383,6 +383,8 @@ CREATE TABLE callback (
   release_asked_by TEXT CHECK (release_asked_by IN ('user', 'operator')),
   talking_at BIGINT, -- B answered
   deadline_at BIGINT, -- the money or the longest talk ends here
+  terms TEXT, -- how it may go on, as JSON, once both talk: what another process needs to carry it on (engine/resumption.py)
+  lost_at BIGINT, -- its engine is gone, and was known to live at this moment: it is charged up to here
   ended_at BIGINT,
   ending TEXT, -- engine/causes.py
   logged_in BOOLEAN NOT NULL DEFAULT FALSE, -- by voice: account_id is the user's since then, and no longer the internal account
@@ -408,7 +410,9 @@ CREATE TABLE leg (
   ringing_at BIGINT,
   answered_at BIGINT,
   ended_at BIGINT,
-  dialog TEXT, -- SIP dialog state as JSON once answered: what another process needs to end it
+  invite TEXT, -- the INVITE in hand as JSON, written before it leaves: what another process needs to cancel it
+  dialog TEXT, -- SIP dialog state as JSON once answered, written before its ACK: what another process needs to go on with it
+  voice TEXT, -- what was offered and answered last, as JSON; sealed with the secret key where it has keys of SRTP
   rtp_port INTEGER,
   connection_id BIGINT REFERENCES connection (id),
   queue_position INTEGER CHECK (queue_position >= 1), -- its place before a busy connection, 1: the next; NULL: not waiting

@@ -61,6 +61,7 @@ ENGINE_DOORS = {
         "prober",
         "registrar",
         "recovery",
+        "resumption",
         "rows",
         "runner",
         "standing",

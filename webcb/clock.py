@@ -2,11 +2,22 @@
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def monotonic() -> float:
     """Seconds on a clock that never jumps; comparable only within one machine's uptime."""
     return time.monotonic()
+
+
+def uptime_id() -> str:
+    """Names this uptime of the machine: two processes that read the same may compare `monotonic`. "" where it is not known."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
 
 
 def utc_now() -> datetime:

@@ -51,6 +51,9 @@ class Phone:
                 "-mp",
                 str(media_port),
             ),
+            *(
+                ("-aa",) if scenario.startswith("speaks") else ()
+            ),  # says that it is there, whenever it is asked (OPTIONS)
             *("-cp", str(media_port + 4), "-timeout", f"{LIFE_SECONDS_MAX}s", "-timeout_error"),
             *("-trace_err", "-error_file", "errors.log", "-trace_msg", "-message_file", "messages.log", *settings),
         ]

@@ -51,7 +51,7 @@ def test_a_session_that_nobody_refreshes_is_ended_before_it_expires(webcb: Insta
     webcb.phone("B", "forgets_to_refresh")
     callback = webcb.place()
     billed = {"A": Billed(charge_a, True, NORMAL), "B": Billed(charge_b, True, TIMER_EXPIRED)}
-    assert_ended(webcb, callback, "B hung up", billed)
+    assert_ended(webcb, callback, "connection lost", billed)
     assert said(webcb, "B") == HUNG_UP
     assert 6.6 <= used_on_wire(webcb, "B") <= 6.8
 

@@ -11,6 +11,7 @@ from webcb.engine.commands import (
     Command,
     EndAttempt,
     HangUp,
+    Inquire,
     Join,
     Place,
     PlayRingback,
@@ -21,12 +22,14 @@ from webcb.engine.commands import (
     WriteCallback,
 )
 from webcb.engine.events import (
+    Alive,
     Answered,
     Deadline,
     Failed,
     Held,
     HungUp,
     NoAnswer,
+    PeerLost,
     Placed,
     Release,
     Ringing,
@@ -94,7 +97,7 @@ ENDINGS = {
     "voice lost": (
         [*THEY_TALK, (40, Silent("B")), (90, VoiceLost("B"))],
         Ending.MEDIA_LOST,
-        {"A": 86, "B": 80},
+        {"A": 36, "B": 30},
         "AB",
     ),
     "released before A's INVITE is sent": ([(0, Release(Ending.USER_RELEASED))], Ending.USER_RELEASED, {}, "A"),
@@ -348,3 +351,33 @@ def test_states_are_written_in_order() -> None:
     _, commands = play([*THEY_TALK, (30, HungUp("B", 16))])
     states = [each.state for each in commands if isinstance(each, WriteCallback)]
     assert states == ["A answered", "calling B", "talking", "releasing"]
+
+
+# A dead call ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_silent_leg_is_asked_once_both_talk_and_not_while_it_waits() -> None:
+    _, commands = play([*THEY_TALK, (40, Silent("B", 10 * SECOND))])
+    assert [each for each in commands if isinstance(each, Inquire)] == [Inquire("B")]
+    _, commands = play([*THEY_TALK[:-1], (7, Silent("A", 10 * SECOND))])
+    assert not [each for each in commands if isinstance(each, Inquire)]
+
+
+def test_a_leg_that_holds_is_not_asked() -> None:
+    _, commands = play([*THEY_TALK, (20, Held("B", True, "{}")), (40, Silent("B", 10 * SECOND))])
+    assert not [each for each in commands if isinstance(each, Inquire)]
+
+
+def test_a_peer_that_is_gone_is_paid_for_up_to_its_last_sign_of_life() -> None:
+    """Its last packet came at 30; it is asked at 40 and knows nothing of the call."""
+    _, commands = play([*THEY_TALK, (40, Silent("B", 10 * SECOND)), (41, PeerLost("B", 102))])
+    settle = settle_of(commands)
+    assert settle.ending == Ending.PEER_LOST
+    assert used(settle) == {"A": 26, "B": 20}
+
+
+def test_an_answer_is_a_sign_of_life() -> None:
+    _, commands = play([*THEY_TALK, (40, Silent("B", 10 * SECOND)), (41, Alive("B")), (90, VoiceLost("B"))])
+    settle = settle_of(commands)
+    assert settle.ending == Ending.MEDIA_LOST
+    assert used(settle) == {"A": 37, "B": 31}

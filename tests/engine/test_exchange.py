@@ -459,29 +459,3 @@ def test_a_settlement_that_fails_is_tried_again(world: World, phones: tuple, mon
     assert world.row(callback_id).state == "releasing"
     world.pass_seconds(6)
     assert_over(world, callback_id, Ending.B_HUNG_UP, {"A": 6, "B": 2})
-
-
-# After a crash ---------------------------------------------------------------------------------------------------------
-
-
-def test_an_engine_that_starts_again_ends_and_settles_what_it_finds(world: World, phones: tuple) -> None:
-    callback_id = world.place()
-    world.pass_seconds(20.4)
-    world.crash()
-    world.pass_seconds(7)
-    assert all(phone.up for phone in phones)
-    world.engine()
-    assert [line for line in world.ladder if line.endswith("BYE")][:2] == ["27.4 A -> BYE", "27.4 B -> BYE"]
-    assert all(phone.answers_bye and not phone.up for phone in phones)
-    assert_over(world, callback_id, Ending.ENGINE_STOPPED, {"A": 16, "B": 12})
-
-
-def test_after_a_crash_while_b_rang_only_a_is_charged(world: World, phones: tuple) -> None:
-    callback_id = world.place()
-    world.pass_seconds(6.5)
-    world.crash()
-    phones[1].is_over = True  # its carrier gives up by itself: nothing of an unanswered leg is on the rows
-    world.pass_seconds(60)
-    world.engine()
-    assert_over(world, callback_id, Ending.ENGINE_STOPPED, {"A": 2, "B": 0})
-    assert world.xdrs(callback_id)["B"].connect_time is None

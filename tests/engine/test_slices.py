@@ -213,6 +213,6 @@ def test_an_engine_that_died_never_charges_more_than_was_set_aside(world: World)
     models.Node.update(heard_at=world.utc_now() + timedelta(seconds=0)).execute()
     world.engine()
     world.pass_seconds(1)
-    assert world.row(callback_id).ending == Ending.ENGINE_STOPPED
+    assert world.row(callback_id).ending == Ending.TIME_IS_OUT
     assert 1_000_000 - funds(world)[0] <= held
     assert funds(world)[1] == 0

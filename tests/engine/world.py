@@ -155,6 +155,7 @@ class Phone:
     up: bool = False
     tag: int = 0
     cseq: int = 0
+    cseqs: list[int] = field(default_factory=list)  # of the BYEs that came
 
 
 class World:
@@ -168,14 +169,16 @@ class World:
         self.phones: dict[str, Phone] = {}
         self.begun_at = self.time.now
         self._cseq = count(500)
+        self.starts = 0
         self.house = house_rows.house(**house)
         self.names = Names(self.time)
-        self.bridge = Bridge("127.0.0.1", 21000, 21999, silence_ms=600_000)
         self.engine()
 
     def engine(self) -> None:
         """An engine starts: the first one, or one after a crash."""
-        entropy = random.Random(1).randbytes
+        self.bridge = Bridge("127.0.0.1", 21000, 21999, silence_ms=600_000)
+        self.starts += 1
+        entropy = random.Random(self.starts).randbytes
         self.line = Line(Identity("test", US), entropy, self.time, self._to_phone)
         self.media = Media(self.bridge, {"127.0.0.1": "127.0.0.1"}, entropy)
         self.journal = StraightJournal(self.time)
@@ -193,6 +196,7 @@ class World:
         """kill -9: nothing of the engine goes on."""
         self.time._alarms.clear()
         self.line.receive = lambda data, address: None  # type: ignore[method-assign]
+        self.bridge.close()
 
     def close(self) -> None:
         self.bridge.close()
@@ -259,7 +263,10 @@ class World:
                 self.respond(phone, request, 200, address)
                 if phone.obeys_cancel and not phone.is_over:
                     self._say(phone, phone.invites[-1], 487, address)
+            case "OPTIONS":
+                self.respond(phone, request, 200 if phone.up else 481, address)
             case "BYE":
+                phone.cseqs.append(request.cseq)
                 phone.up = False
                 if phone.answers_bye:
                     self.respond(phone, request, 200, address)

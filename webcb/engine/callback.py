@@ -19,6 +19,7 @@ from webcb.engine.codecs import DIGITS, heard_codecs
 from webcb.engine.commands import (
     ClearTimer,
     Command,
+    Inquire,
     Join,
     PlayRingback,
     Renew,
@@ -61,6 +62,8 @@ def step(callback: Callback, event: events.Event, now_us: int) -> Step:
         action = TABLE.get((callback.phase, type(event)))
         return (callback, []) if action is None else action(callback, event, now_us)
     moved, commands, turn = leg.step(callback.leg(event.leg), event, now_us)
+    if callback.phase is not Phase.TALKING:  # while it waits, a leg has nothing to say
+        commands = [each for each in commands if not isinstance(each, Inquire)]
     callback, following = _turn(_with(callback, moved), event.leg, turn, now_us)
     return callback, commands + following
 
@@ -247,6 +250,7 @@ def _talk(callback: Callback, turn: Turn, now_us: int) -> Step:
         *timers,
         WriteCallback("talking", talking_us=now_us, deadline_us=callback.deadline_us),
         leg.watch_voice(callback.a, now_us),
+        *([Inquire("A")] if callback.a.silent and not callback.a.held else []),
     ]
     return replace(callback, phase=Phase.TALKING), commands
 
@@ -299,6 +303,21 @@ def _talking(callback: Callback) -> tuple[int, Pricing, Pricing, int]:
     pricing_a = pricings_of_a(callback)[0]
     pricing_b = plan.pricing_b.answered(plan.instant(answered_b_us))
     return answered_b_us, pricing_a, pricing_b, answered_b_us - (callback.a.answered_us or 0)
+
+
+# After a crash -----------------------------------------------------------------------------------------------------------
+
+
+def resume(callback: Callback, now_us: int) -> Step:
+    """Go on with a callback whose legs talked when its engine died: they are joined, every deadline is where it was.
+
+    Whoever is not there any more is found by asking, as its BYE may have come while nobody listened.
+    """
+    callback, _, timers = _limit_talk(callback, now_us)
+    callback = replace(callback, phase=Phase.TALKING, hears=Hears.B)
+    if callback.deadline_us is not None and callback.deadline_us <= now_us:
+        return _end(callback, callback.deadline_ending, now_us)
+    return callback, [Join(), *timers, Inquire("A"), Inquire("B")]
 
 
 # Slices ------------------------------------------------------------------------------------------------------------------
@@ -359,6 +378,15 @@ def _voice_lost(callback: Callback, _: Turn, now_us: int) -> Step:
     return _end(callback, Ending.MEDIA_LOST, now_us)
 
 
+def _billed_until(callback: Callback, ending: Ending) -> int | None:
+    """The last moment that is billed: the deadline, and of a dead call the last proof of life of the leg that died."""
+    if ending not in (Ending.MEDIA_LOST, Ending.PEER_LOST):
+        return callback.deadline_us
+    dead = [each for each in (callback.a, callback.b) if each.ending is ending or (each.silent and not each.held)]
+    moments = [each.proven_us for each in dead if each.proven_us is not None]
+    return min([*moments, *([] if callback.deadline_us is None else [callback.deadline_us])], default=None)
+
+
 def _deadline(callback: Callback, _: events.Deadline, now_us: int) -> Step:
     return _end(callback, callback.deadline_ending, now_us)
 
@@ -374,7 +402,8 @@ def _end(callback: Callback, ending: Ending, now_us: int) -> Step:
     """
     a, hanging_a = leg.release(callback.a, release_cause(ending, callback.a.answered_us is not None), now_us)
     b, hanging_b = leg.release(callback.b, release_cause(ending, callback.b.answered_us is not None), now_us)
-    usages = tuple(use for each in (a, b) if (use := leg.usage(each, callback.deadline_us)) is not None)
+    until_us = _billed_until(callback, ending)
+    usages = tuple(use for each in (a, b) if (use := leg.usage(each, until_us)) is not None)
     b_answered = callback.b_answered or b.answered_us is not None
     settling = Settle(usages, ending, b_answered, callback.logged_in)
     callback = replace(callback, a=a, b=b, phase=Phase.SETTLING)

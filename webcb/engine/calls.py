@@ -5,9 +5,10 @@ known what is up.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from rtpbridge import Event as VoiceEvent
 from rtpbridge import EventKind
@@ -15,18 +16,21 @@ from webcb.billing.routing import RouteChoice
 from webcb.engine import events, presentation
 from webcb.engine.causes import Q850, LegName
 from webcb.engine.codecs import offered_codecs
-from webcb.engine.commands import HangUp, Place
+from webcb.engine.commands import HangUp, Inquire, Place
 from webcb.engine.keypad import Way
 from webcb.engine.leg import ROUTES_MAX
 from webcb.engine.line import Line, Timekeeper
-from webcb.engine.media import Media
+from webcb.engine.media import SILENCE_MS, Media
+from webcb.engine.resumption import OpenDialog
 from webcb.engine.running import Running
+from webcb.engine.shaping import SECOND_US
 from webcb.engine.starts import Starts, Ticket
 from webcb.engine.transport import family_of
 from webcb.engine.trust import Trust
 from webcb.sip import events as sip_events
 from webcb.sip.caller import caller_headers
-from webcb.sip.events import Address, Cause
+from webcb.sip.dialog import read_dialog
+from webcb.sip.events import Address, Cause, SessionId
 from webcb.sip.grammar import ProtocolError, print_host_port
 from webcb.sip.location import Located, NextHop
 from webcb.sip.redirection import is_same_number_elsewhere
@@ -41,6 +45,7 @@ ADDRESSES_MAX: Final = 4  # tried of one route
 REST_SECONDS: Final = 60  # of an address that did not answer; else every call would wait for it anew
 AUTO: Final = "auto"  # the transport of a connection that leaves it to NAPTR and SRV
 TIMED_OUT: Final = 408
+ACK_SECONDS_MAX: Final = 0.4  # within timer T1, so that a peer need not say its 200 again
 OVERLOADED: Final = 503  # with Retry-After it speaks of the switch; with others, of whom we call
 
 
@@ -254,6 +259,7 @@ class Calls:
             routes=self._standing.routes(route.connection_id),
             offer=voice.make_offer(offered_codecs(route.codecs, place.codecs), route.srtp),
             credentials=Credentials(route.username, route.password) if route.username else None,
+            is_written_ahead=True,
         )
         ticket = running.placing[place.leg][1]
         session = line.invite(call, partial(self._told, running, place.leg), partial(self._closed, running, ticket))
@@ -283,6 +289,60 @@ class Calls:
         if line is not None and session is not None:
             line.hang_up(session, Cause(0, hang_up.q850))
 
+    # What is written ahead
+
+    def confirmation(self, running: Running, legs: Sequence[LegName]) -> Callable[[Any], None] | None:
+        """What is to be called once the rows of these legs are written: their INVITE or ACK leaves then.
+
+        An ACK waits no longer than ACK_SECONDS_MAX: a database that is away must not end a call.
+        """
+        waiting = [running.sessions[leg] for leg in legs if leg in running.sessions]
+        if not waiting:
+            return None
+        answered = [each for leg, each in running.sessions.items() if running.callback.leg(leg).answered_us is not None]
+        for line, session in answered:
+            if (line, session) in waiting:
+                self._timekeeper.call_at(self._timekeeper.time() + ACK_SECONDS_MAX, line.confirm, session)
+        return partial(_confirm, waiting)
+
+    # An engine before this one
+
+    def take_over(self, running: Running, leg: LegName, there: OpenDialog, voice: str) -> None:
+        """Go on with an answered leg: its port, its dialog, its place at the connection. OSError, ValueError: that cannot be."""
+        state = running.callback.leg(leg)
+        age_seconds = (self._timekeeper.time() * SECOND_US - (state.answered_us or 0)) / SECOND_US
+        heard = partial(self._tell_voice, running, leg)
+        running.voices[leg], codecs, held = self._media.resume_voice(voice, heard, age_seconds)
+        state = replace(state, codecs=codecs, held=held)
+        callback = running.callback
+        running.callback = replace(callback, a=state) if leg == "A" else replace(callback, b=state)
+        hop = read_dialog(there.dialog).next_hop
+        line = self._lines.get(family_of(hop.host)) or next(iter(self._lines.values()))
+        if there.trust is not None:
+            line.trust(hop.host, hop.port, there.trust)
+        ticket = Ticket(state.connection_id or 0, start=_nothing, give_up=_nothing, tell=_no_place)
+        descriptions = running.voices[leg].told, running.voices[leg].theirs
+        told, closed = partial(self._told, running, leg), partial(self._closed, running, ticket)
+        running.sessions[leg] = line, line.take_over(there.dialog, there.credentials, descriptions, told, closed)
+        ticket.sessions += 1
+        self._starts.enter_unasked(ticket)
+        running.hops[leg] = hop
+        running.reached.add(leg)
+
+    def let_go(self, running: Running) -> None:
+        """Forget the legs that were taken over, as another could not be: they are not ended here."""
+        for line, session in running.sessions.values():
+            line.forget(session)
+        running.sessions.clear()
+
+    def inquire(self, running: Running, inquire: Inquire) -> None:
+        """Ask a leg's peer whether it still knows the call."""
+        line, session = running.sessions.get(inquire.leg, (None, None))
+        if line is not None and session is not None:
+            line.inquire(session)
+
+    # What is heard
+
     def _told(self, running: Running, leg: LegName, event: sip_events.Event) -> None:
         try:
             self._understand(running, leg, event)
@@ -304,7 +364,16 @@ class Calls:
                 self._failed(running, leg, event)
             case sip_events.HungUp():
                 running.sessions.pop(leg, None)
-                self._feed(running, events.HungUp(leg, event.cause.q850))
+                is_lost = event.cause.status == TIMED_OUT  # nobody said BYE
+                ended = events.PeerLost if is_lost else events.HungUp
+                self._feed(running, ended(leg, event.cause.q850))
+            case sip_events.Inviting():
+                self._feed(running, events.Inviting(leg, event.invite))
+            case sip_events.Moved():
+                line, session = running.sessions[leg]
+                self._feed(running, events.Moved(leg, line.dialog(session)))
+            case sip_events.Alive():
+                self._feed(running, events.Alive(leg))
             case sip_events.Offered():
                 self._offered(running, leg, event)
             case sip_events.OfferAnswered():
@@ -356,7 +425,7 @@ class Calls:
             line.hang_up(session, Cause(488, Q850.INCOMPATIBLE_DESTINATION))
             self._feed(running, events.Failed(leg, 488, Q850.INCOMPATIBLE_DESTINATION, str(wrong), final=True))
             return
-        self._feed(running, events.Answered(leg, codecs, event.dialog, voice.port.rtp_port))
+        self._feed(running, events.Answered(leg, codecs, event.dialog, voice.port.rtp_port, voice.print()))
 
     def _offered(self, running: Running, leg: LegName, event: sip_events.Offered) -> None:
         line, session = running.sessions[leg]
@@ -368,7 +437,7 @@ class Calls:
             line.reject_offer(session, 488)
             return
         line.accept_offer(session, answer)
-        self._feed(running, events.Held(leg, held, line.dialog(session)))
+        self._feed(running, events.Held(leg, held, line.dialog(session), running.voices[leg].print()))
 
     def _offer_answered(self, running: Running, leg: LegName, event: sip_events.OfferAnswered) -> None:
         try:
@@ -400,8 +469,24 @@ class Calls:
             case EventKind.MEDIA_BEGAN | EventKind.RESUMED:
                 self._feed(running, events.Heard(leg))
             case EventKind.SILENT:
-                self._feed(running, events.Silent(leg))
+                self._feed(running, events.Silent(leg, SILENCE_MS * 1000))
 
     def _press(self, running: Running, leg: LegName, way: Way, digit: str) -> None:
         if leg == "A" and running.keypad.is_new(way):
             self._feed(running, events.Digit(digit))
+
+
+def _confirm(waiting: Sequence[tuple[Line, SessionId]], written: Any) -> None:
+    """The rows are written, or cannot be for a reason of ours (which is in the log): in either case the call goes on."""
+    if isinstance(written, Exception):
+        log.error("the rows of a call could not be written", exc_info=written)
+    for line, session in waiting:
+        line.confirm(session)
+
+
+def _nothing() -> None:
+    return
+
+
+def _no_place(_position: int) -> None:
+    return

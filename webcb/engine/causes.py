@@ -34,6 +34,7 @@ class Ending(StrEnum):
     NEVER_AGAIN = "asked never to be called again"
     NOT_LOGGED_IN = "not logged in"
     MEDIA_LOST = "media lost"
+    PEER_LOST = "connection lost"
     ENGINE_STOPPED = "engine stopped"
     ENGINE_FAULT = "engine fault"
     EXPIRED = "expired"

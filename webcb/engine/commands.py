@@ -48,6 +48,13 @@ class HangUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Inquire:
+    """Ask the leg's peer whether it still knows the call; answered by Alive or PeerLost."""
+
+    leg: LegName
+
+
+@dataclass(frozen=True, slots=True)
 class PlayRingback:
     """Let A hear the ringback of this country until the legs are joined."""
 
@@ -143,14 +150,24 @@ class WriteLeg:
     connection_id: int | None = None
     dialog: str | None = None
     rtp_port: int | None = None
+    voice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WriteInvite:
+    """An INVITE is about to leave."""
+
+    leg: LegName
+    invite: str
 
 
 @dataclass(frozen=True, slots=True)
 class WriteDialog:
-    """The dialog of an answered leg has moved on."""
+    """The dialog of an answered leg has moved on, and its voice where that is not None."""
 
     leg: LegName
     dialog: str
+    voice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +231,7 @@ class Settle:
     logged_in: bool = False
 
 
-Write = WriteCallback | WriteLeg | WriteDialog | WriteQueue | WriteAttempt | EndAttempt
+Write = WriteCallback | WriteLeg | WriteInvite | WriteDialog | WriteQueue | WriteAttempt | EndAttempt
 Voiced = PlayRingback | Join | Split | Say | Hush | Warn
 Asked = Renew | LogIn | Choose | NeverCall | SettleB | Settle
-Command = Place | HangUp | Voiced | SetTimer | ClearTimer | Asked | Write
+Command = Place | HangUp | Inquire | Voiced | SetTimer | ClearTimer | Asked | Write

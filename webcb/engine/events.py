@@ -31,6 +31,14 @@ class Queued:
 
 
 @dataclass(frozen=True, slots=True)
+class Inviting:
+    """An INVITE of the leg is ready, and leaves once `invite` is on its row."""
+
+    leg: LegName
+    invite: str
+
+
+@dataclass(frozen=True, slots=True)
 class Placed:
     """The INVITE of the route in hand is on the wire, to `address`; `more`: the route has another address for it."""
 
@@ -64,12 +72,16 @@ class Ringing:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """200 OK, ACKed, and the voice of this leg connected. `codecs` is what it answered with, in its order."""
+    """200 OK, and the voice of this leg connected. `codecs` is what it answered with, in its order.
+
+    The ACK leaves once `dialog` and `voice`, by which another process can go on, are on the leg's row.
+    """
 
     leg: LegName
     codecs: tuple[str, ...]
     dialog: str
     rtp_port: int
+    voice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +116,38 @@ class Held:
     leg: LegName
     held: bool
     dialog: str
+    voice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The dialog has moved on: it was refreshed."""
+
+    leg: LegName
+    dialog: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """The peer was asked and still knows the call."""
+
+    leg: LegName
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLost:
+    """The peer knows the call no longer, or has not answered a request inside it: the leg is over."""
+
+    leg: LegName
+    q850: int
 
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """No voice came from the leg for the bridge's silence time."""
+    """No voice came from the leg for the bridge's silence time, `silence_us`."""
 
     leg: LegName
+    silence_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +274,8 @@ class NotChosen:
 
 MenuEvent = Digit | Said | KeysDue | LoggedIn | NotLoggedIn | Chosen | NotChosen
 LegEvent = (
-    Queued | Placed | Trying | Skipped | Ringing | Answered | Failed | HungUp | Held | Silent | Heard | NoAnswer | VoiceLost
+    Queued | Inviting | Placed | Trying | Skipped | Ringing | Answered | Failed | HungUp | PeerLost | Held | Moved | Alive | Silent
+    | Heard | NoAnswer | VoiceLost
 )  # fmt: skip
 CallbackEvent = Deadline | RenewDue | Funded | FundsFree | Release | Settled | WarnDue | MenuEvent
 Event = LegEvent | CallbackEvent

@@ -22,6 +22,7 @@ from webcb.engine.commands import (
     Command,
     HangUp,
     Hush,
+    Inquire,
     Join,
     LogIn,
     NeverCall,
@@ -35,11 +36,16 @@ from webcb.engine.commands import (
     Split,
     Timer,
     Warn,
+    Write,
+    WriteInvite,
+    WriteLeg,
 )
 from webcb.engine.line import Line, Timekeeper
 from webcb.engine.media import Media
+from webcb.engine.resumption import Resumable
 from webcb.engine.running import Running
 from webcb.number import mask_number
+from webcb.sip.grammar import ProtocolError
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +95,7 @@ class Exchange:
         self._carry_out: dict[type, Callable[[Running, Any], None]] = {
             Place: self._calls.place,
             HangUp: self._calls.hang_up,
+            Inquire: self._calls.inquire,
             PlayRingback: self._play_ringback,
             Join: self._join,
             Split: self._split,
@@ -132,7 +139,30 @@ class Exchange:
             plan.funds_micros,
         )
         begun, commands = callback.begin(plan, self._now_us())
-        running = Running(begun)
+        self._start(Running(begun), commands)
+
+    def resume(self, resumable: Resumable) -> None:
+        """Go on with a callback of an engine before this one. Where that cannot be, it stays unknown here: recovery ends it."""
+        running = Running(resumable.callback, is_resumed=True)
+        try:
+            self._calls.take_over(running, "A", resumable.a, resumable.voice_a)
+            self._calls.take_over(running, "B", resumable.b, resumable.voice_b)
+        except (OSError, ValueError, KeyError, ProtocolError) as wrong:
+            log.error("callback %s cannot go on: %s", running.id, wrong)
+            self._calls.let_go(running)
+            self._let_go(running)
+            return
+        self._trace(running, "A")
+        self._trace(running, "B")
+        running.callback, commands = callback.resume(running.callback, self._now_us())
+        log.info("callback %s goes on", running.id)
+        self._start(running, commands)
+
+    def end_leftovers(self) -> None:
+        """All callbacks that go on have been taken over: what else an engine before this one left in the kernel is ended."""
+        self._media.end_leftovers()
+
+    def _start(self, running: Running, commands: list[Command]) -> None:
         self._running[running.id] = running
         running.is_stepping = True
         self._guarded(running, commands)
@@ -241,7 +271,8 @@ class Exchange:
         self._media.play_ringback(running.voices["A"], ringback.country)
 
     def _join(self, running: Running, _: Join) -> None:
-        self._media.join(running.voices["A"], running.voices["B"])
+        join = self._media.resume_join if running.is_resumed else self._media.join
+        join(running.voices["A"], running.voices["B"])
         if running.callback.deadline_us is not None:
             self._media.set_deadline(running.voices["A"], running.callback.deadline_us)
 
@@ -335,7 +366,9 @@ class Exchange:
     def _post_writes(self, running: Running) -> None:
         if running.writes:
             writes, running.writes = running.writes, []
-            self._journal.post(partial(rows.write, running.callback.plan, writes))
+            ahead = [leg for each in writes if (leg := _written_ahead(each)) is not None]
+            confirm = self._calls.confirmation(running, ahead) if ahead else None
+            self._journal.post(partial(rows.write, running.callback.plan, writes), confirm)
 
     def _settle(self, running: Running, settle: Settle) -> None:
         self._calls.flush()  # the hang-ups go first: the rest takes its time
@@ -368,3 +401,10 @@ class Exchange:
             return
         log.info("callback %s: %s", running.id, settle.ending)
         self._feed(running, events.Settled())
+
+
+def _written_ahead(write: Write) -> LegName | None:
+    """The leg whose INVITE, or ACK, waits for this to be written."""
+    if isinstance(write, WriteInvite) or (isinstance(write, WriteLeg) and write.dialog is not None):
+        return write.leg
+    return None

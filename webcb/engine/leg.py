@@ -15,12 +15,14 @@ from webcb.engine.commands import (
     Command,
     EndAttempt,
     HangUp,
+    Inquire,
     Place,
     SetTimer,
     Timer,
     Usage,
     WriteAttempt,
     WriteDialog,
+    WriteInvite,
     WriteLeg,
     WriteQueue,
 )
@@ -61,7 +63,7 @@ class Leg:
     """The state of one leg. `attempts` counts the INVITEs sent; `*_us` are monotonic; the last attempt's times are kept.
 
     `redirected` are the URIs to which the route in hand has sent us on; `more`: it has another address than the one that has the
-    INVITE, and `reached`: that one has said something.
+    INVITE, and `reached`: that one has said something. `proven_us` is the last proof of life of a leg about which there is doubt.
     """
 
     name: LegName
@@ -85,6 +87,7 @@ class Leg:
     reached: bool = False
     held: bool = False
     silent: bool = False
+    proven_us: int | None = None
 
     @property
     def setup_ms(self) -> int | None:
@@ -146,6 +149,10 @@ def _try_route(leg: Leg, route: int, now_us: int) -> Step:
 
 def _queued(leg: Leg, event: events.Queued, _: int) -> Step:
     return leg, [WriteQueue(leg.name, event.position)], None
+
+
+def _inviting(leg: Leg, event: events.Inviting, _: int) -> Step:
+    return leg, [WriteInvite(leg.name, event.invite)], None
 
 
 def _placed(leg: Leg, event: events.Placed, now_us: int) -> Step:
@@ -233,7 +240,13 @@ def _answered(leg: Leg, event: events.Answered, now_us: int) -> Step:
     commands = _end_attempt(leg, 200, "OK", now_us)
     leg = replace(leg, state=LegState.ANSWERED, on_wire=False, answered_us=now_us, codecs=event.codecs)
     written = WriteLeg(
-        leg.name, LegState.ANSWERED, now_us, leg.connection_id, dialog=event.dialog, rtp_port=event.rtp_port
+        leg.name,
+        LegState.ANSWERED,
+        now_us,
+        leg.connection_id,
+        dialog=event.dialog,
+        rtp_port=event.rtp_port,
+        voice=event.voice,
     )
     return leg, [*commands, written], Turn.ANSWERED
 
@@ -260,18 +273,33 @@ def _hung_up(leg: Leg, event: events.HungUp, now_us: int) -> Step:
     return replace(leg, state=LegState.ENDED, ended_us=now_us, q850=event.q850, ending=ending), [], Turn.ENDED
 
 
+def _peer_lost(leg: Leg, event: events.PeerLost, now_us: int) -> Step:
+    leg = replace(leg, state=LegState.ENDED, ended_us=now_us, q850=event.q850, ending=Ending.PEER_LOST)
+    return leg, [], Turn.ENDED
+
+
 def _held(leg: Leg, event: events.Held, now_us: int) -> Step:
-    leg = replace(leg, held=event.held)
-    return leg, [WriteDialog(leg.name, event.dialog), watch_voice(leg, now_us)], None
+    leg = replace(leg, held=event.held, proven_us=now_us)
+    return leg, [WriteDialog(leg.name, event.dialog, event.voice), watch_voice(leg, now_us)], None
 
 
-def _silent(leg: Leg, _: events.Silent, now_us: int) -> Step:
-    leg = replace(leg, silent=True)
-    return leg, [watch_voice(leg, now_us)], None
+def _moved(leg: Leg, event: events.Moved, now_us: int) -> Step:
+    return replace(leg, proven_us=now_us), [WriteDialog(leg.name, event.dialog)], None
+
+
+def _alive(leg: Leg, _: events.Alive, now_us: int) -> Step:
+    return replace(leg, proven_us=now_us), [], None
+
+
+def _silent(leg: Leg, event: events.Silent, now_us: int) -> Step:
+    """No voice comes: the peer is asked whether it is still there, unless it is on hold and has nothing to say."""
+    leg = replace(leg, silent=True, proven_us=max(leg.proven_us or 0, now_us - event.silence_us))
+    asking: list[Command] = [] if leg.held else [Inquire(leg.name)]
+    return leg, [*asking, watch_voice(leg, now_us)], None
 
 
 def _heard(leg: Leg, _: events.Heard, now_us: int) -> Step:
-    leg = replace(leg, silent=False)
+    leg = replace(leg, silent=False, proven_us=None)
     return leg, [watch_voice(leg, now_us)], None
 
 
@@ -290,6 +318,7 @@ Action = Callable[[Leg, Any, int], Step]
 
 TABLE: Final[dict[tuple[LegState, type], Action]] = {
     (LegState.CALLING, events.Queued): _queued,
+    (LegState.CALLING, events.Inviting): _inviting,
     (LegState.CALLING, events.Placed): _placed,
     (LegState.CALLING, events.Trying): _trying,
     (LegState.CALLING, events.Skipped): _skipped,
@@ -297,12 +326,16 @@ TABLE: Final[dict[tuple[LegState, type], Action]] = {
     (LegState.CALLING, events.Answered): _answered,
     (LegState.CALLING, events.Failed): _failed,
     (LegState.CALLING, events.NoAnswer): _nothing_comes,
+    (LegState.RINGING, events.Inviting): _inviting,
     (LegState.RINGING, events.Ringing): _ringing,
     (LegState.RINGING, events.Answered): _answered,
     (LegState.RINGING, events.Failed): _failed,
     (LegState.RINGING, events.NoAnswer): _nobody_answers,
     (LegState.ANSWERED, events.HungUp): _hung_up,
+    (LegState.ANSWERED, events.PeerLost): _peer_lost,
     (LegState.ANSWERED, events.Held): _held,
+    (LegState.ANSWERED, events.Moved): _moved,
+    (LegState.ANSWERED, events.Alive): _alive,
     (LegState.ANSWERED, events.Silent): _silent,
     (LegState.ANSWERED, events.Heard): _heard,
     (LegState.ANSWERED, events.VoiceLost): _voice_lost,

@@ -139,11 +139,45 @@ class Line:
         self._owners.pop(session, None)
         self._agent.hang_up(session, self._timekeeper.time(), cause)
 
-    def adopt(self, dialog: str, credentials: Credentials | None, cause: Cause) -> None:
+    def take_over(
+        self,
+        dialog: str,
+        credentials: Credentials | None,
+        descriptions: tuple[bytes, bytes],
+        owner: Owner,
+        at_close: Callable[[], None],
+    ) -> SessionId:
+        """Go on with a dialog that another process began; `descriptions` are ours and the peer's. ValueError: it is no dialog."""
+        session = self._agent.adopt(dialog, self._timekeeper.time(), credentials, *descriptions)
+        self._owners[session] = owner
+        self._at_close[session] = at_close
+        return session
+
+    def end_dialog(self, dialog: str, credentials: Credentials | None, cause: Cause) -> None:
         """Hang up a dialog that another process began. ValueError: what was written is no dialog."""
         session = self._agent.adopt(dialog, self._timekeeper.time(), credentials)
         self._at_close[session] = _nothing
         self._agent.hang_up(session, self._timekeeper.time(), cause)
+
+    def end_invite(self, invite: str, credentials: Credentials | None, cause: Cause) -> None:
+        """Cancel an INVITE that another process sent. ValueError: what was written is no INVITE."""
+        session = self._agent.take_back(invite, self._timekeeper.time(), credentials, cause)
+        self._at_close[session] = _nothing
+
+    def forget(self, session: SessionId) -> None:
+        """Nothing more is done or heard of a session that was taken over; its dialog goes on without us."""
+        self._owners.pop(session, None)
+        self._at_close.pop(session, _nothing)()
+        self._agent.forget(session, self._timekeeper.time())
+
+    def confirm(self, session: SessionId) -> None:
+        """What its owner was told last is written: the INVITE or ACK that waits for it leaves."""
+        self._agent.confirm(session, self._timekeeper.time())
+        self.flush()
+
+    def inquire(self, session: SessionId) -> None:
+        """Ask the peer whether it still knows the call; its owner hears Alive or HungUp."""
+        self._agent.inquire(session, self._timekeeper.time())
 
     def dialog(self, session: SessionId) -> str:
         """The dialog as JSON, as it stands now."""

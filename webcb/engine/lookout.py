@@ -20,10 +20,12 @@ from webcb.engine.rows import Claimed
 from webcb.engine.transport import family_of
 from webcb.sip.dialog import read_dialog
 from webcb.sip.events import Cause
+from webcb.sip.pending import read_invite
 
 log = logging.getLogger(__name__)
 
 FORGET_SECONDS: Final = 10.0  # between two times that old traces are deleted
+CAUSE: Final = Cause(0, Q850.TEMPORARY_FAILURE)  # with which what is left up is ended
 LOOK_SECONDS: Final = 1.0  # between looks when no doorbell rings; also the node's sign of life
 BLOCKED_SECONDS_MAX: Final = 0.1  # nothing in the loop may take so long: deadlines and BYEs would be late
 
@@ -48,6 +50,7 @@ class Lookout:
         self._node = node
         # The last proof that whoever ran this node's open callbacks lived: at first of an engine before this one.
         self._lived_until = node.heard_at or utc_now()
+        self._may_resume = True  # until the first look has found what an engine before this one left
         self._is_looking = False
         self._look_again = False
         self._claims = True
@@ -70,7 +73,9 @@ class Lookout:
             self._alarm.cancel()
             self._alarm = None
         at, at_us = self._utc_now(), int(self._timekeeper.time() * 1_000_000)
-        watch = partial(recovery.watch, self._node.id, self._exchange.known, self._lived_until, at)
+        watch = partial(
+            recovery.watch, self._node.id, self._exchange.known, self._lived_until, at, at_us, self._may_resume
+        )
         self._journal.post(watch, self._watched)
         self._lived_until = at
         room = self._exchange.room if self._claims else 0
@@ -98,16 +103,26 @@ class Lookout:
             self._exchange.release(callback_id, ending)
         for callback_id in result.funds_free:
             self._exchange.funds_free(callback_id)
+        for resumable in result.resumables:  # one that fails is nobody's at the next look, and ended
+            self._exchange.resume(resumable)
+        if self._may_resume:
+            self._may_resume = False
+            self._exchange.end_leftovers()
         for leg in result.open_legs:
             self._hang_up(leg)
+        for callback_id in result.lost:  # after its legs: who crashes in between must find them on its rows
+            self._journal.post(partial(recovery.settle, callback_id, self._utc_now()))
 
     def _hang_up(self, leg: OpenLeg) -> None:
         try:
-            hop = read_dialog(leg.dialog).next_hop
+            hop = read_dialog(leg.dialog).next_hop if leg.dialog else read_invite(leg.invite).next_hop
             line = self._lines.get(family_of(hop.host)) or next(iter(self._lines.values()))
             if leg.trust is not None:
                 line.trust(hop.host, hop.port, leg.trust)
-            line.adopt(leg.dialog, leg.credentials, Cause(0, Q850.TEMPORARY_FAILURE))
+            if leg.dialog:
+                line.end_dialog(leg.dialog, leg.credentials, CAUSE)
+            else:
+                line.end_invite(leg.invite, leg.credentials, CAUSE)
             line.flush()
         except ValueError as wrong:
             log.error("callback %s: a leg left up cannot be hung up: %s", leg.callback_id, wrong)

@@ -3,8 +3,10 @@
 What SDP means is webcb.sip; packets are rtpbridge. Which codecs this engine carries stands here.
 """
 
+import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, ip_address
 from typing import Final
@@ -35,6 +37,8 @@ NS_OF_US: Final = 1000
 WARNING_MS: Final = 200  # of the tone, twice, before what is said
 SAID_AT_ONCE_MAX: Final = 60  # prompts in a row, of what the bridge takes
 SILENCE_MS: Final = 10_000  # until the bridge tells that a leg is silent; how long that is borne stands in leg.py
+PACKETS_PER_SECOND_MAX: Final = 100  # of frames of 10 ms
+SEQUENCE_NUMBERS: Final = 65_536
 FRAME_MS: Final = 20  # of our tones, and what we ask of the peers
 FRAME_MS_MIN: Final = 10  # that the bridge cuts, for a peer that asks for another length
 FRAME_MS_MAX: Final = 120
@@ -63,6 +67,9 @@ class Voice:
     offer: bytes = b""
     told: bytes = b""
     joined_to: Port | None = None
+    asked: bytes = b""  # the offer in force, ours or theirs, and the peer's description
+    theirs: bytes = b""
+    rollovers_max: int = 0
     keys: tuple[SrtpKey | None, SrtpKey | None] = (None, None)  # ours, theirs
 
     def make_offer(self, names: Iterable[str], srtp: Srtp = "none") -> bytes:
@@ -79,9 +86,11 @@ class Voice:
 
         `offer` is what it answers where that is not the offer of the INVITE.
         """
-        stream, ours = read_answer(offer or self.offer, sdp), read_offer(offer or self.offer)
+        offer = offer or self.offer
+        stream, ours = read_answer(offer, sdp), read_offer(offer)
         agreed = [own for own in ours.cryptos if stream.crypto and own.tag == stream.crypto.tag]
         self._connect(stream, replace(ours, cryptos=tuple(agreed)))
+        self.asked, self.theirs = offer, sdp
         return tuple(dict.fromkeys(codec.name for codec in stream.codecs))
 
     def answer_offer(self, sdp: bytes, names: Sequence[str]) -> tuple[bytes, bool]:
@@ -101,7 +110,36 @@ class Voice:
         # An answer keeps the numbers of the offer, and has the one key that goes with the peer's.
         self._connect(stream, replace(stream, cryptos=side.cryptos))
         self.version, self.told = version, answer
+        self.asked = self.theirs = sdp
         return answer, stream.direction in ("recvonly", "inactive")
+
+    def print(self) -> str:
+        """What another process needs to go on with this voice, as JSON; it has the keys of SRTP where there are some."""
+        written = {
+            "bound": self.port.host,
+            "port": self.port.rtp_port,
+            "host": self.host,
+            "session_id": self.session_id,
+            "srtp": self.srtp,
+            "version": self.version,
+            **{name: getattr(self, name).decode("latin-1") for name in ("offer", "told", "asked", "theirs")},
+        }
+        return json.dumps(written, separators=(",", ":"))
+
+    def resume(self, rollovers_max: int) -> tuple[tuple[str, ...], bool]:
+        """Connect the port again as it was connected; the codecs in force and whether the peer holds. ProtocolError: it cannot be.
+
+        `rollovers_max`: how often the peer's sequence numbers may have wrapped meanwhile, for SRTP.
+        """
+        self.rollovers_max = rollovers_max
+        if self.asked == self.theirs:  # the peer's offer, which our last words answered
+            stream = read_offer(self.theirs, self.srtp)
+            self._connect(stream, replace(stream, cryptos=read_offer(self.told).cryptos if stream.crypto else ()))
+        else:
+            stream = read_answer(self.asked, self.theirs)
+            self.take_answer(self.theirs, self.asked)
+        held = stream.direction in ("recvonly", "inactive")
+        return tuple(dict.fromkeys(codec.name for codec in stream.codecs)), held
 
     def _offer_again(self) -> bytes:
         """The offer of the INVITE, its keys too; where something else was told in between, under a new version (RFC 3264, 8)."""
@@ -135,7 +173,9 @@ class Voice:
             raise ProtocolError(f"voice cannot be sent to {stream.host}: many would hear it", 488)
         keys = _srtp_key(ours.crypto), _srtp_key(stream.crypto)
         try:
-            self.port.secure(*keys)  # before connect(): nothing plain goes to where keys were agreed
+            self.port.secure(
+                *keys, rollovers_max=self.rollovers_max
+            )  # before connect(): nothing plain goes to where keys were agreed
             if not host.is_unspecified:  # the hold of RFC 2543: the address stays as it was
                 self.port.connect(
                     stream.host,
@@ -147,7 +187,7 @@ class Voice:
                 )
             self.port.hold(Direction[stream.direction.upper()])
         except ValueError as wrong:
-            self.port.secure(*self.keys)
+            self.port.secure(*self.keys, rollovers_max=self.rollovers_max)
             raise ProtocolError(f"voice cannot be sent to {stream.host}: {wrong}", 488) from wrong
         self.keys = keys
 
@@ -219,6 +259,38 @@ class Media:
         port = self._bridge.open_port(host=host)
         self._watchers[port.id] = tell
         return Voice(port, self._advertised[host], int.from_bytes(self._entropy(4)), self._entropy)
+
+    def resume_voice(
+        self, text: str, tell: Callable[[Event], None], age_seconds: float
+    ) -> tuple[Voice, tuple[str, ...], bool]:
+        """A voice that another process had, on the same port: with its codecs, and whether its peer holds.
+
+        OSError: its port is taken. ValueError: the text is no voice, its host is ours no longer. ProtocolError: as `Voice.resume`.
+        """
+        written = json.loads(text)
+        port = self._bridge.open_port(written["port"], host=written["bound"])
+        self._watchers[port.id] = tell
+        texts = {name: written[name].encode("latin-1") for name in ("offer", "told", "asked", "theirs")}
+        voice = Voice(
+            port, written["host"], written["session_id"], self._entropy, written["srtp"], written["version"], **texts
+        )
+        try:
+            return voice, *voice.resume(int(age_seconds * PACKETS_PER_SECOND_MAX) // SEQUENCE_NUMBERS + 1)
+        except BaseException:
+            self.close_voice(voice)
+            raise
+
+    def resume_join(self, a: Voice, b: Voice) -> None:
+        """Let two legs hear each other that heard each other before this process: in the kernel they may still do."""
+        if not self._bridge.adopt(a.port, b.port):
+            self._bridge.join(a.port, b.port)
+        a.joined_to, b.joined_to = b.port, a.port
+
+    def end_leftovers(self) -> None:
+        """End what the kernel forwards for an engine before this one and nobody here has taken over."""
+        for flow in self._bridge.kernel_flows():
+            with suppress(ValueError):  # a port of ours holds it
+                self._bridge.remove_kernel_flow(flow.rtp_port)
 
     def suits(self, voice: Voice, near: str) -> bool:
         """Whether a voice that was opened before is of the family that signalling to `near` wants."""

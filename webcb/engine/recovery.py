@@ -1,7 +1,8 @@
 """Callbacks of this node that nobody runs: after a crash, and the rare one the engine had to abandon. Jobs of the journal.
 
-Their legs are charged up to the last proof that the engine lived, and their dialogs handed back so that they can be hung up: no
-lock stays, no leg stays up.
+Two that talk are handed back so that their call goes on. All others are ended: what is up of their legs is handed back to be hung
+up or cancelled, and only then they are settled, charged up to the last proof that their engine lived. A crash in between changes
+nothing: the next engine finds the same.
 """
 
 import logging
@@ -12,14 +13,18 @@ from typing import Any, Final
 from webcb.billing import credentials, query, settlement
 from webcb.billing.query import instant, micros
 from webcb.billing.settlement import LegUsage
+from webcb.engine import resumption
 from webcb.engine.causes import Q850, Ending
+from webcb.engine.resumption import Resumable
 from webcb.engine.rows import RELEASED_BY
 from webcb.engine.trust import Trust
+from webcb.sip.dialog import read_dialog
 from webcb.sip.digest import Credentials
 
 log = logging.getLogger(__name__)
 
 _MICROSECOND: Final = timedelta(microseconds=1)
+AWAY_SECONDS_MAX: Final = 30  # who heard nothing for longer has hung up: his call is not carried on
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +37,25 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class OpenLeg:
-    """An answered leg nobody owns: its dialog as JSON, what a challenged BYE is answered with, and the trust of its TLS."""
+    """A leg nobody owns: its dialog or, "" where it was not answered, its INVITE, as JSON; with what a challenge is answered, and the
+    trust of its TLS."""
 
     callback_id: str
     dialog: str
+    invite: str
     credentials: Credentials | None
     trust: Trust | None
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What a look at this node's open callbacks found: whom to release and why, whose funds have something free, legs to hang up."""
+    """What a look at this node's open callbacks found: whom to release and why, whose funds have something free, who goes on, and
+    the lost ones, their legs to be ended before they are settled."""
 
     releases: tuple[tuple[str, Ending], ...]
     funds_free: tuple[str, ...]
+    resumables: tuple[Resumable, ...]
+    lost: tuple[str, ...]
     open_legs: tuple[OpenLeg, ...]
 
 
@@ -59,30 +69,54 @@ def take_node(name: str, at: datetime) -> Node:
     return Node(found["id"], instant(found["heard_at"]))
 
 
-def watch(node_id: int, known: frozenset[str], lived_until: datetime, at: datetime) -> Watched:
-    """Give a sign of life; find what was asked to be released among the `known` callbacks; settle those nobody knows.
+def watch(
+    node_id: int, known: frozenset[str], lived_until: datetime, at: datetime, at_us: int, may_resume: bool = False
+) -> Watched:
+    """Give a sign of life; find what was asked to be released among the `known` callbacks, and those nobody knows.
 
-    `lived_until` is the last proof of life of whoever ran the unknown ones: they are charged up to it.
+    `lived_until` is the last proof of life of whoever ran the unknown ones. `may_resume`: it was an engine before this one, whose
+    calls go on where they can. `at` and `at_us` are one moment on both clocks.
     """
     query.change("UPDATE node SET heard_at = ? WHERE id = ?", micros(at), node_id)
     rows = query.rows(_OPEN, node_id)
     running = [row for row in rows if row["id"] in known]
     releases = [(row["id"], ending) for row in running if (ending := _release(row)) is not None]
     funds_free = [row["id"] for row in running if row["available_micros"] > 0 or row["is_capped"]]
-    open_legs = [leg for row in rows if row["id"] not in known for leg in _settle(row, lived_until, at)]
-    return Watched(tuple(releases), tuple(funds_free), tuple(open_legs))
+    resumables: list[Resumable] = []
+    lost: list[str] = []
+    open_legs: list[OpenLeg] = []
+    for row in rows:
+        if row["id"] in known:
+            continue
+        legs = query.rows(_LEGS, row["id"])
+        went_on = _resumable(row, legs, lived_until, at, at_us) if may_resume else None
+        if went_on is not None:
+            resumables.append(went_on)
+            for leg in legs:  # who crashes while it takes over leaves numbers that nobody has used
+                moved = read_dialog(leg["dialog"]).print()
+                query.change(
+                    "UPDATE leg SET dialog = ? WHERE callback_id = ? AND name = ?", moved, row["id"], leg["name"]
+                )
+            continue
+        query.change("UPDATE callback SET lost_at = COALESCE(lost_at, ?) WHERE id = ?", micros(lived_until), row["id"])
+        lost.append(row["id"])
+        open_legs += [
+            _open_leg(row, leg) for leg in legs if leg["ended_at"] is None and (leg["dialog"] or leg["invite"])
+        ]
+    return Watched(tuple(releases), tuple(funds_free), tuple(resumables), tuple(lost), tuple(open_legs))
 
 
 _OPEN: Final = """
-    SELECT callback.id, callback.logged_in, release_asked_at, release_asked_by, deadline_at,
+    SELECT callback.id, callback.state, callback.logged_in, release_asked_at, release_asked_by, deadline_at, terms, lost_at,
            account.blocked, account.closed, customer.status,
            balance_micros + credit_limit_micros - locked_micros AS available_micros,
-           daily_spend_max_micros IS NOT NULL AS is_capped
+           daily_spend_max_micros IS NOT NULL AS is_capped, COALESCE(lock.amount_micros, 0) AS held_micros
       FROM callback
       JOIN account ON account.id = callback.account_id
       JOIN customer ON customer.id = account.customer_id
       JOIN wallet ON wallet.id = account.wallet_id
-     WHERE node_id = ? AND state NOT IN ('requested', 'ended')
+      LEFT JOIN lock ON lock.callback_id = callback.id AND lock.state = 'held'
+     WHERE node_id = ? AND callback.state NOT IN ('requested', 'ended')
 """
 
 
@@ -96,8 +130,10 @@ def _release(callback: dict[str, Any]) -> Ending | None:
 
 
 _LEGS: Final = """
-    SELECT leg.name, leg.placed_at, leg.ringing_at, leg.answered_at, leg.ended_at, leg.dialog,
+    SELECT leg.name, leg.cld, leg.cli, leg.pricing, leg.pricing_if_b_fails, leg.placed_at, leg.ringing_at, leg.answered_at,
+           leg.ended_at, leg.invite, leg.dialog, leg.voice,
            COALESCE(leg.connection_id, attempt.connection_id) AS connection_id, attempt.setup_ms,
+           attempt.position AS attempts, attempt.placed_at AS attempt_placed_at,
            connection.username, connection.sealed_password, connection.host, connection.transport,
            connection.tls_ca_file, connection.tls_certificate_file, connection.tls_key_file
       FROM leg
@@ -111,24 +147,46 @@ _LEGS: Final = """
 _B_BEFORE: Final = "SELECT COUNT(answered_at) AS answered FROM leg WHERE callback_id = ? AND name LIKE 'B_%'"
 
 
-def _settle(callback: dict[str, Any], lived_until: datetime, at: datetime) -> list[OpenLeg]:
-    legs = query.rows(_LEGS, callback["id"])
+def _resumable(
+    callback: dict[str, Any], legs: list[dict[str, Any]], lived_until: datetime, at: datetime, at_us: int
+) -> Resumable | None:
+    """A callback whose legs talked a moment ago and have everything on their rows; None: it cannot go on."""
+    has_all = all(leg["dialog"] and leg["voice"] and leg["answered_at"] and leg["ended_at"] is None for leg in legs)
+    if callback["state"] != "talking" or callback["lost_at"] is not None or not callback["terms"] or not has_all:
+        return None
+    written = max(leg["answered_at"] for leg in legs)
+    lived_until = max(lived_until, instant(written) or lived_until)
+    if at - lived_until > timedelta(seconds=AWAY_SECONDS_MAX):
+        return None
+    try:
+        return resumption.read(callback, legs, at, at_us, lived_until)
+    except (ValueError, KeyError, TypeError, credentials.SealProblem) as wrong:
+        log.error("callback %s cannot go on: %s", callback["id"], wrong)
+        return None
+
+
+def _open_leg(callback: dict[str, Any], leg: dict[str, Any]) -> OpenLeg:
+    there = resumption.dialog_of(leg)
+    return OpenLeg(callback["id"], there.dialog or "", leg["invite"] or "", there.credentials, there.trust)
+
+
+def settle(callback_id: str, at: datetime) -> None:
+    """Charge a lost callback up to the last proof that its engine lived, and end its rows; once, however often it is called."""
+    callback = query.row("SELECT state, lost_at, deadline_at, logged_in FROM callback WHERE id = ?", callback_id)
+    if callback is None or callback["state"] == "ended":
+        return
+    legs = query.rows(_LEGS, callback_id)
     # What is on the rows happened while the engine lived, even where it is younger than the last sign of life.
     written = [leg[moment] for leg in legs for moment in ("placed_at", "ringing_at", "answered_at") if leg[moment]]
-    end_micros = max([micros(lived_until), *written])
+    end_micros = max([callback["lost_at"], *written])
     if callback["deadline_at"] is not None:
         end_micros = min(end_micros, callback["deadline_at"])
     ended_at = instant(end_micros) or at
     usages = [_usage(leg, ended_at, bool(callback["logged_in"])) for leg in legs if leg["placed_at"] is not None]
     b_answered = any(leg["name"] == "B" and leg["answered_at"] is not None for leg in legs)
-    b_answered = b_answered or query.rows(_B_BEFORE, callback["id"])[0]["answered"] > 0
-    settlement.settle(callback["id"], usages, Ending.ENGINE_STOPPED, b_answered, at)
-    log.warning("callback %s: found without an engine, settled", callback["id"])
-    return [
-        OpenLeg(callback["id"], leg["dialog"], _credentials(leg), _trust(leg))
-        for leg in legs
-        if leg["dialog"] is not None and leg["ended_at"] is None
-    ]
+    b_answered = b_answered or query.rows(_B_BEFORE, callback_id)[0]["answered"] > 0
+    settlement.settle(callback_id, usages, Ending.ENGINE_STOPPED, b_answered, at)
+    log.warning("callback %s: found without an engine, settled", callback_id)
 
 
 def _usage(leg: dict[str, Any], ended_at: datetime, logged_in: bool) -> LegUsage:
@@ -144,19 +202,3 @@ def _usage(leg: dict[str, Any], ended_at: datetime, logged_in: bool) -> LegUsage
         leg["connection_id"],
         logged_in and leg["name"] == "A",
     )
-
-
-def _trust(leg: dict[str, Any]) -> Trust | None:
-    if leg["transport"] not in ("auto", "tls"):
-        return None
-    return Trust(leg["host"], leg["tls_ca_file"], leg["tls_certificate_file"], leg["tls_key_file"])
-
-
-def _credentials(leg: dict[str, Any]) -> Credentials | None:
-    if not leg["username"]:
-        return None
-    try:
-        return Credentials(leg["username"], credentials.unseal(leg["sealed_password"]))
-    except credentials.SealProblem as wrong:
-        log.warning("a leg to hang up: %s", wrong)
-        return None

@@ -18,6 +18,7 @@ from webcb.billing.pricing import Pricing
 from webcb.billing.query import micros
 from webcb.billing.reception import Begun
 from webcb.billing.settlement import LegUsage, Settlement
+from webcb.engine import resumption
 from webcb.engine.callback import Plan
 from webcb.engine.causes import REFUSED_PREFIX, Ending
 from webcb.engine.commands import (
@@ -31,6 +32,7 @@ from webcb.engine.commands import (
     WriteAttempt,
     WriteCallback,
     WriteDialog,
+    WriteInvite,
     WriteLeg,
     WriteQueue,
 )
@@ -180,10 +182,18 @@ def write(plan: Plan, writes: Sequence[Write]) -> None:
                 _write_callback(plan, each)
             case WriteLeg():
                 _write_leg(plan, each)
+            case WriteInvite():
+                query.change(
+                    "UPDATE leg SET invite = ? WHERE callback_id = ? AND name = ?",
+                    each.invite,
+                    plan.callback_id,
+                    each.leg,
+                )
             case WriteDialog():
                 query.change(
-                    "UPDATE leg SET dialog = ? WHERE callback_id = ? AND name = ?",
+                    "UPDATE leg SET dialog = ?, voice = COALESCE(?, voice) WHERE callback_id = ? AND name = ?",
                     each.dialog,
+                    resumption.sealed(each.voice),
                     plan.callback_id,
                     each.leg,
                 )
@@ -221,11 +231,12 @@ def write(plan: Plan, writes: Sequence[Write]) -> None:
 
 def _write_callback(plan: Plan, write: WriteCallback) -> None:
     query.change(
-        "UPDATE callback SET state = ?, talking_at = COALESCE(?, talking_at), deadline_at = COALESCE(?, deadline_at)"
-        " WHERE id = ? AND state <> 'ended'",
+        "UPDATE callback SET state = ?, talking_at = COALESCE(?, talking_at), deadline_at = COALESCE(?, deadline_at),"
+        " terms = COALESCE(?, terms) WHERE id = ? AND state <> 'ended'",
         write.state,
         _stored(plan, write.talking_us),
         _stored(plan, write.deadline_us),
+        None if write.talking_us is None else resumption.print_terms(plan),
         plan.callback_id,
     )
 
@@ -237,12 +248,14 @@ def _write_leg(plan: Plan, write: WriteLeg) -> None:
     moment = _LEG_MOMENTS[write.state]
     query.change(
         f"UPDATE leg SET state = ?, {moment} = COALESCE({moment}, ?), connection_id = COALESCE(?, connection_id),"  # noqa: S608
-        " dialog = COALESCE(?, dialog), rtp_port = COALESCE(?, rtp_port), queue_position = NULL WHERE callback_id = ? AND name = ?",
+        " dialog = COALESCE(?, dialog), rtp_port = COALESCE(?, rtp_port), voice = COALESCE(?, voice), queue_position = NULL"
+        " WHERE callback_id = ? AND name = ?",
         write.state,
         _stored(plan, write.at_us),
         write.connection_id,
         write.dialog,
         write.rtp_port,
+        resumption.sealed(write.voice),
         plan.callback_id,
         write.leg,
     )

@@ -222,8 +222,8 @@ def _families(settings: Settings) -> list[Family]:
 def _open_bridge(settings: Settings) -> Bridge:
     """The bridge, with the kernel path where the settings and the host let it; says in the log which it is.
 
-    What an earlier engine left in the kernel is ended: its callbacks are settled. Engines of one host that have their own data
-    directories have their own RTP ports too, so that these tell whose flows are whose.
+    What an earlier engine left in the kernel goes on until the first look at the rows says which of its calls go on. Engines of
+    one host that have their own data directories have their own RTP ports too, so that these tell whose flows are whose.
     """
     ports = settings.rtp_port_min, settings.rtp_port_max
     owner = f"{settings.node_name[:NODE_CHARACTERS]}-{settings.rtp_port_min}"
@@ -234,8 +234,6 @@ def _open_bridge(settings: Settings) -> Bridge:
         log.info("voice of joined legs passes through the kernel%s", f"; {why}" if why else "")
     elif is_wanted:
         log.warning("voice of joined legs passes through this process: %s", why)
-    for flow in bridge.kernel_flows():
-        bridge.remove_kernel_flow(flow.rtp_port)
     return bridge
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from webcb.sip.causes import print_reason, read_reason
 from webcb.sip.dialog import Dialog, dialog_of_answer
 from webcb.sip.digest import CREDENTIAL_HEADERS, DigestClient
-from webcb.sip.events import Address, Cause, Digit, SessionId
+from webcb.sip.events import Address, Alive, Cause, Digit, SessionId
 from webcb.sip.grammar import ProtocolError, parse_number
 from webcb.sip.indialog import DialogRequests
 from webcb.sip.keypad import read_info
@@ -33,6 +33,7 @@ class Conversation:
         "_acks",
         "_dialogs",
         "_early_answers",
+        "_held_ack",
         "_on_end",
         "_requests",
         "_rseqs",
@@ -55,6 +56,7 @@ class Conversation:
         self._on_end = on_end
         self._dialogs: dict[str, Dialog] = {}
         self._acks: dict[str, tuple[bytes, Address]] = {}
+        self._held_ack = ""  # the tag whose ACK waits until the dialog is written
         self._requests = DialogRequests(stack, digest, on_idle)
         self._rseqs: dict[str, int] = {}  # of the last reliable provisional answer
         self._early_answers: dict[str, bytes] = {}
@@ -126,14 +128,18 @@ class Conversation:
         self.negotiation = Negotiation(self._stack, self._session, dialog, refresh, self._lose)
         self.refresh = refresh
 
-    def answered(self, invite: Request, response: Response, contact: str, next_hop: Address) -> Dialog | None:
+    def answered(
+        self, invite: Request, response: Response, contact: str, next_hop: Address, holds_ack: bool = False
+    ) -> Dialog | None:
         """A 2xx: acknowledged, each time it comes; its dialog when it came for the first time (RFC 3261, 13.2.2.4).
 
-        The routes of the 2xx replace those of the early dialog. None beyond FORKS_MAX, too.
+        The routes of the 2xx replace those of the early dialog. None beyond FORKS_MAX, too. `holds_ack`: its ACK leaves with
+        `release_ack`, and until then the peer says it again, to whoever hears it.
         """
         tag = response.to_tag
         if tag in self._acks:
-            self._stack.layer.send(*self._acks[tag])
+            if tag != self._held_ack:
+                self._stack.layer.send(*self._acks[tag])
             return None
         if len(self._acks) >= FORKS_MAX:
             return None
@@ -144,18 +150,45 @@ class Conversation:
         dialog = early
         # The ACK has the INVITE's CSeq and credentials, and a branch of its own (RFC 3261, 13.2.2.4 and 22.1).
         fields = {name: invite.fields[name] for name in CREDENTIAL_HEADERS if name in invite.fields}
-        self._acknowledge(dialog, fields)
+        self._acks[tag] = self._write_ack(dialog, fields)
+        self._held_ack = tag if holds_ack else ""
+        if not holds_ack:
+            self._stack.layer.send(*self._acks[tag])
         return dialog
+
+    def release_ack(self) -> None:
+        """Send the ACK that is held back, if one is."""
+        tag, self._held_ack = self._held_ack, ""
+        if tag:
+            self._stack.layer.send(*self._acks[tag])
 
     def answered_before_us(self, response: Response) -> None:
         """A 2xx again, of the INVITE of an adopted dialog: the process that placed it died before its ACK arrived."""
         dialog = self._dialogs.get(response.to_tag)
         if dialog and dialog.invite_cseq == response.cseq:
-            self._acknowledge(dialog, {})
+            self._stack.layer.send(*self._write_ack(dialog, {}))
+
+    def resume(self, dialog: Dialog, local: bytes, remote: bytes, now: float) -> None:
+        """Go on with a dialog that another process began; `local` and `remote` are the descriptions in force, b"" if unknown."""
+        self.choose(dialog)
+        if self.refresh:
+            self.refresh.resume(local, remote, now)
+
+    def inquire(self, now: float) -> None:
+        """Ask the peer with OPTIONS whether it still knows the dialog that counts (RFC 3261, 11 and 12.2.1.2)."""
+        if self.dialog:
+            self._requests.send(self.dialog, "OPTIONS", {}, now, self._on_inquired)
+
+    def _on_inquired(self, status: int, _response: Response | None, now: float) -> None:
+        if status in (408, 481):
+            self._lose("the peer knows this call no longer" if status == 481 else "the peer does not answer", now)
+        elif status < 500 or status >= 600:
+            self._stack.tell(Alive(self._session))
 
     def hang_up(self, now: float, cause: Cause | None) -> None:
         """End the dialog that counts."""
         if self.negotiation:
+            self.release_ack()
             self.negotiation.end(now)
             self.drop(now)
             self.bye(self.negotiation.dialog, now, cause)
@@ -211,6 +244,7 @@ class Conversation:
             return
         self._reply(server, 200, now)
         if counts:
+            self.release_ack()
             try:
                 values = server.request.values("Reason")
             except ProtocolError:
@@ -247,8 +281,6 @@ class Conversation:
     def _reply(self, server: ServerTransaction, status: int, now: float) -> None:
         server.reply(self._stack.answer(server.request, status), now)
 
-    def _acknowledge(self, dialog: Dialog, fields: Fields) -> None:
+    def _write_ack(self, dialog: Dialog, fields: Fields) -> tuple[bytes, Address]:
         ack, address = dialog.request("ACK", dialog.invite_cseq, fields)
-        wire = self._stack.seal(ack, address.transport).encode()
-        self._acks[dialog.remote_tag] = (wire, address)
-        self._stack.layer.send(wire, address)
+        return self._stack.seal(ack, address.transport).encode(), address

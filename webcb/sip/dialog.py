@@ -26,7 +26,9 @@ class Dialog:
 
     `local` and `remote` are From and To as our requests carry them, tags included. `routes` are URIs in the order a request of
     ours passes them. `invite_cseq` is the number of the INVITE that was answered: its ACK has the same.
-    `sources` are the hosts that its answers came from.
+    `sources` are the hosts that its answers came from. `session_seconds`, `is_refresher` and `may_update` are what was agreed on
+    its session timer: 0 for none, whether we refresh, whether by UPDATE (RFC 4028). `is_written`: the owner keeps it written
+    down, and is told when it moves.
     """
 
     call_id: str
@@ -42,6 +44,10 @@ class Dialog:
     next_hop: Address  # where a request goes whose target is no SIP URI we can read
     remote_cseq: int | None = None
     sources: list[str] = field(default_factory=list)
+    session_seconds: int = 0
+    is_refresher: bool = False
+    may_update: bool = False
+    is_written: bool = False
 
     def take_target(self, contact: str) -> None:
         """The peer's Contact, from a request or response that refreshes the target (RFC 3261, 12.2); unreadable, it is left."""

@@ -64,6 +64,31 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Inviting:
+    """An INVITE is ready to leave, the first one or one with credentials: `invite` is what `UserAgent.take_back` needs of it.
+
+    Only of a call that is written ahead: it leaves with `UserAgent.confirm`.
+    """
+
+    session: SessionId
+    invite: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An answered dialog is another than it was when it was last read: it was refreshed, or its target moved."""
+
+    session: SessionId
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """The peer answered `UserAgent.inquire`: it still knows the call."""
+
+    session: SessionId
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The INVITE ended without an answer: refused by the peer, timed out (408), unreachable (503), or cancelled (487).
 
@@ -154,11 +179,14 @@ class Unregistered:
 
 
 Event = (
-    Trying
+    Inviting
+    | Trying
     | Progress
     | Answered
     | Failed
     | HungUp
+    | Moved
+    | Alive
     | Offered
     | OfferAnswered
     | Digit

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from webcb.sip.dialog import Dialog
-from webcb.sip.events import OfferAnswered, Offered, SessionId
+from webcb.sip.events import Moved, OfferAnswered, Offered, SessionId
 from webcb.sip.message import Request, Response
 from webcb.sip.refresh import Refresh
 from webcb.sip.stack import ALLOW, SDP, SUPPORTED, Stack, body_of_type
@@ -72,6 +72,8 @@ class Negotiation:
         if request.method == "UPDATE" and not sdp:  # it only refreshes the target (RFC 3311, 5.2) or a session timer
             self.dialog.take_target(request.first("Contact"))
             server.reply(self._answer(request, b"", now), now)
+            if self.dialog.is_written:
+                self._stack.tell(Moved(self._session))
             return
         if self._refresh.is_offering:
             server.reply(self._stack.answer(request, 491), now)  # ours came first (RFC 3261, 14.2; RFC 3311, 5.2)

@@ -9,7 +9,7 @@ from typing import Final
 
 from webcb.sip.causes import retry_after
 from webcb.sip.dialog import Dialog
-from webcb.sip.events import OfferAnswered, SessionId
+from webcb.sip.events import Moved, OfferAnswered, SessionId
 from webcb.sip.grammar import ProtocolError, parse_number, parse_parameters
 from webcb.sip.indialog import DialogRequests
 from webcb.sip.message import Fields, Message, Request, Response
@@ -26,6 +26,8 @@ EARLY_SECONDS_MAX: Final = (
 GLARE_MS_MIN: Final = 2100
 GLARE_STEP_MS: Final = 10
 GLARE_STEPS: Final = 191
+
+RESUMED_STEP_MS: Final = 8  # 0 to 2 s after it was taken over a session is refreshed: not all of them at once
 
 REFRESH: Final = "it is time to refresh"
 EXPIRED: Final = "nobody has refreshed"
@@ -99,6 +101,14 @@ class Refresh:
         self._note_methods(response)
         seconds, refresher = read_session_expires(response)
         self._agree(seconds, refresher != "uas", now)
+
+    def resume(self, local: bytes, remote: bytes, now: float) -> None:
+        """Go on with a dialog that another process began. When it was last refreshed is not known: what is ours is done soon."""
+        self.describe(local, remote)
+        self._may_update = self._dialog.may_update
+        self._agree(self._dialog.session_seconds, self._dialog.is_refresher, now)
+        if self._is_ours and (self._local or self._may_update):
+            self._stack.layer.timers.start(self, REFRESH, now + self._stack.entropy(1)[0] * RESUMED_STEP_MS / 1000)
 
     def describe(self, local: bytes, remote: bytes) -> None:
         """These descriptions are in force now; b"" leaves one as it was."""
@@ -192,12 +202,15 @@ class Refresh:
             self._stack.tell(OfferAnswered(self._session, self._local, sdp))
         seconds, refresher = read_session_expires(response)
         self._agree(seconds, refresher != "uas", now)
+        if self._dialog.is_written:
+            self._stack.tell(Moved(self._session))
 
     def _agree(self, seconds: int, is_ours: bool, now: float) -> None:
         """Both sides have said so; too few `seconds`, 0 among them, mean that there is no timer (any more)."""
         self.deadlines.clear()
         self._seconds = seconds if seconds >= AGREED_SECONDS_MIN else 0
         self._is_ours = is_ours and self._seconds > 0
+        self._dialog.session_seconds, self._dialog.is_refresher = self._seconds, self._is_ours
         if not self._seconds:
             return
         self._expires_at = now + seconds - min(EARLY_SECONDS_MAX, seconds / 3)
@@ -218,4 +231,4 @@ class Refresh:
 
     def _note_methods(self, message: Message) -> None:
         if "Allow" in message.fields:
-            self._may_update = "update" in option_tags(message, "Allow")
+            self._may_update = self._dialog.may_update = "update" in option_tags(message, "Allow")

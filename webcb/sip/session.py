@@ -11,10 +11,11 @@ from webcb.sip.causes import cause_of_response, print_reason, printable, retry_a
 from webcb.sip.conversation import Conversation
 from webcb.sip.dialog import Dialog, read_dialog
 from webcb.sip.digest import CREDENTIAL_HEADERS, Credentials, DigestClient
-from webcb.sip.events import Address, Answered, Cause, Closed, Failed, HungUp, Progress, SessionId, Trying
+from webcb.sip.events import Address, Answered, Cause, Closed, Failed, HungUp, Inviting, Progress, SessionId, Trying
 from webcb.sip.grammar import is_token, quote
 from webcb.sip.indialog import TRIES_MAX
 from webcb.sip.message import CANONICAL, Fields, Request, Response
+from webcb.sip.pending import print_invite, read_invite
 from webcb.sip.redirection import read_targets
 from webcb.sip.refresh import SESSION_SECONDS, ask_for_session, read_min_se
 from webcb.sip.stack import ALLOW, CALL_ID_BYTES, SDP, SUPPORTED, TAG_BYTES, Stack, body_of_type
@@ -50,7 +51,8 @@ class Call:
     """A call to place: where to, from whom, with which offer.
 
     `uri` is the Request-URI and To; `next_hop` where the INVITE goes; `offer` SDP; `headers` further ones, name and value;
-    `routes` the Route values of the INVITE, which go to `next_hop` all the same (RFC 3608, 5).
+    `routes` the Route values of the INVITE, which go to `next_hop` all the same (RFC 3608, 5). `is_written_ahead`: INVITE and ACK
+    wait until the owner has written down what was told of them, and says so by `confirm`.
     """
 
     uri: str
@@ -61,6 +63,7 @@ class Call:
     credentials: Credentials | None = None
     headers: tuple[tuple[str, str], ...] = ()
     routes: tuple[str, ...] = ()
+    is_written_ahead: bool = False
 
 
 class Heard(NamedTuple):
@@ -75,8 +78,8 @@ class Session:
     """One call leg. Its life is the tables HEARD and TOLD below; `on_closed` is called at its end."""
 
     __slots__ = (
-        "_cancel", "_cause", "_closed", "_contact", "_digest", "_min_se", "_next_hop", "_on_closed", "_realms", "_stack",
-        "_transaction", "_tries", "call_id", "conversation", "deadlines", "id", "local_tag", "state",
+        "_cancel", "_cause", "_closed", "_contact", "_digest", "_min_se", "_next_hop", "_on_closed", "_pending", "_realms", "_stack",
+        "_transaction", "_tries", "_writes_ahead", "call_id", "conversation", "deadlines", "id", "local_tag", "state",
     )  # fmt: skip
 
     # That of the INVITE. An adopted session never had one, and is in no state that asks for it.
@@ -100,6 +103,8 @@ class Session:
         self._cancel: ClientTransaction | None = None
         self._cause: Cause | None = None  # why we hang up, for the Reason header
         self._closed = False
+        self._writes_ahead = False
+        self._pending: Request | None = None  # an INVITE that waits to be written
 
     def place(self, call: Call, now: float) -> None:
         """Send the INVITE. ValueError: a URI or header of `call` could not stand in it, or is one that we write ourselves."""
@@ -109,6 +114,7 @@ class Session:
         self.local_tag = self._stack.token(TAG_BYTES)
         self._contact = self._stack.contact(user, call.next_hop.transport)
         self._next_hop = call.next_hop
+        self._writes_ahead = call.is_written_ahead
         shown = f"{quote(call.from_name)} " if call.from_name else ""
         fields: Fields = {
             "Via": [],
@@ -137,16 +143,39 @@ class Session:
             fields.setdefault(spelled, []).append(value)
         self._send_invite(Request("INVITE", call.uri, fields, call.offer), now)
 
-    def adopt(self, text: str) -> None:
+    def adopt(self, text: str, now: float, local: bytes = b"", remote: bytes = b"") -> None:
         """Go on with a dialog that another process began. ValueError: `text` is not one."""
         dialog = read_dialog(text)
         self.state = ANSWERED
         self.call_id, self.local_tag, self._contact = dialog.call_id, dialog.local_tag, dialog.contact
-        self.conversation.choose(dialog)
+        self.conversation.resume(dialog, local, remote, now)
+
+    def take_back(self, text: str, now: float, cause: Cause | None) -> None:
+        """CANCEL an INVITE that another process sent; a 2xx of it is acknowledged and ended. ValueError: `text` is none."""
+        pending = read_invite(text)
+        self.call_id, self.local_tag = pending.request.call_id, pending.local_tag
+        self._contact, self._next_hop, self._cause = pending.contact, pending.next_hop, cause
+        self._transaction = self._stack.layer.take_up(pending.request, pending.address, self)
+        # Whether a 1xx came is not known; what was not heard of is answered 481.
+        self.state = CANCELLING
+        self._send_cancel(now)
+
+    def confirm(self, now: float) -> None:
+        """What was told last is written: the INVITE or ACK that waits for it leaves."""
+        invite, self._pending = self._pending, None
+        if invite:
+            self._transaction = self._stack.layer.request(invite, self._next_hop, self, now)
+        else:
+            self.conversation.release_ack()
 
     def hang_up(self, now: float, cause: Cause | None = None) -> None:
         """End the call, whatever its moment; a second time changes nothing."""
-        self._told(HANG_UP, now, cause)
+        if self._pending:
+            self._pending, self.state = None, OVER  # nothing is on the wire
+            self._stack.tell(Failed(self.id, cause or Cause(487, 16, "cancelled"), local=True))
+            self._settle()
+        else:
+            self._told(HANG_UP, now, cause)
 
     # What comes
 
@@ -200,6 +229,10 @@ class Session:
         self._stack.seal(invite, self._next_hop.transport)
         invite.from_tag = self.local_tag
         self._tries += 1
+        if self._writes_ahead:
+            self._pending = invite
+            self._stack.tell(Inviting(self.id, print_invite(invite, self._next_hop, self._contact)))
+            return
         self._transaction = self._stack.layer.request(invite, self._next_hop, self, now)
 
     def _may_retry(self, response: Response) -> bool:
@@ -235,8 +268,9 @@ class Session:
 
     def _answer(self, heard: Heard) -> None:
         """The first 2xx: this is the call."""
-        dialog = self._take(heard)
+        dialog = self._take(heard, holds_ack=self._writes_ahead)
         if dialog:
+            dialog.is_written = self._writes_ahead
             sdp = body_of_type(heard.response, SDP) or self.conversation.early_answer(dialog.remote_tag)
             self.conversation.choose(dialog)
             if self.conversation.refresh:
@@ -254,8 +288,9 @@ class Session:
         self._answer_again(heard)
         self._fail_cancelled(heard.now)
 
-    def _take(self, heard: Heard) -> Dialog | None:
-        return self.conversation.answered(heard.transaction.request, heard.response, self._contact, self._next_hop)
+    def _take(self, heard: Heard, holds_ack: bool = False) -> Dialog | None:
+        invite = heard.transaction.request
+        return self.conversation.answered(invite, heard.response, self._contact, self._next_hop, holds_ack)
 
     def _fail(self, heard: Heard) -> None:
         """The peer refused."""

@@ -398,6 +398,13 @@ class TransactionLayer:
         client.start(now)
         return client
 
+    def take_up(self, invite: Request, address: Address, owner: ClientOwner) -> ClientTransaction:
+        """The transaction of an INVITE that another process sent, in PROCEEDING: it is not sent again, its answers are heard."""
+        client = ClientTransaction(self, invite, address, owner)
+        client.state = PROCEEDING
+        self._clients[client.key] = client
+        return client
+
     def undeliverable(self, address: Address, now: float, why: str = "") -> None:
         """Nothing can be sent to an address; `why` in words."""
         for client in [client for client in self._clients.values() if client.address == address]:

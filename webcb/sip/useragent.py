@@ -159,14 +159,52 @@ class UserAgent:
             raise KeyError(session)
         return dialog.print()
 
-    def adopt(self, dialog: str, now: float, credentials: Credentials | None = None) -> SessionId:  # noqa: ARG002 - as every command
+    def adopt(
+        self,
+        dialog: str,
+        now: float,
+        credentials: Credentials | None = None,
+        local: bytes = b"",
+        remote: bytes = b"",
+    ) -> SessionId:
         """Go on with an answered dialog that another process began. ValueError: the text is no dialog.
 
-        Credentials are not in the text, so that no password lies beside it: hand them in where a BYE may be challenged.
+        Credentials are not in the text, so that no password lies beside it: hand them in where a BYE may be challenged. `local` and
+        `remote` are the descriptions in force, with which a session timer is refreshed.
         """
         session = self._new_session(credentials)
-        session.adopt(dialog)
+        session.adopt(dialog, now, local, remote)
         return self._keep(session)
+
+    def take_back(
+        self, invite: str, now: float, credentials: Credentials | None = None, cause: Cause | None = None
+    ) -> SessionId:
+        """Cancel an INVITE that another process sent, as told by `Inviting`; a 2xx that comes all the same is acknowledged and ended.
+
+        ValueError: the text is no INVITE.
+        """
+        session = self._new_session(credentials)
+        session.take_back(invite, now, cause)
+        return self._keep(session)
+
+    def forget(self, session: SessionId, now: float) -> None:
+        """Leave an adopted dialog as it is, to be adopted again."""
+        found = self._sessions.get(session)
+        if found:
+            found.conversation.drop(now)
+            self._forget(found)
+
+    def confirm(self, session: SessionId, now: float) -> None:
+        """What a call that is written ahead told last is written: its INVITE or ACK leaves. Without effect where none waits."""
+        found = self._sessions.get(session)
+        if found:
+            found.confirm(now)
+
+    def inquire(self, session: SessionId, now: float) -> None:
+        """Ask the peer of an answered call whether it still knows it: `Alive`, or `HungUp` where it does not (481, 408)."""
+        found = self._sessions.get(session)
+        if found:
+            found.conversation.inquire(now)
 
     # Within
 

@@ -1,0 +1,159 @@
+"""What is on the rows of two that talk, so that another process can carry their call on; written here and read here.
+
+Prices, lock, deadline and dialogs have columns of their own. Here are the terms of a callback, which nothing else reads, the
+sealing of a voice that has keys, and the way from rows back to the machine's state.
+"""
+
+import json
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from webcb import clock
+from webcb.billing import credentials, slices
+from webcb.billing.pricing import Pricing
+from webcb.billing.query import instant, micros
+from webcb.engine.events import LegPlan
+from webcb.engine.leg import Leg, LegState
+from webcb.engine.state import Callback, Plan
+from webcb.engine.trust import Trust
+from webcb.sip.digest import Credentials
+
+log = logging.getLogger(__name__)
+
+_SEALED: Final = "sealed:"
+_KEYS: Final = "inline:"  # how SDP writes the keys of SRTP (RFC 4568, 9.1)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDialog:
+    """A dialog nobody owns, as JSON: what a challenged request in it is answered with, and the trust of its TLS."""
+
+    dialog: str
+    credentials: Credentials | None
+    trust: Trust | None
+
+
+@dataclass(frozen=True, slots=True)
+class Resumable:
+    """A callback that can go on: the machine's state but for the voices, and of each leg the dialog and what its voice is."""
+
+    callback: Callback
+    a: OpenDialog
+    b: OpenDialog
+    voice_a: str
+    voice_b: str
+
+
+def print_terms(plan: Plan) -> str:
+    """The terms of a callback as JSON; the two clocks are set against each other within one uptime of the machine."""
+    terms = {
+        "uptime": clock.uptime_id(),
+        "origin_us": plan.origin_us,
+        "origin_at": micros(plan.origin_at),
+        "talk_seconds_max": plan.talk_seconds_max,
+        "slice_seconds": plan.slice_seconds,
+        "beyond_balance": plan.beyond_balance,
+        "is_unlimited": plan.funds_micros == slices.UNLIMITED_MICROS,
+    }
+    return json.dumps(terms, separators=(",", ":"))
+
+
+def sealed(voice: str | None) -> str | None:
+    """A voice as it is stored: sealed where it has keys. Without a secret key such a one is not stored, and its call ends with us."""
+    if not voice or _KEYS not in voice:
+        return voice or None
+    try:
+        return _SEALED + credentials.seal(voice)
+    except credentials.SealProblem as wrong:
+        log.warning("a voice with keys is not stored: %s", wrong)
+        return None
+
+
+def opened(stored: str) -> str:
+    """The voice that was stored. SealProblem: it was sealed with another key."""
+    return credentials.unseal(stored.removeprefix(_SEALED)) if stored.startswith(_SEALED) else stored
+
+
+def read(
+    callback: dict[str, Any], legs: list[dict[str, Any]], at: datetime, at_us: int, lived_until: datetime
+) -> Resumable:
+    """A callback of which both talked, from its rows; `at` and `at_us` are one moment on both clocks.
+
+    `lived_until`: the last proof of life of its engine, and so of its peers. ValueError, KeyError, TypeError, SealProblem: what
+    is written is not enough to go on.
+    """
+    terms = json.loads(callback["terms"])
+    is_same_uptime = terms["uptime"] and terms["uptime"] == clock.uptime_id()
+    origin_us, origin_at = (terms["origin_us"], instant(terms["origin_at"])) if is_same_uptime else (at_us, at)
+    assert origin_at is not None  # noqa: S101  print_terms wrote it
+    logged_in = bool(callback["logged_in"])
+
+    def of_a(frozen: str) -> Pricing:
+        pricing = Pricing.from_json(frozen)
+        return pricing.with_login() if logged_in else pricing
+
+    a, b = legs
+    fails = a["pricing_if_b_fails"]
+    funds_micros = slices.UNLIMITED_MICROS if terms["is_unlimited"] else int(callback["held_micros"])
+    plan = Plan(
+        callback["id"],
+        of_a(a["pricing"]),
+        None if fails is None else of_a(fails),
+        Pricing.from_json(b["pricing"]),
+        funds_micros,
+        terms["talk_seconds_max"],
+        LegPlan(a["cld"], a["cli"], (), 0, ""),
+        LegPlan(b["cld"], b["cli"], (), 0, ""),
+        origin_us,
+        origin_at,
+        terms["slice_seconds"],
+        terms["beyond_balance"],
+    )
+    leg_a, leg_b = _leg(plan, a, lived_until), _leg(plan, b, lived_until)
+    talked = Callback(plan, leg_a, leg_b, funds_micros, b_answered=True, logged_in=logged_in)
+    return Resumable(talked, dialog_of(a), dialog_of(b), opened(a["voice"]), opened(b["voice"]))
+
+
+def _leg(plan: Plan, row: dict[str, Any], lived_until: datetime) -> Leg:
+    def moment_us(stored: int) -> int:
+        return plan.origin_us + stored - micros(plan.origin_at)
+
+    answered_us, placed_us = moment_us(row["answered_at"]), moment_us(row["attempt_placed_at"] or row["placed_at"])
+    return Leg(
+        row["name"],
+        plan.a if row["name"] == "A" else plan.b,
+        LegState.ANSWERED,
+        attempts=row["attempts"] or 1,
+        placed_us=placed_us,
+        progress_us=None if row["setup_ms"] is None else placed_us + row["setup_ms"] * 1000,
+        rang=row["ringing_at"] is not None,
+        answered_us=answered_us,
+        status=200,
+        connection_id=row["connection_id"],
+        proven_us=max(answered_us, moment_us(micros(lived_until))),
+    )
+
+
+def dialog_of(leg: dict[str, Any]) -> OpenDialog:
+    """The dialog of a leg's row, joined with its connection."""
+    return OpenDialog(leg["dialog"], credentials_of(leg), trust_of(leg))
+
+
+def trust_of(leg: dict[str, Any]) -> Trust | None:
+    """By what a TLS connection of a leg's row is checked."""
+    if leg["transport"] not in ("auto", "tls"):
+        return None
+    return Trust(leg["host"], leg["tls_ca_file"], leg["tls_certificate_file"], leg["tls_key_file"])
+
+
+def credentials_of(leg: dict[str, Any]) -> Credentials | None:
+    """What a challenge of a leg's connection is answered with."""
+    if not leg["username"]:
+        return None
+    try:
+        return Credentials(leg["username"], credentials.unseal(leg["sealed_password"]))
+    except credentials.SealProblem as wrong:
+        log.warning("a leg of an engine before this one: %s", wrong)
+        return None
