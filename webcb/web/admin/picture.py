@@ -12,7 +12,6 @@ from pygal.style import Style
 # pygal leaves an importer for plug-ins behind that is older than Python 3.4's protocol: every later import would warn.
 sys.meta_path[:] = [each for each in sys.meta_path if type(each).__module__ != "pygal"]
 
-COLUMNS_MAX: Final = 24 * 366
 
 _STYLE: Final = Style(
     background="transparent",
@@ -22,6 +21,10 @@ _STYLE: Final = Style(
     foreground_subtle="#7a8894",
     colors=("#17998d",),
     opacity=".85",
+    guide_stroke_color="#9aa6b080",
+    major_guide_stroke_color="#9aa6b0",
+    guide_stroke_dasharray="2,4",
+    major_guide_stroke_dasharray="2,4",
     font_family="system-ui, sans-serif",
     label_font_size=12,
     major_label_font_size=12,

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from flask import Response, abort, render_template, request, url_for
+from flask import Response, render_template, request, url_for
 
 from webcb import clock
 from webcb.billing import workbook
@@ -23,6 +23,7 @@ from webcb.web.admin.signing import guarded
 
 DAYS_MAX: Final = 366
 CHARTED_MAX: Final = 20
+MEANS: Final = ("asr", "acd", "pdd")  # of a quiet hour there is none, of everything else there is nothing
 HOUR_US: Final = 3_600_000_000
 
 _MEASURED = """
@@ -257,12 +258,24 @@ def chart() -> Any:
     found = measured(asked.by, asked.begins_at, asked.ends_at, asked.zone)
     if len({each.currency for each in found}) > 1 and MEASURES[asked.measure][1]:
         found = [each for each in found if each.currency == totals(found)[0].currency]
-    is_time = asked.by in ("hour", "day")
-    shown = found if is_time else found[:CHARTED_MAX]
     label, _, value = MEASURES[asked.measure]
-    if len(shown) > picture.COLUMNS_MAX:
-        abort(404)
-    names = [each.name[11:] if asked.by == "hour" and asked.first == asked.last else each.name for each in shown]
-    return picture.drawn(
-        label, names, [value(each) for each in shown], as_line=asked.measure in ("asr", "acd", "pdd") and is_time
-    )
+    if asked.by in ("hour", "day"):
+        values = dict.fromkeys(_times(asked)) | {each.name: value(each) for each in found}
+        values = {name: values[name] for name in sorted(values)}
+        if asked.measure not in MEANS:
+            values = {name: each or 0 for name, each in values.items()}
+        if asked.by == "hour" and asked.first == asked.last:
+            values = {name[11:]: each for name, each in values.items()}
+        return picture.drawn(label, list(values), list(values.values()), as_line=asked.measure in MEANS)
+    shown = found[:CHARTED_MAX]
+    return picture.drawn(label, [each.name for each in shown], [value(each) for each in shown])
+
+
+def _times(asked: Asked) -> list[str]:
+    """Every hour or day of the time that was asked for, as far as it is past, so that a quiet one is seen as quiet."""
+    if asked.by == "day":
+        days = (asked.last - asked.first).days + 1
+        return [str(asked.first + timedelta(days=day)) for day in range(days)]
+    until = min(asked.ends_at, clock.utc_now())
+    hours = range(micros(asked.begins_at) // HOUR_US, -(-micros(until) // HOUR_US))
+    return [_named("hour", hour, asked.zone) for hour in hours][: 24 * DAYS_MAX]
