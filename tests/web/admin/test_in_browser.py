@@ -63,12 +63,13 @@ PAGES = ("", "accounts", "accounts/1", "accounts/1/funds", "accounts/1/statement
          "tariffs/new", "callbacks", "callbacks/{ended}", "callbacks/{running}", "active-calls", "statistics", "checklist",
          "test-number?number=%2B12065550123&product=Callback",
          "price-calculator?application=-&login=alice&number_a=%2B5511999887766&number_b=%2B12065550123")  # fmt: skip
+PAGES_DARK = ("", "accounts/1/funds", "callbacks/{ended}", "active-calls", "statistics", "checklist")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_no_page_has_a_serious_barrier(ann: webdriver.Chrome, server: Server, calls: list[str], dark: bool) -> None:
     dress(ann, width=390 if dark else 1440, dark=dark)
-    for page in PAGES:
+    for page in PAGES_DARK if dark else PAGES:
         ann.get(f"{server.url}/admin/{page.format(ended=calls[0], running=calls[1])}")
         ann.execute_script(AXE)
         assert ann.execute_async_script(RUN_AXE) == [], page
