@@ -394,6 +394,7 @@ CREATE TABLE callback (
 CREATE INDEX callback_open ON callback (state) WHERE state <> 'ended';
 CREATE INDEX callback_open_of_account ON callback (account_id) WHERE state <> 'ended';
 CREATE INDEX callback_requested ON callback (requested_at);
+CREATE INDEX callback_hosted_key ON callback (idempotency_key) WHERE kind = 'hosted'; -- whose account changes as somebody logs in
 
 -- Leg A or B of a callback; a B after which A wanted another is B1, B2 ... once it has ended. `pricing` is what it will be charged by, frozen when it was authorized, as JSON.
 CREATE TABLE leg (

@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 
 from webcb import clock, db
-from webcb.billing import credentials, ledger, reception, settlement
+from webcb.billing import credentials, hosted, ledger, reception, settlement
+from webcb.billing.pricing import Pricing
 from webcb.billing.settlement import LegUsage
 from webcb.models import (
     Account,
@@ -54,6 +55,14 @@ def build(chosen: Settings) -> None:
         _cast(products)
         VoiceApplication.create(name="Callback", path="-", default_country="BR", special_charge_if_leg_b_fails=True)
         VoiceApplication.create(name="Second service", path="second", default_country="US")
+        VoiceApplication.create(
+            name="All kinds",
+            path="all",
+            default_country="US",
+            kinds="extended,simple,hosted",
+            second_number=DIGITS_B,
+            internal_account=Account.get(Account.login == "sue"),
+        )
         VoiceApplication.create(name="Closed service", path="closed", active=False)
     db.database.close()
 
@@ -157,6 +166,26 @@ class Engine:
         begun = reception.begin(self.callback_id, clock.utc_now())
         assert isinstance(begun, reception.Begun), begun
         self._leg("A", state="calling", placed_at=clock.utc_now())
+
+    def claim_hosted(self) -> None:
+        """Claim a hosted callback on the internal account, place leg A."""
+        node, _ = Node.get_or_create(name="test")
+        Callback.update(node=node, claimed_at=clock.utc_now(), state="calling A").where(self._mine()).execute()
+        begun = hosted.begin(self.callback_id, clock.utc_now())
+        assert isinstance(begun, hosted.BegunAlone), begun
+        self._leg("A", state="calling", placed_at=clock.utc_now())
+
+    def log_in(self, login: str) -> None:
+        """Somebody types his PIN."""
+        found = hosted.log_in(self.callback_id, login, 5_000_000, clock.utc_now())
+        assert isinstance(found, hosted.LoggedIn), found
+
+    def choose(self, typed: str) -> None:
+        """He dials."""
+        pricing = Pricing.from_json(Leg.get((Leg.callback == self.callback_id) & (Leg.name == "A")).pricing)
+        answered = pricing.answered(clock.utc_now())
+        found = hosted.choose(self.callback_id, typed, (answered,), 10_000_000, clock.utc_now())
+        assert isinstance(found, hosted.Chosen), found
 
     def ring_a(self) -> None:
         """A's phone rings."""

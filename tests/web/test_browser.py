@@ -224,3 +224,71 @@ def test_it_fits_and_can_be_read(server: Server, browser: Chrome, tmp_path: Path
     engine.end("B hung up", 75, 61)
     await_text(browser, "Balance left")
     check(".bill .balance td")
+
+
+def order_of_kind(browser: Chrome, server: Server, kind: str, language: str) -> None:
+    """Open the page of a kind by its tab and fill in what it asks for."""
+    browser.get(f"{server.url}/all?lang={language}")
+    find(browser, f".kinds a[href='?kind={kind}']").click()
+    WebDriverWait(browser, WAIT_SECONDS_MAX).until(lambda _: f"kind={kind}" in browser.current_url)
+    typed = {"login": "alice", "number_a": scene.NUMBER_A}
+    for name, text in typed.items():
+        for field in browser.find_elements(By.CSS_SELECTOR, f"[name={name}]"):
+            field.send_keys(text)
+
+
+def test_simple_in_german_and_hosted_in_arabic(server: Server, browser: Chrome) -> None:
+    order_of_kind(browser, server, "simple", "de")
+    assert "0,10 USD pro Minute" in await_text(browser, "Sie können so lange sprechen", "#quote")
+    find(browser, "button[value=connect]").click()
+    await_text(browser, "Es geht gleich los")
+    engine = scene.Engine(browser.current_url.rsplit("/", 1)[1])
+    engine.talk(ago=42)
+    assert "0,150 USD" in await_text(browser, "von 12:40")
+    find(browser, "#release button").click()
+    await_text(browser, "Der Anruf wird beendet")
+    engine.end("user released", 75, 61)
+    assert "0,265 USD" in await_text(browser, "Sie haben den Anruf auf dieser Seite beendet.")
+
+    order_of_kind(browser, server, "hosted", "ar")
+    assert find(browser, "html").get_attribute("dir") == "rtl"
+    find(browser, "button[value=connect]").click()
+    await_text(browser, "جارٍ التحضير")
+    engine = scene.Engine(browser.current_url.rsplit("/", 1)[1])
+    engine.claim_hosted()
+    engine.ring_a()
+    await_text(browser, "هاتفك يرنّ")
+    engine.answer_a(ago=42)
+    await_text(browser, "ابقَ على الخط واتبع ما يقوله الصوت.")
+    engine.log_in("alice")
+    engine.choose("12065550123")
+    engine.call_b()
+    engine.answer_b(seconds_max=760)
+    await_text(browser, "من 12:40")
+    engine.end("A hung up", 75, 61)
+    await_text(browser, "لقد أنهيت المكالمة.")
+    assert errors_of(browser) == []
+
+
+def test_simple_and_hosted_without_script(server: Server, browser_without_script: Chrome) -> None:
+    browser = browser_without_script
+    wait = WebDriverWait(browser, WAIT_SECONDS_MAX, ignored_exceptions=[StaleElementReferenceException])
+    order_of_kind(browser, server, "simple", "es")
+    find(browser, "#show-price").click()
+    wait.until(lambda _: "0,10 USD por minuto" in find(browser, "#quote").text.replace("\u00a0", " "))
+    find(browser, "button[value=connect]").click()
+    wait.until(lambda _: "Preparando" in find(browser, "main").text)
+    engine = scene.Engine(browser.current_url.rsplit("/", 1)[1])
+    engine.talk(ago=42)
+    engine.end("B hung up", 75, 61)
+    wait.until(lambda _: "La otra persona colgó." in find(browser, "main").text)
+
+    order_of_kind(browser, server, "hosted", "ru")
+    find(browser, "button[value=connect]").click()
+    wait.until(lambda _: "Подготовка" in find(browser, "main").text)
+    engine = scene.Engine(browser.current_url.rsplit("/", 1)[1])
+    engine.claim_hosted()
+    engine.answer_a(ago=42)
+    wait.until(lambda _: "следуйте указаниям голоса" in find(browser, "main").text)
+    engine.end("not logged in", 42, None)
+    wait.until(lambda _: "Вход не выполнен" in find(browser, "main").text)

@@ -154,6 +154,28 @@ def place(order: Order, at: datetime) -> Placed | Refusal:
     return _place(account_id, stored_password, order, at)
 
 
+def placed_before(order: Order) -> str | None:
+    """The callback that an earlier post of this order made; authenticates nobody, the idempotency key is the asker's secret."""
+    application = _application(order)
+    if application is None:
+        return None
+    if order.kind == "hosted":
+        return _made(None, order)
+    found = account_named(order.login, application)
+    return None if found is None else _made(int(found["id"]), order)
+
+
+def _made(account_id: int | None, order: Order) -> str | None:
+    """The callback of this order. That of a hosted one is the same whoever has logged in by voice since."""
+    if order.kind == "hosted":
+        sql = "SELECT id FROM callback WHERE idempotency_key = ? AND kind = 'hosted'"
+        made = query.row(sql, order.idempotency_key)
+    else:
+        sql = "SELECT id FROM callback WHERE account_id = ? AND idempotency_key = ?"
+        made = query.row(sql, account_id, order.idempotency_key)
+    return None if made is None else str(made["id"])
+
+
 def _application(order: Order) -> Application | None:
     with db.reading():
         return catalog.book().applications.get(order.voice_application)
@@ -176,11 +198,9 @@ def _place(account_id: int, stored_password: str, order: Order, at: datetime) ->
     )
     if unchanged is None:
         return Refusal(Reason.WRONG_CREDENTIALS)
-    known = query.row(
-        "SELECT id FROM callback WHERE account_id = ? AND idempotency_key = ?", account_id, order.idempotency_key
-    )
+    known = _made(account_id, order)
     if known is not None:
-        return Placed(known["id"], is_new=False)
+        return Placed(known, is_new=False)
     if query.row("SELECT id FROM never_call WHERE number = ?", order.number_a.digits) is not None:
         return Refusal(Reason.NEVER_CALL, "A")
     facts = _facts_of_order(account_id, order, at)

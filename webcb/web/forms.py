@@ -6,6 +6,7 @@ from wtforms import Field, HiddenField, PasswordField, StringField
 from wtforms.validators import DataRequired, Length
 
 from webcb.billing.credentials import PASSWORD_LENGTH_MAX
+from webcb.billing.reception import CallbackKind
 from webcb.number import TYPED_LENGTH_MAX, Number, NumberError, parse_number
 from webcb.web import languages
 from webcb.web.languages import gettext
@@ -19,11 +20,35 @@ def _stripped(text: str | None) -> str | None:
     return text.replace("\0", "").strip() if text else text
 
 
-class ExtendedForm(FlaskForm):  # type: ignore[misc]
-    """The Extended trigger page (domain 1): who pays, where to ring first, where to ring then.
+class HostedForm(FlaskForm):  # type: ignore[misc]
+    """The Hosted trigger page (domain 1): only where to ring; everything else is said on the phone.
 
     `nonce` is this one form's mark, `quoted` the mark of the price that was shown with it.
     """
+
+    number_a = StringField(
+        lazy_gettext("Number to be called at"),
+        filters=[_stripped],
+        validators=[
+            DataRequired(lazy_gettext("Enter the number of the phone you are at.")),
+            Length(max=TYPED_LENGTH_MAX, message=TOO_LONG),
+        ],
+    )
+    nonce = HiddenField()
+    quoted = HiddenField()
+
+    def numbers(self, default_country: str) -> tuple[Number, Number | None] | None:
+        """The numbers typed, A and B; None when one of them is none, which then is said beside its field. Validate first."""
+        number_a = _number(self.number_a, default_country)
+        return (number_a, None) if number_a else None
+
+    def typed(self, name: str) -> str:
+        """What was typed into a field; "" where this kind does not ask for it."""
+        return (self[name].data or "") if name in self else ""
+
+
+class SimpleForm(HostedForm):
+    """The Simple trigger page: an account, and where to ring; the trigger says whom to connect with."""
 
     login = StringField(
         lazy_gettext("Account ID"),
@@ -33,15 +58,12 @@ class ExtendedForm(FlaskForm):  # type: ignore[misc]
             Length(max=LOGIN_LENGTH_MAX, message=TOO_LONG),
         ],
     )
+
+
+class ExtendedForm(SimpleForm):
+    """The Extended trigger page: who pays, where to ring first, where to ring then."""
+
     password = PasswordField(lazy_gettext("Password"), validators=[Length(max=PASSWORD_LENGTH_MAX, message=TOO_LONG)])
-    number_a = StringField(
-        lazy_gettext("Number to be called at"),
-        filters=[_stripped],
-        validators=[
-            DataRequired(lazy_gettext("Enter the number of the phone you are at.")),
-            Length(max=TYPED_LENGTH_MAX, message=TOO_LONG),
-        ],
-    )
     number_b = StringField(
         lazy_gettext("Number to dial"),
         filters=[_stripped],
@@ -50,14 +72,15 @@ class ExtendedForm(FlaskForm):  # type: ignore[misc]
             Length(max=TYPED_LENGTH_MAX, message=TOO_LONG),
         ],
     )
-    nonce = HiddenField()
-    quoted = HiddenField()
 
-    def numbers(self, default_country: str) -> tuple[Number, Number] | None:
-        """The two numbers typed; None when one of them is none, which then is said beside its field. Validate first."""
+    def numbers(self, default_country: str) -> tuple[Number, Number | None] | None:
+        """Both as typed."""
         number_a = _number(self.number_a, default_country)
         number_b = _number(self.number_b, default_country)
         return (number_a, number_b) if number_a and number_b else None
+
+
+FORMS: dict[CallbackKind, type[HostedForm]] = {"extended": ExtendedForm, "simple": SimpleForm, "hosted": HostedForm}
 
 
 class PressForm(FlaskForm):  # type: ignore[misc]

@@ -95,7 +95,8 @@ def release(callback: Callback) -> Any:
 
 # Everybody who follows a call asks this several times a second: plain SQL, fifty times as quick as two objects.
 _LOOK = """
-    SELECT callback.state, callback.ending, callback.release_asked_at, callback.talking_at, callback.deadline_at,
+    SELECT callback.state, callback.kind, callback.logged_in,
+           callback.ending, callback.release_asked_at, callback.talking_at, callback.deadline_at,
            callback.ended_at, leg.name, leg.cld, leg.state AS leg_state, leg.placed_at, leg.answered_at,
            leg.queue_position, leg.ended_at AS leg_ended_at, leg.pricing, callback.account_id, talk_seconds_max,
            account.daily_spend_max_micros IS NOT NULL AS is_capped, lock.amount_micros AS held_micros,
@@ -113,24 +114,34 @@ _LOOK = """
 
 def _look(callback_id: str) -> Sight:
     """One cheap query: the two legs with their callback."""
-    row_a, row_b = query.rows(_LOOK, callback_id)
+    found = query.rows(_LOOK, callback_id)
+    row_a, row_b = found[0], _current_b(found)
     deadline_at = instant(row_a["deadline_at"])
     at = clock.utc_now()
-    costs = [cost for row in (row_a, row_b) if (cost := _running_cost(row, deadline_at, at)) is not None]
+    # What a hosted callback costs the operator before somebody has logged in is not for the page.
+    charged = [] if row_a["kind"] == "hosted" and not row_a["logged_in"] else [row for row in found if row["pricing"]]
+    costs = [cost for row in charged if (cost := _running_cost(row, deadline_at, at)) is not None]
     return Sight(
         state=row_a["state"],
         leg_a=_leg_sight(row_a),
-        leg_b=_leg_sight(row_b),
+        leg_b=_leg_sight(row_b) if row_b else LegSight("B", "", "waiting"),
         is_release_asked=row_a["release_asked_at"] is not None,
         talking_at=instant(row_a["talking_at"]),
         deadline_at=deadline_at,
-        reachable_seconds=_reachable_seconds(row_a, row_b, at),
+        reachable_seconds=_reachable_seconds(row_a, row_b, at) if row_b else None,
         ended_at=instant(row_a["ended_at"]),
         ending=row_a["ending"],
         currency=_pricing(row_a["pricing"]).currency if row_a["pricing"] else "",
         cost_micros=sum(costs) if costs else None,
-        cost_decimals=max((_step_decimals(row["pricing"]) for row in (row_a, row_b) if row["pricing"]), default=2),
+        cost_decimals=max((_step_decimals(row["pricing"]) for row in charged), default=2),
+        is_led_by_voice=row_a["kind"] == "hosted",
     )
+
+
+def _current_b(found: list[Row]) -> Row | None:
+    """Leg B: the one that is, else the last that was (B2 after B1), else none, as in a hosted callback before the first."""
+    legs_b = {row["name"]: row for row in found if row["name"] != "A"}
+    return legs_b.get("B") or (max(legs_b.items(), key=lambda each: int(each[0][1:]))[1] if legs_b else None)
 
 
 def _leg_sight(row: Row) -> LegSight:
@@ -185,8 +196,12 @@ def _step_decimals(text: str) -> int:
 
 def _bill(callback_id: str) -> Bill:
     charges = tuple(Xdr.select().where(Xdr.callback == callback_id, Xdr.kind == "charge").order_by(Xdr.leg))
-    account = Callback.get_by_id(callback_id).account
-    is_own = account.balance_control == "individual" and account.type == "debit"
+    callback = Callback.get_by_id(callback_id)
+    account = callback.account
+    # Only who has proved on this page that the account is his sees its balance.
+    is_own = callback.kind == "extended" and account.balance_control == "individual" and account.type == "debit"
+    if callback.kind == "hosted" and not callback.logged_in:
+        charges = ()
     return Bill(
         charges=charges,
         total_micros=sum(charge.charged_micros for charge in charges),

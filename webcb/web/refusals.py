@@ -6,6 +6,7 @@ Pure but for the reader's language. Why it is refused is `billing.authorization.
 from dataclasses import dataclass
 
 from webcb.billing.authorization import Reason, Refusal
+from webcb.billing.reception import CallbackKind
 from webcb.web.languages import gettext, marked
 from webcb.web.printing import money
 
@@ -69,8 +70,22 @@ _NUMBER_WORDS = {
 }
 
 
-def words(refusal: Refusal) -> Words:
-    """What to say about a refusal, and where."""
+_NO_ACCOUNT = Words("login", marked("There is no account with this ID. Check it."))
+# What of the operator's own, his account or his number, is not as it should be is no caller's affair.
+_OPERATORS_AFFAIR = {"simple": ("number_b",), "hosted": ("login", "password", "number_b")}
+
+
+def words(refusal: Refusal, kind: CallbackKind = "extended") -> Words:
+    """What to say about a refusal of a callback of this kind, and where."""
+    if kind == "simple" and refusal.reason is Reason.WRONG_CREDENTIALS:
+        return Words(_NO_ACCOUNT.field, gettext(_NO_ACCOUNT.text))
+    said = _words(refusal)
+    if said.field in _OPERATORS_AFFAIR.get(kind, ()):
+        return Words("", gettext(_WORDS[Reason.APPLICATION_CLOSED].text))
+    return said
+
+
+def _words(refusal: Refusal) -> Words:
     if refusal.reason in _NUMBER_WORDS:
         return Words(_NUMBER_FIELDS.get(refusal.leg or "", ""), gettext(_NUMBER_WORDS[refusal.reason]))
     if refusal.reason is Reason.NO_FUNDS:

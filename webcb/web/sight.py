@@ -30,6 +30,7 @@ class LegSight:
 class Sight:
     """What the rows of a callback say; `cost_micros` is None while nothing can have been charged.
 
+    `is_led_by_voice`: A says by keys whom to call (Hosted).
     `reachable_seconds` is how long they may talk if nobody else uses what is left of the funds, where that is known. `cost_decimals`
     are those every step of the cost can be written with, so that it does not jump in width as it runs.
     """
@@ -46,6 +47,7 @@ class Sight:
     ending: str | None = None
     cost_micros: Micros | None = None
     cost_decimals: int = 2
+    is_led_by_voice: bool = False
 
     @property
     def is_ended(self) -> bool:
@@ -86,6 +88,8 @@ class Sight:
                 else gettext("Waiting for a free line")
             )
             return waiting, gettext(_WORDS_QUEUED[leg.name])
+        if self.is_led_by_voice and self.state == "A answered":
+            return gettext(_LED[0]), gettext(_LED[1])
         headline, detail = _RINGING.get((self.state, leg.state)) or _WORDS[self.state]
         return gettext(headline), gettext(detail)
 
@@ -129,6 +133,7 @@ _WORDS = {
     "calling B": (marked("Calling the other side"), marked("Stay on the line.")),
     "talking": (marked("Talking"), marked("You are connected.")),
 }
+_LED = (marked("You answered"), marked("Stay on the line, and do what the voice says."))
 _WORDS_QUEUED = {
     "A": marked("All lines are busy. Your phone will ring as soon as it is your turn."),
     "B": marked("Stay on the line; the other side is called as soon as it is your turn."),

@@ -1,4 +1,4 @@
-"""The trigger pages: the Extended form, the price shown before anything rings, and the placing of the callback.
+"""The trigger pages: a form for each kind, the price shown before anything rings, and the placing of the callback.
 
 Whether they may call, how long and for how much is asked of billing; nothing of it is decided here.
 """
@@ -14,12 +14,12 @@ from flask_wtf.csrf import CSRFError
 from webcb import clock, doorbell
 from webcb.billing import reception
 from webcb.billing.authorization import Reason, Refusal
-from webcb.billing.reception import Order
-from webcb.models import Account, Callback, Leg, VoiceApplication
+from webcb.billing.reception import CallbackKind, Order
+from webcb.models import Callback, Leg, VoiceApplication
 from webcb.number import country_names, display_number, example_number
 from webcb.web import errors, languages, refusals, visitor
 from webcb.web.access import public
-from webcb.web.forms import ExtendedForm, add_error
+from webcb.web.forms import FORMS, HostedForm, add_error
 from webcb.web.languages import gettext
 from webcb.web.quotation import Quotation, quotation
 
@@ -33,9 +33,10 @@ blueprint = Blueprint("trigger", __name__)
 @blueprint.get("/<path>")
 @public
 def page(path: str) -> Any:
-    """The empty form; `?again=<callback>` fills in the numbers of a callback this visitor placed."""
+    """The empty form; `?again=<callback>` fills in the numbers of a callback this visitor placed, `?kind=` chooses the kind."""
     application = _application(path)
-    form = ExtendedForm(formdata=None, data=_again(request.args.get("again", "")))
+    again = _again(request.args.get("again", ""))
+    form = _form(application, again.get("kind") or request.args.get("kind"), formdata=None, data=again)
     form.nonce.data = visitor.new_mark()
     visitor.current()
     return _show(application, form)
@@ -47,14 +48,14 @@ def page(path: str) -> Any:
 def order(path: str) -> Any:
     """Show the price, or, once it has been seen, place the callback and lead to its page."""
     application = _application(path)
-    form = ExtendedForm()
+    form = _form(application, request.form.get("kind"))
     at = clock.utc_now()
     wanted = _read(form, application, at)
     if wanted is None:
         return _show(application, form), 422
-    if request.form.get("step") == "connect":
+    if request.form.get("step") == "connect" or wanted.kind == "hosted":
         return _connect(application, form, wanted, at)
-    verdict = _quote(form, wanted, at)
+    verdict = _quote(application, form, wanted, at)
     return _refuse(application, form, verdict) if isinstance(verdict, Refusal) else _show(application, form, verdict)
 
 
@@ -64,14 +65,14 @@ def order(path: str) -> Any:
 def quote(path: str) -> Any:
     """The price for the script of the page: `{"html": ...}`, or 422 with `{"errors": {field: text}}`."""
     application = _application(path)
-    form = ExtendedForm()
+    form = _form(application, request.form.get("kind"))
     at = clock.utc_now()
     wanted = _read(form, application, at)
     if wanted is None:
         return jsonify(errors={name: str(texts[0]) for name, texts in form.errors.items()}), 422
-    verdict = _quote(form, wanted, at)
+    verdict = _quote(application, form, wanted, at)
     if isinstance(verdict, Refusal):
-        said = refusals.words(verdict)
+        said = refusals.words(verdict, wanted.kind)
         return jsonify(errors={said.field: said.text}), 422
     return jsonify(html=render_template("trigger/_quote.html", quote=verdict))
 
@@ -85,7 +86,7 @@ def too_old(_error: CSRFError) -> Any:
     if request.endpoint != "trigger.order" or request.headers.get("Origin") != request.host_url.rstrip("/"):
         return errors.too_old()
     application = _application((request.view_args or {})["path"])
-    form = ExtendedForm()
+    form = _form(application, request.form.get("kind"))
     form.nonce.data = visitor.new_mark()
     visitor.current()
     return _show(application, form, notice=gettext(errors.TOO_OLD_FORM)), 400
@@ -101,34 +102,55 @@ def _application(path: str) -> VoiceApplication:
     return application
 
 
+def _kinds(application: VoiceApplication) -> list[CallbackKind]:
+    """The kinds that are enabled, in the order the operator wrote them."""
+    return [kind for each in application.kinds.split(",") for kind in FORMS if kind == each.strip()]
+
+
+def _form(application: VoiceApplication, kind: str | None, **given: Any) -> HostedForm:
+    """The form of the kind asked for, else of the first that is enabled."""
+    kinds = _kinds(application)
+    return FORMS[next((each for each in kinds if each == kind), kinds[0])](**given)
+
+
+def _kind(form: HostedForm) -> CallbackKind:
+    return next(kind for kind, each in FORMS.items() if type(form) is each)
+
+
 def _again(callback_id: str) -> dict[str, str]:
     callback = Callback.get_or_none(Callback.id == callback_id) if callback_id.isalnum() else None
     if callback is None or not visitor.has_placed(callback.idempotency_key):
         return {}
     numbers = {leg.name: display_number(leg.cld) for leg in Leg.select().where(Leg.callback == callback)}
-    return {"login": callback.account.login, "number_a": numbers["A"], "number_b": numbers["B"]}
+    found = {"kind": callback.kind, "number_a": numbers["A"]}
+    if callback.kind != "hosted":
+        found["login"] = callback.account.login
+    if callback.kind == "extended":
+        found["number_b"] = numbers["B"]
+    return found
 
 
-def _read(form: ExtendedForm, application: VoiceApplication, at: datetime) -> Order | None:
+def _read(form: HostedForm, application: VoiceApplication, at: datetime) -> Order | None:
     """The order that was typed; None when something is missing or wrong, which is then said beside its field."""
     if not visitor.is_mark(form.nonce.data):
         form.nonce.data = visitor.new_mark()
     form.validate()
     numbers = form.numbers(application.default_country)
-    login, nonce, password = form.login.data or "", form.nonce.data, form.password.data or None
-    if password is None and not visitor.has_proof(login, nonce, at):
-        add_error(form.password, gettext("Enter your password."))
+    kind, login, nonce, password = _kind(form), form.typed("login"), form.nonce.data, form.typed("password") or None
+    if kind == "extended" and password is None and not visitor.has_proof(login, nonce, at):
+        add_error(form["password"], gettext("Enter your password."))
     if form.errors or numbers is None:
         return None
     number_a, number_b = numbers
+    digits_b = number_b.digits if number_b else ""
     return Order(
-        kind="extended",
+        kind=kind,
         voice_application=application.path,
         login=login,
         password=password,
         number_a=number_a,
         number_b=number_b,
-        idempotency_key=visitor.idempotency_key(nonce, application.path, login, number_a.digits, number_b.digits),
+        idempotency_key=visitor.idempotency_key(nonce, application.path, kind, login, number_a.digits, digits_b),
         requested_from=(request.remote_addr or "")[:SOURCE_LENGTH_MAX],
     )
 
@@ -136,27 +158,28 @@ def _read(form: ExtendedForm, application: VoiceApplication, at: datetime) -> Or
 # Asking --------------------------------------------------------------------------------------------------------------
 
 
-def _quote(form: ExtendedForm, wanted: Order, at: datetime) -> Quotation | Refusal:
+def _quote(application: VoiceApplication, form: HostedForm, wanted: Order, at: datetime) -> Quotation | Refusal:
     verdict = reception.quote(wanted, at)
     is_stranger = isinstance(verdict, Refusal) and verdict.reason is Reason.WRONG_CREDENTIALS
     if wanted.password is not None and not is_stranger:
         visitor.remember_proof(wanted.login, form.nonce.data, at)
     if isinstance(verdict, Refusal):
         return verdict
-    return quotation(verdict, wanted.number_a.digits, wanted.digits_b)
+    return quotation(verdict, wanted.number_a.digits, wanted.digits_b or application.second_number)
 
 
-def _connect(application: VoiceApplication, form: ExtendedForm, wanted: Order, at: datetime) -> Any:
-    callback_id = _placed_before(wanted)
+def _connect(application: VoiceApplication, form: HostedForm, wanted: Order, at: datetime) -> Any:
+    callback_id = reception.placed_before(wanted)
     if callback_id is None:
-        verdict: Any = _quote(form, wanted, at)
-        if isinstance(verdict, Quotation):
-            if form.quoted.data != verdict.mark:
-                return _show(application, form, verdict)
+        # What a hosted callback costs is told on the phone, by the account that logs in there.
+        verdict: Any = None if wanted.kind == "hosted" else _quote(application, form, wanted, at)
+        if isinstance(verdict, Quotation) and form.quoted.data != verdict.mark:
+            return _show(application, form, verdict)
+        if not isinstance(verdict, Refusal):
             verdict = reception.place(replace(wanted, password=None), at)
         if isinstance(verdict, Refusal):
             # An identical post may have come first and be itself what leaves no funds or no room for this one.
-            callback_id = _placed_before(wanted)
+            callback_id = reception.placed_before(wanted)
             if callback_id is None:
                 return _refuse(application, form, verdict)
         else:
@@ -165,36 +188,27 @@ def _connect(application: VoiceApplication, form: ExtendedForm, wanted: Order, a
     return redirect(url_for("progress.page", callback_id=callback_id), 303)
 
 
-def _placed_before(wanted: Order) -> str | None:
-    """The callback this visitor placed with this very form and these very words, if there is one."""
-    same = (
-        Callback.select(Callback.id)
-        .join(Account)
-        .where((Account.login == wanted.login) & (Callback.idempotency_key == wanted.idempotency_key))
-    )
-    callback = same.first()
-    return callback.id if callback else None
-
-
 # Showing -------------------------------------------------------------------------------------------------------------
 
 
-def _refuse(application: VoiceApplication, form: ExtendedForm, refusal: Refusal) -> Any:
-    said = refusals.words(refusal)
+def _refuse(application: VoiceApplication, form: HostedForm, refusal: Refusal) -> Any:
+    said = refusals.words(refusal, _kind(form))
     if said.field:
         add_error(form[said.field], said.text)
         return _show(application, form), 422
     return _show(application, form, notice=said.text), 422
 
 
-def _show(application: VoiceApplication, form: ExtendedForm, quote: Quotation | None = None, notice: str = "") -> str:
+def _show(application: VoiceApplication, form: HostedForm, quote: Quotation | None = None, notice: str = "") -> str:
     return render_template(
         "trigger/page.html",
         application=application,
         form=form,
         quote=quote,
         notice=notice,
-        is_proven=visitor.has_proof(form.login.data, form.nonce.data, clock.utc_now()),
+        kind=_kind(form),
+        kinds=_kinds(application),
+        is_proven=visitor.has_proof(form.typed("login"), form.nonce.data, clock.utc_now()),
         dialling=(*_dialling(application.default_country), languages.country(application.default_country)),
     )
 

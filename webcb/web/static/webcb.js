@@ -8,13 +8,14 @@ const ASK_AGAIN_MS = 3000;
 // The order ---------------------------------------------------------------------------------------------------------
 
 function watchOrder(form) {
-  const names = ["login", "password", "number_a", "number_b"];
   const field = (name) => form.elements.namedItem(name);
+  const names = ["login", "password", "number_a", "number_b"].filter(field);
   const panel = document.getElementById("quote");
   let timer = 0;
   let asking = null;
 
-  document.getElementById("show-price").hidden = true;
+  const isPriced = Boolean(form.dataset.quote); // what a hosted call costs is said on the phone
+  if (isPriced) document.getElementById("show-price").hidden = true;
 
   function say(name, text) {
     field(name).classList.toggle("is-invalid", Boolean(text));
@@ -25,7 +26,7 @@ function watchOrder(form) {
   const isComplete = () => names.every((name) => field(name).value.trim() || (name === "password" && !field(name).required));
 
   async function ask() {
-    if (!isComplete()) return;
+    if (!isPriced || !isComplete()) return;
     asking = new AbortController();
     panel.classList.add("is-asking");
     try {
