@@ -12,7 +12,7 @@ from webcb.cli.lists import Instant
 
 if TYPE_CHECKING:
     from webcb.billing.authorization import Refusal
-    from webcb.billing.reception import Order
+    from webcb.billing.reception import CallbackKind, Order
 
 LOOK_SECONDS = 0.2  # between two looks at a callback that is followed
 UNCLAIMED_SECONDS = 5.0  # then it is said that no engine seems to run
@@ -32,20 +32,22 @@ _number_a = click.argument("number_a", metavar="A")
 _number_b = click.argument("number_b", metavar="B")
 
 
-def _order(typed: str, login: str, number_a: str, number_b: str) -> "Order":
+def _order(typed: str, login: str, number_a: str, number_b: str | None, kind: "CallbackKind" = "extended") -> "Order":
     """What the operator asks for; an operator needs no service password."""
     from webcb.billing.reception import Order
     from webcb.cli import desk
 
     application = desk.application(typed)
-    desk.account(login)
+    if kind != "hosted":
+        desk.account(login)
     country = application.default_country
     return Order(
+        kind=kind,
         voice_application=application.path,
         login=login,
         password=None,
         number_a=desk.telephone(number_a, country, "A"),
-        number_b=desk.telephone(number_b, country, "B"),
+        number_b=None if number_b is None else desk.telephone(number_b, country, "B"),
         idempotency_key=secrets.token_hex(16),
         requested_from="cli",
     )
@@ -94,19 +96,30 @@ def quote(typed: str, login: str, at: datetime | None, number_a: str, number_b: 
 
 @click.command()
 @_application
-@_account
+@click.option("--account", "login", default="", metavar="ID", help="Account that pays; none for hosted.")
+@click.option(
+    "--kind",
+    type=click.Choice(["extended", "simple", "hosted"]),
+    default="extended",
+    show_default=True,
+    help="simple: B is the application's second number; hosted: A chooses by keys.",
+)
 @click.option("--wait", is_flag=True, help="Follow it to its end; exit status 1 where B was not reached.")
 @_number_a
-@_number_b
-def callback(typed: str, login: str, wait: bool, number_a: str, number_b: str) -> int:
+@click.argument("number_b", metavar="[B]", required=False)
+def callback(typed: str, login: str, kind: "CallbackKind", wait: bool, number_a: str, number_b: str | None) -> int:
     """Call A, then B, and connect them; prints the callback's ID."""
+    if kind != "hosted" and not login:
+        raise click.UsageError("Missing option '--account'.")
+    if (kind == "extended") != (number_b is not None):
+        raise click.UsageError("Missing argument 'B'." if kind == "extended" else f"{kind}: leave B out.")
     from webcb import clock, doorbell
     from webcb.billing import reception
     from webcb.billing.authorization import Refusal
     from webcb.cli import desk
 
     with desk.opened() as settings:
-        order = _order(typed, login, number_a, number_b)
+        order = _order(typed, login, number_a, number_b, kind)
         placed = reception.place(order, clock.utc_now())
         if isinstance(placed, Refusal):
             raise _no(placed, order)
