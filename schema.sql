@@ -346,7 +346,7 @@ CREATE TABLE voice_application (
   ring_seconds_b INTEGER NOT NULL DEFAULT 60 CHECK (ring_seconds_b BETWEEN 5 AND 300),
   talk_seconds_max INTEGER NOT NULL DEFAULT 7200 CHECK (talk_seconds_max BETWEEN 1 AND 86400),
   concurrent_per_account INTEGER NOT NULL DEFAULT 3 CHECK (concurrent_per_account BETWEEN 1 AND 1000),
-  premium_allowed BOOLEAN NOT NULL DEFAULT FALSE,
+  premium_allowed BOOLEAN NOT NULL DEFAULT FALSE, -- premium, shared cost, personal and satellite numbers
   active BOOLEAN NOT NULL DEFAULT TRUE,
   kinds TEXT NOT NULL DEFAULT 'extended' CHECK (length(kinds) BETWEEN 1 AND 40), -- simple, extended, hosted: comma between
   second_number TEXT NOT NULL DEFAULT '' CHECK (length(second_number) <= 15 AND trim(second_number, '0123456789') = ''), -- B of Simple
@@ -354,7 +354,19 @@ CREATE TABLE voice_application (
   account_id_rule TEXT NOT NULL DEFAULT '' CHECK (length(account_id_rule) <= 500), -- see webcb/translation.py
   prompts_folder TEXT NOT NULL DEFAULT '' CHECK (length(prompts_folder) <= 64), -- '': the built-in voice alone
   confirm_by_key BOOLEAN NOT NULL DEFAULT FALSE, -- A presses 1 before anything else
-  languages TEXT NOT NULL DEFAULT 'en,es,pt,fr,de,ru' CHECK (length(languages) BETWEEN 2 AND 40) -- of prompts, the first one first
+  languages TEXT NOT NULL DEFAULT 'en,es,pt,fr,de,ru' CHECK (length(languages) BETWEEN 2 AND 40), -- of prompts, the first one first
+  -- Guards (webcb/billing/guard.py); NULL is no limit.
+  allowed_prefixes TEXT NOT NULL DEFAULT '' CHECK (length(allowed_prefixes) <= 1000), -- comma between; '': every destination
+  barred_prefixes TEXT NOT NULL DEFAULT '' CHECK (length(barred_prefixes) <= 1000),
+  quiet_hours TEXT NOT NULL DEFAULT '' CHECK (length(quiet_hours) <= 5), -- where A is, as in 22-7
+  asks_per_minute INTEGER CHECK (asks_per_minute BETWEEN 1 AND 100000),
+  asks_per_minute_account INTEGER DEFAULT 30 CHECK (asks_per_minute_account BETWEEN 1 AND 100000),
+  asks_per_minute_a INTEGER DEFAULT 10 CHECK (asks_per_minute_a BETWEEN 1 AND 100000),
+  asks_per_minute_block INTEGER DEFAULT 30 CHECK (asks_per_minute_block BETWEEN 1 AND 100000), -- B without its last 3 digits
+  asks_per_minute_source INTEGER DEFAULT 60 CHECK (asks_per_minute_source BETWEEN 1 AND 100000),
+  concurrent_max INTEGER CHECK (concurrent_max BETWEEN 1 AND 100000),
+  concurrent_per_a INTEGER DEFAULT 3 CHECK (concurrent_per_a BETWEEN 1 AND 100000),
+  concurrent_per_source INTEGER DEFAULT 30 CHECK (concurrent_per_source BETWEEN 1 AND 100000)
 );
 
 -- Numbers whose owners pressed 9: they are not called any more.
@@ -363,6 +375,30 @@ CREATE TABLE never_call (
   number TEXT NOT NULL UNIQUE CHECK (length(number) BETWEEN 1 AND 15),
   asked_at BIGINT NOT NULL
 );
+
+-- Numbers that lead back to us (DIDs): a callback never calls one.
+CREATE TABLE own_number (
+  id INTEGER PRIMARY KEY,
+  digits TEXT NOT NULL UNIQUE CHECK (length(digits) BETWEEN 1 AND 15 AND trim(digits, '0123456789') = ''),
+  description TEXT NOT NULL DEFAULT '' CHECK (length(description) <= 120)
+);
+
+-- How often somebody asked of late; see webcb/billing/tally.py. A row whose instant has passed says nothing.
+CREATE TABLE tally (
+  subject TEXT PRIMARY KEY CHECK (length(subject) BETWEEN 1 AND 200),
+  until_at BIGINT NOT NULL
+);
+CREATE INDEX tally_until ON tally (until_at);
+
+-- How often a callback was refused, by the hour.
+CREATE TABLE refusal_count (
+  id INTEGER PRIMARY KEY,
+  hour_at BIGINT NOT NULL,
+  reason TEXT NOT NULL CHECK (length(reason) BETWEEN 1 AND 64),
+  voice_application_id BIGINT REFERENCES voice_application (id),
+  refusals INTEGER NOT NULL CHECK (refusals >= 1)
+);
+CREATE UNIQUE INDEX refusal_count_of_hour ON refusal_count (hour_at, reason, COALESCE(voice_application_id, 0));
 
 -- Callbacks -----------------------------------------------------------------------------------------------------------
 
@@ -393,6 +429,8 @@ CREATE TABLE callback (
 );
 CREATE INDEX callback_open ON callback (state) WHERE state <> 'ended';
 CREATE INDEX callback_open_of_account ON callback (account_id) WHERE state <> 'ended';
+CREATE INDEX callback_open_of_application ON callback (voice_application_id) WHERE state <> 'ended';
+CREATE INDEX callback_open_from ON callback (requested_from) WHERE state <> 'ended';
 CREATE INDEX callback_requested ON callback (requested_at);
 CREATE INDEX callback_hosted_key ON callback (idempotency_key) WHERE kind = 'hosted'; -- whose account changes as somebody logs in
 
@@ -419,6 +457,8 @@ CREATE TABLE leg (
   queue_position INTEGER CHECK (queue_position >= 1), -- its place before a busy connection, 1: the next; NULL: not waiting
   UNIQUE (callback_id, name)
 );
+
+CREATE INDEX leg_open_to_a ON leg (cld) WHERE name = 'A' AND state <> 'ended';
 
 -- One INVITE to one connection.
 CREATE TABLE attempt (
@@ -658,6 +698,9 @@ CREATE TRIGGER vendor_delete_noted AFTER DELETE ON vendor BEGIN UPDATE catalog S
 CREATE TRIGGER connection_insert_noted AFTER INSERT ON connection BEGIN UPDATE catalog SET epoch = random(); END;
 CREATE TRIGGER connection_update_noted AFTER UPDATE ON connection BEGIN UPDATE catalog SET epoch = random(); END;
 CREATE TRIGGER connection_delete_noted AFTER DELETE ON connection BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER own_number_insert_noted AFTER INSERT ON own_number BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER own_number_update_noted AFTER UPDATE ON own_number BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER own_number_delete_noted AFTER DELETE ON own_number BEGIN UPDATE catalog SET epoch = random(); END;
 CREATE TRIGGER voice_application_insert_noted AFTER INSERT ON voice_application BEGIN UPDATE catalog SET epoch = random(); END;
 CREATE TRIGGER voice_application_update_noted AFTER UPDATE ON voice_application BEGIN UPDATE catalog SET epoch = random(); END;
 CREATE TRIGGER voice_application_delete_noted AFTER DELETE ON voice_application BEGIN UPDATE catalog SET epoch = random(); END;
@@ -672,5 +715,6 @@ CREATE TRIGGER product_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pro
 CREATE TRIGGER usage_charge_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON usage_charge EXECUTE FUNCTION catalog_changed();
 CREATE TRIGGER vendor_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON vendor EXECUTE FUNCTION catalog_changed();
 CREATE TRIGGER connection_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON connection EXECUTE FUNCTION catalog_changed();
+CREATE TRIGGER own_number_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON own_number EXECUTE FUNCTION catalog_changed();
 CREATE TRIGGER voice_application_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON voice_application EXECUTE FUNCTION catalog_changed();
 --]

@@ -59,7 +59,7 @@ def _house(folder: Path) -> Iterator[rows.House]:
     db.migrate()
     with db.writing():
         house = rows.house(balance="100000.00", first=60, following=6)
-        models.VoiceApplication.update(concurrent_per_account=1000).execute()
+        rows.no_limits(concurrent_per_account=1000)
         for number in range(DESTINATIONS):
             rows.rate(house.tariff, str(20_000 + number), price="0.12")
     yield house

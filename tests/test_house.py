@@ -32,6 +32,7 @@ CORRIDOR = {
 BILLING_DOORS = {
     "webcb.billing." + name
     for name in (
+        "asks",
         "batch",
         "books",
         "catalog",
@@ -45,6 +46,7 @@ BILLING_DOORS = {
         "voucher",
         "statement",
         "trusted",
+        "tally",
     )
 }
 ENGINE_DOORS = {
@@ -80,6 +82,7 @@ OTHER_DOORS = {
     "webcb.doorbell",
     "webcb.jobs",
     "webcb.models",
+    "webcb.operators",
     "webcb.prompts.library",
     "webcb.prompts.synthesis",
     "webcb.prompts.__main__",
@@ -123,7 +126,8 @@ RULES = [
     rule("webcb.doorbell"),
     rule("webcb.db", "webcb.clock"),
     rule("webcb.table", "webcb.db"),
-    rule("webcb.models", "webcb.table"),
+    rule("webcb.operators", "webcb.table"),
+    rule("webcb.models", "webcb.operators", "webcb.table"),
     rule("webcb.jobs", "webcb.db", "webcb.models"),
     rule("webcb.sip", "webcb.sip", pure=True),
     *[rule(door, "webcb.billing", "webcb.jobs", "webcb.models", "webcb.db", *VALUES) for door in sorted(BILLING_DOORS)],

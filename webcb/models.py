@@ -8,6 +8,13 @@ from peewee import (
     TextField,
 )
 
+from webcb.operators import Audit as Audit
+from webcb.operators import OwnNumber as OwnNumber
+from webcb.operators import SavedFilter as SavedFilter
+from webcb.operators import SignIn as SignIn
+from webcb.operators import Tally as Tally
+from webcb.operators import User as User
+from webcb.operators import UserSession as UserSession
 from webcb.table import InstantField as InstantField
 from webcb.table import Table as Table
 
@@ -274,11 +281,32 @@ class VoiceApplication(Table):
     prompts_folder = TextField(default="")
     confirm_by_key = BooleanField(default=False)
     languages = TextField(default="en,es,pt,fr,de,ru")
+    allowed_prefixes = TextField(default="")
+    barred_prefixes = TextField(default="")
+    quiet_hours = TextField(default="")
+    asks_per_minute = IntegerField(null=True)
+    asks_per_minute_account = IntegerField(null=True, default=30)
+    asks_per_minute_a = IntegerField(null=True, default=10)
+    asks_per_minute_block = IntegerField(null=True, default=30)
+    asks_per_minute_source = IntegerField(null=True, default=60)
+    concurrent_max = IntegerField(null=True)
+    concurrent_per_a = IntegerField(null=True, default=3)
+    concurrent_per_source = IntegerField(null=True, default=30)
 
 
 class NeverCall(Table):
     number = TextField(unique=True)
     asked_at = InstantField()
+
+
+class RefusalCount(Table):
+    hour_at = InstantField()
+    reason = TextField()
+    voice_application = ForeignKeyField(VoiceApplication, null=True)
+    refusals = IntegerField()
+
+    class Meta:
+        table_name = "refusal_count"
 
 
 class Callback(Table):
@@ -419,50 +447,6 @@ class Voucher(Table):
     used_by = ForeignKeyField(Account, null=True)
 
 
-class User(Table):
-    login = TextField(unique=True)
-    name = TextField(default="")
-    mail = TextField(default="")
-    password = TextField()
-    role = TextField()
-    time_zone = TextField(default="UTC")
-    sealed_totp = TextField(default="")
-    totp_step = BigIntegerField(default=0)
-    blocked = BooleanField(default=False)
-
-
-class UserSession(Table):
-    user = ForeignKeyField(User)
-    token_hash = TextField(unique=True)
-    source = TextField()
-    agent = TextField()
-    began_at = InstantField()
-    seen_at = InstantField()
-    ended_at = InstantField(null=True)
-
-
-class SignIn(Table):
-    at = InstantField()
-    login = TextField()
-    source = TextField()
-    failed = BooleanField()
-
-
-class SavedFilter(Table):
-    user = ForeignKeyField(User)
-    listing = TextField()
-    name = TextField()
-    query = TextField()
-
-
-class Audit(Table):
-    at = InstantField()
-    made_by = TextField()
-    action = TextField()
-    subject = TextField()
-    detail = TextField(default="")
-
-
 ALL_TABLES: tuple[type[Table], ...] = (
     Wallet,
     Destination,
@@ -487,6 +471,9 @@ ALL_TABLES: tuple[type[Table], ...] = (
     Catalog,
     VoiceApplication,
     NeverCall,
+    OwnNumber,
+    Tally,
+    RefusalCount,
     Callback,
     Leg,
     Attempt,

@@ -9,6 +9,7 @@ from enum import Enum
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
+from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_number
 
 TYPED_LENGTH_MAX = 40
 DIGITS_MAX = 15  # E.164
@@ -116,6 +117,15 @@ def display_number(digits: str) -> str:
     except NumberParseException:
         return f"+{digits}"
     return phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL)
+
+
+def time_zones(digits: str) -> tuple[str, ...]:
+    """The zones a number may be in, by their IANA names; UTC where nothing is known of it."""
+    try:
+        found = time_zones_for_number(phonenumbers.parse(f"+{digits}"))
+    except NumberParseException:
+        return ("UTC",)
+    return tuple(zone for zone in found if zone != UNKNOWN_TIMEZONE) or ("UTC",)
 
 
 def mask_number(digits: str) -> str:

@@ -282,7 +282,7 @@ def one_thread(url: str, worker: int, house: rows.House) -> None:
 
 def roomy_house() -> rows.House:
     house = rows.house(balance="1000.00")
-    models.VoiceApplication.update(concurrent_per_account=1000, talk_seconds_max=60, ring_seconds_b=60).execute()
+    rows.no_limits(concurrent_per_account=1000, talk_seconds_max=60, ring_seconds_b=60)
     return house
 
 
@@ -335,7 +335,7 @@ def test_one_callback_settled_by_many_at_once_is_charged_once(either_database):
 def test_funds_that_pay_for_two_are_locked_by_two(either_database):
     """Many begins at once on one wallet: the funds of those that were let through never exceed the balance."""
     house = rows.house(balance="0.50")
-    models.VoiceApplication.update(concurrent_per_account=1000, talk_seconds_max=60, ring_seconds_b=60).execute()
+    rows.no_limits(concurrent_per_account=1000, talk_seconds_max=60, ring_seconds_b=60)
     ids = [rows.place(house, str(n)) for n in range(6)]
     verdicts = []
 

@@ -57,7 +57,7 @@ class Day(RuleBasedStateMachine):
                 type="credit",
                 balance_control="subordinate",
             )
-        models.VoiceApplication.update(concurrent_per_account=100).execute()
+        rows.no_limits(concurrent_per_account=100)
         models.UsageCharge.update(overdraft_protection=protection, slice_seconds=30).execute()
         models.Account.update(daily_spend_max_micros=cap).execute()
         self.protection, self.cap = protection, cap

@@ -41,7 +41,7 @@ def begin(house: rows.House, key: str) -> reception.Begun | Refusal:
 
 def test_a_slice_is_locked_and_the_rest_is_for_others():
     house = rows.house()
-    models.VoiceApplication.update(concurrent_per_account=10).execute()
+    rows.no_limits(concurrent_per_account=10)
     first = begin(house, "1")
     assert (first.locked_micros, first.funds_micros, first.slice_seconds, first.beyond_balance) == (
         200_000, 200_000, 60, False,

@@ -79,7 +79,7 @@ def pay_several(wallet_ids: list[int], key: str) -> None:
 def crowd(url: str, seconds: float, processes: int, threads: int) -> Counter[str]:
     """What all of them did."""
     house = rows.house()
-    models.VoiceApplication.update(concurrent_per_account=1000).execute()
+    rows.no_limits(concurrent_per_account=1000)
     for number in range(ACCOUNTS):
         wallet = None if number % 2 == 0 else models.Account.get(models.Account.login == f"w{number - 1}").wallet
         rows.account(house.customer, house.product, f"w{number}", "20.00", wallet=wallet)

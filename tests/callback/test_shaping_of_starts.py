@@ -1,16 +1,17 @@
 """Several callbacks at once over one carrier: started in order, at its pace and within its capacity; the others wait."""
 
+from tests.billing import rows
 from tests.callback.installation import Installation
 from tests.callback.outcome import WIRE_TOLERANCE_SECONDS, assert_books_balance, assert_no_leg_is_up
 from webcb import db
-from webcb.models import Attempt, Connection, Leg, VoiceApplication
+from webcb.models import Attempt, Connection, Leg
 
 
 def limit(**limits: int) -> None:
     """The carrier's limits; and talks so short that the account can pay for several."""
     with db.writing():
         Connection.update(**limits).where(Connection.name == "Carrier A").execute()
-        VoiceApplication.update(talk_seconds_max=10, concurrent_per_account=10).execute()
+        rows.no_limits(talk_seconds_max=10, concurrent_per_account=10)
 
 
 def invited_at(webcb: Installation) -> list[float]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.billing import rows
 from tests.billing.rows import NOON, NUMBER_A, NUMBER_B
 from tests.engine.world import PCMA, PCMU, World
 from webcb import models
@@ -277,7 +278,7 @@ def test_capacity_counts_legs_until_nothing_is_left_of_them(world: World, phones
 
 
 def test_no_more_callbacks_begin_than_there_is_room_for(world: World) -> None:
-    models.VoiceApplication.update(talk_seconds_max=10, ring_seconds_b=5, concurrent_per_account=100).execute()
+    rows.no_limits(talk_seconds_max=10, ring_seconds_b=5, concurrent_per_account=100)
     placed = [world.place(str(number), number_a=world_number(f"1206555012{number}")) for number in range(7)]
     states = [world.row(callback_id).state for callback_id in placed]
     assert states == ["calling A"] * 5 + ["requested"] * 2

@@ -2,14 +2,14 @@
 
 import pytest
 
+from tests.billing import rows
 from tests.billing.rows import NUMBER_A
 from tests.engine.world import World
-from webcb import models
 
 
 @pytest.mark.parametrize(("said", "rests"), [("30", 30), ("100000", 300), ("", 0)])
 def test_a_503_rests_its_connection_for_as_long_as_it_says(world: World, said: str, rests: int) -> None:
-    models.VoiceApplication.update(concurrent_per_account=10, talk_seconds_max=20).execute()
+    rows.no_limits(concurrent_per_account=10, talk_seconds_max=20)
     phone = world.phone(NUMBER_A.digits, "A", script=[(0.0, 503)], headers={"Retry-After": said} if said else {})
     world.place("first")
     assert len(phone.invites) == 1

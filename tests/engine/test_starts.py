@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.billing import rows
 from tests.billing.rows import NUMBER_A, NUMBER_B
 from tests.engine.world import World
 from webcb import models
@@ -17,7 +18,7 @@ A, B = NUMBER_A.digits, NUMBER_B.digits
 @pytest.fixture(autouse=True)
 def house(world: World) -> None:
     """Many callbacks at once, each of which locks little."""
-    models.VoiceApplication.update(talk_seconds_max=10, ring_seconds_b=5, concurrent_per_account=100).execute()
+    rows.no_limits(talk_seconds_max=10, ring_seconds_b=5, concurrent_per_account=100)
 
 
 def limit(**limits: int) -> None:

@@ -9,9 +9,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from webcb.billing import account, limit, product, rating, routing, slices, tariff
+from webcb.billing import account, guard, limit, product, rating, routing, slices, tariff
 from webcb.billing.account import Account
 from webcb.billing.currency import ExchangeRates
+from webcb.billing.guard import Guards
 from webcb.billing.pricing import Pricing
 from webcb.billing.product import LegName, UsageCharge
 from webcb.billing.routing import COST_SECONDS, Connection, Market, Route
@@ -44,6 +45,9 @@ class Reason(StrEnum):
     NOT_PERMITTED = "not permitted"  # the product has no usage charge for it
     EMERGENCY = "emergency number"
     PREMIUM = "premium number"
+    OWN_NUMBER = "own number"  # it leads back to us
+    BARRED = "barred destination"  # by the voice application
+    QUIET_HOURS = "quiet hours"  # where A is
     NO_RATE = "no rate"
     FORBIDDEN = "forbidden destination"
     NO_ROUTE = "no route"
@@ -52,6 +56,11 @@ class Reason(StrEnum):
     TOO_MANY = "too many callbacks"
     APPLICATION_CLOSED = "application closed"
     SAME_NUMBER = "same number"
+    # Before anything is looked at, or at the very end, by what was counted of late.
+    TOO_MANY_TRIES = "too many tries"  # of passwords
+    TOO_OFTEN = "asked too often"
+    TOO_MANY_TO_A = "too many callbacks to the number"
+    SERVICE_FULL = "service full"
     BAD_NUMBER = "not a number"  # typed by keys
     NEVER_CALL = "asked never to be called"
     KIND_CLOSED = "kind of callback not offered"
@@ -131,6 +140,7 @@ class Application:
     internal_account_id: int | None = None
     account_id_rule: str = ""
     use_account_id_as_ani: bool = False
+    guards: Guards = guard.DEFAULTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +170,7 @@ class Facts:
     profit_guaranteed: bool
     open_callbacks: int
     spend_left_micros: int | None = None
+    own_numbers: frozenset[str] = frozenset()
 
     @property
     def usable_micros(self) -> int:
@@ -178,9 +189,6 @@ _STATE_REASONS = {
 
 _LEGS: tuple[LegName, LegName] = ("A", "B")
 
-# Dear by nature and the usual target of fraud: barred unless the application allows them (domain 9).
-_BARRED_KINDS = frozenset({Kind.PREMIUM, Kind.SATELLITE})
-
 
 def authorize(facts: Facts) -> Authorization | Refusal:
     """The verdict: the checks in the order of `Reason`, the first that fails is the refusal (domain 1.1)."""
@@ -192,7 +200,7 @@ def authorize(facts: Facts) -> Authorization | Refusal:
     )
     if charge_a is None or charge_b is None:
         return Refusal(Reason.NOT_PERMITTED)
-    refusal = _refusal_of_numbers(facts, facts.application.premium_allowed)
+    refusal = _refusal_of_numbers(facts, facts.application)
     if refusal:
         return refusal
     pricings = _pricings(facts, facts.application, charge_a, charge_b)
@@ -237,7 +245,7 @@ def authorize_alone(facts: Facts) -> SoleAuthorization | Refusal:
     charge = product.usage_charge(facts.usage_charges, facts.node_id, application.access_code, "A")
     if charge is None:
         return Refusal(Reason.NOT_PERMITTED)
-    refusal = _refusal_of_numbers(facts, application.premium_allowed)
+    refusal = _refusal_of_numbers(facts, application)
     if refusal:
         return refusal
     pricings = _pricings(facts, application, charge, charge)
@@ -276,13 +284,21 @@ def _refusal_of_account(facts: Facts) -> Refusal | None:
     return None if facts.customer_status == "active" else Refusal(Reason.CUSTOMER_BLOCKED)
 
 
-def _refusal_of_numbers(facts: Facts, premium_allowed: bool) -> Refusal | None:
-    barred = frozenset() if premium_allowed else _BARRED_KINDS
+def _refusal_of_numbers(facts: Facts, application: Application) -> Refusal | None:
+    barred = frozenset() if application.premium_allowed else guard.BARRED_KINDS
     for reason, kinds in ((Reason.EMERGENCY, {Kind.EMERGENCY}), (Reason.PREMIUM, barred)):
         for leg, number in zip(_LEGS, (facts.number_a, facts.number_b), strict=True):
             if number.kind in kinds:
                 return Refusal(reason, leg)
-    return None
+    digits = dict(zip(_LEGS, (facts.number_a.digits, facts.number_b.digits), strict=True))
+    for leg in _LEGS:
+        if digits[leg] in facts.own_numbers:
+            return Refusal(Reason.OWN_NUMBER, leg)
+    for leg in _LEGS:
+        if not guard.allows(application.guards, digits[leg]):
+            return Refusal(Reason.BARRED, leg)
+    quiet = guard.is_quiet(application.guards, facts.number_a.digits, facts.at)
+    return Refusal(Reason.QUIET_HOURS, "A") if quiet else None
 
 
 def _pricings(

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from webcb import number
+from webcb.billing import guard
 from webcb.billing.authorization import Application
 from webcb.billing.currency import ExchangeRates
 from webcb.billing.formula import Intervals
@@ -49,9 +50,18 @@ _EXCHANGE_RATES = "SELECT currency, day, per_base_micros FROM exchange_rate"
 
 _APPLICATIONS = """
     SELECT path, access_code, special_charge_if_leg_b_fails, talk_seconds_max, ring_seconds_b, concurrent_per_account,
-           premium_allowed, active, kinds, second_number, internal_account_id, account_id_rule, use_account_id_as_ani
+           premium_allowed, active, kinds, second_number, internal_account_id, account_id_rule, use_account_id_as_ani,
+           {guards}
       FROM voice_application
 """
+
+# What leads back to us: the numbers that are said to be ours, and those we are known by at the carriers.
+_OWN_NUMBERS = """
+    SELECT digits FROM own_number
+    UNION SELECT register_user FROM connection UNION SELECT from_user FROM connection
+    UNION SELECT identity_user FROM connection UNION SELECT diversion_user FROM connection
+"""
+_OWN_DIGITS_MIN = 8  # shorter ones are no number of the public network
 
 _GUARANTEED = "SELECT id FROM product WHERE profit_guarantee"
 
@@ -108,6 +118,7 @@ class Book:
     exchange_rates: ExchangeRates
     guaranteed: frozenset[int]
     applications: Mapping[str, Application]
+    own_numbers: frozenset[str]
 
 
 _kept: Book | None = None
@@ -142,8 +153,22 @@ def _read_book(epoch: int) -> Book:
             (each["currency"], each["day"], each["per_base_micros"]) for each in rows(_EXCHANGE_RATES)
         ),
         guaranteed=frozenset(each["id"] for each in rows(_GUARANTEED)),
-        applications={each.pop("path"): Application(**each) for each in rows(_APPLICATIONS)},
+        applications={
+            each.pop("path"): _application(each)
+            for each in rows(_APPLICATIONS.format(guards=", ".join(guard.Guards.__dataclass_fields__)))
+        },
+        own_numbers=_own_numbers(),
     )
+
+
+def _application(found: Row) -> Application:
+    guards = guard.Guards(**{name: found.pop(name) for name in guard.Guards.__dataclass_fields__})
+    return Application(**found, guards=guards)
+
+
+def _own_numbers() -> frozenset[str]:
+    found = {each["digits"].removeprefix("+") for each in rows(_OWN_NUMBERS)}
+    return frozenset(each for each in found if each.isdigit() and len(each) >= _OWN_DIGITS_MIN)
 
 
 def _usage_charge(found: Row) -> UsageCharge:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from webcb import db, translation
-from webcb.billing import catalog, cost, credentials, ledger, query, slices
+from webcb.billing import asks, catalog, cost, credentials, ledger, query, slices
 from webcb.billing.account import Account
 from webcb.billing.authorization import (
     Application,
@@ -100,9 +100,12 @@ class Begun:
 
 
 def quote(order: Order, at: datetime) -> Authorization | Refusal:
-    """The prices at `at` and the longest talk, or why not; the checks are those of `place`, nothing is written."""
+    """The prices at `at` and the longest talk, or why not; the checks are those of `place`, but for how often is asked."""
     found = survey(order, at)
-    return found if isinstance(found, Refusal) else found.authorization
+    if isinstance(found, Survey):
+        return found.authorization
+    asks.note_refusal(order.voice_application, found, order.requested_from, at)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +125,10 @@ def survey(order: Order, at: datetime) -> Survey | Refusal:
     if order.kind == "hosted" or order.kind not in application.kinds.split(","):
         return Refusal(Reason.KIND_CLOSED)  # what a hosted callback costs is said on the phone
     order = _with_second_number(order, application)
-    account_id, _ = _authenticate(order, application)
-    if account_id is None:
-        return Refusal(Reason.WRONG_CREDENTIALS)
+    authenticated = _authenticate(order, application, at)
+    if isinstance(authenticated, Refusal):
+        return authenticated
+    account_id, _ = authenticated
     if order.number_b is None:
         return Refusal(Reason.APPLICATION_CLOSED)
     with db.reading():
@@ -140,18 +144,26 @@ def survey(order: Order, at: datetime) -> Survey | Refusal:
 
 def place(order: Order, at: datetime) -> Placed | Refusal:
     """Write the callback for the engine to find. The same account and idempotency key make one callback, however often."""
+    placed = _placed(order, at)
+    if isinstance(placed, Refusal):
+        asks.note_refusal(order.voice_application, placed, order.requested_from, at)
+        log.info("refused: %s, asked from %s", placed.reason, order.requested_from or "nowhere")
+    return placed
+
+
+def _placed(order: Order, at: datetime) -> Placed | Refusal:
     application = _application(order)
     if application is None:
         return Refusal(Reason.APPLICATION_CLOSED)
     if order.kind not in application.kinds.split(","):
         return Refusal(Reason.KIND_CLOSED)
     order = _with_second_number(order, application)
-    account_id, stored_password = _authenticate(order, application)
-    if account_id is None:
-        return Refusal(Reason.WRONG_CREDENTIALS if order.kind != "hosted" else Reason.APPLICATION_CLOSED)
+    authenticated = _authenticate(order, application, at)
+    if isinstance(authenticated, Refusal):
+        return authenticated
     if order.number_b is None and order.kind != "hosted":
         return Refusal(Reason.APPLICATION_CLOSED)
-    return _place(account_id, stored_password, order, at)
+    return _place(*authenticated, application, order, at)
 
 
 def placed_before(order: Order) -> str | None:
@@ -191,7 +203,9 @@ def _with_second_number(order: Order, application: Application) -> Order:
 
 
 @db.transaction
-def _place(account_id: int, stored_password: str, order: Order, at: datetime) -> Placed | Refusal:
+def _place(
+    account_id: int, stored_password: str, application: Application, order: Order, at: datetime
+) -> Placed | Refusal:
     # Holding the account's row, two posts of one order stand in line on PostgreSQL as they do on SQLite.
     unchanged = query.held_row(
         "account", "SELECT id FROM account WHERE id = ? AND service_password = ?", account_id, stored_password
@@ -203,10 +217,19 @@ def _place(account_id: int, stored_password: str, order: Order, at: datetime) ->
         return Placed(known, is_new=False)
     if query.row("SELECT id FROM never_call WHERE number = ?", order.number_a.digits) is not None:
         return Refusal(Reason.NEVER_CALL, "A")
+    path, guards, number_a = order.voice_application, application.guards, order.number_a.digits
+    source = order.requested_from
+    payer = None if order.kind == "hosted" else account_id  # who pays for hosted ones is not who asks
+    refusal = asks.refusal_of_asks(path, guards, payer, (number_a, order.digits_b), source, at)
+    if refusal is not None:
+        return refusal
     facts = _facts_of_order(account_id, order, at)
     verdict = authorize_alone(facts) if order.kind == "hosted" else authorize(facts)
     if isinstance(verdict, Refusal):
         return verdict
+    refusal = asks.refusal_of_open(path, guards, number_a, source)
+    if refusal is not None:
+        return refusal
     return Placed(_write_callback(account_id, order, at), is_new=True)
 
 
@@ -223,16 +246,27 @@ def ask_release(callback_id: str, by: Literal["user", "operator"], at: datetime)
     return asked == 1
 
 
-def _authenticate(order: Order, application: Application) -> tuple[int | None, str]:
-    """The id of the account the order may act for, or None, and the password it was checked against."""
+def _authenticate(order: Order, application: Application, at: datetime) -> tuple[int, str] | Refusal:
+    """The id of the account the order may act for, and the password it was checked against.
+
+    What is wrong is counted by who typed it and for which ID, whether there is such an account or not.
+    """
     if order.kind == "hosted":
         found = query.row("SELECT id, service_password FROM account WHERE id = ?", application.internal_account_id)
-        return (None, "") if found is None else (int(found["id"]), str(found["service_password"]))
+        if found is None:
+            return Refusal(Reason.APPLICATION_CLOSED)
+        return int(found["id"]), str(found["service_password"])
+    is_typed = order.kind == "simple" or order.password is not None
+    if is_typed and not asks.may_try(order.login, order.requested_from, at):
+        return Refusal(Reason.TOO_MANY_TRIES)
     found = account_named(order.login, application)
     account_id, stored = (None, "") if found is None else (int(found["id"]), str(found["service_password"]))
-    if order.kind == "simple" or order.password is None or credentials.verify_password(stored, order.password):
+    is_right = order.kind == "simple" or order.password is None or credentials.verify_password(stored, order.password)
+    if account_id is not None and is_right:
         return account_id, stored
-    return None, ""
+    if is_typed:
+        asks.note_wrong_try(order.login, order.requested_from, at)
+    return Refusal(Reason.WRONG_CREDENTIALS)
 
 
 def account_named(typed: str, application: Application) -> Row | None:
@@ -446,6 +480,7 @@ def facts_of(
         profit_guaranteed=owner["product_id"] in book.guaranteed,
         open_callbacks=open_callbacks,
         spend_left_micros=ledger.spend_left_micros(account_id, at) if owner["is_capped"] else None,
+        own_numbers=book.own_numbers,
     )
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from webcb import clock, db, doorbell, jobs
-from webcb.billing import batch, credentials
+from webcb.billing import batch, credentials, tally
 from webcb.clerk import mail
 from webcb.jobs import Work
 from webcb.settings import Settings
@@ -82,6 +82,8 @@ class Clerk:
             with db.database.connection_context():
                 while self._keep_on() and self._take_one():
                     pass
+                with db.writing():
+                    tally.sweep(clock.utc_now())
                 return self._seconds_to(mail.send_due(self._settings, clock.utc_now()))
         except db.UNAVAILABLE as wrong:
             log.warning("the database is away: %s", wrong)

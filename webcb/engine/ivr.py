@@ -148,6 +148,8 @@ WHY_NOT_CHOSEN: Final[dict[Reason, str]] = {
     Reason.PREMIUM: "not-permitted",
     Reason.EMERGENCY: "not-permitted",
     Reason.NOT_PERMITTED: "not-permitted",
+    Reason.BARRED: "not-permitted",
+    Reason.OWN_NUMBER: "not-permitted",
 }
 
 

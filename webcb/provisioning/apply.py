@@ -80,6 +80,7 @@ def _apply(books: Books, hashes: Hashes | None, set_passwords: bool) -> None:
         _apply_connection(books, placed)
     for placed in every(books.document, "voice_applications"):
         _apply_voice_application(books, placed)
+    _apply_plain(books, "own_numbers")
     remove_absent(books)
 
 

@@ -29,6 +29,7 @@ TABLES: dict[str, type[Table]] = {
     "vendors": models.Vendor,
     "connections": models.Connection,
     "voice_applications": models.VoiceApplication,
+    "own_numbers": models.OwnNumber,
 }
 
 Columns = dict[str, Any]

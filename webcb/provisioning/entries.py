@@ -32,7 +32,7 @@ from webcb.provisioning.fields import (
     yes_no,
     zone,
 )
-from webcb.provisioning.triggers import VoiceApplication
+from webcb.provisioning.triggers import OwnNumber, VoiceApplication
 
 INTERVAL_SECONDS_MAX = 86_400
 PRICE_MAX = 1_000_000  # units a minute
@@ -320,4 +320,5 @@ SECTIONS: dict[str, type[Entry]] = {
     "vendors": Vendor,
     "connections": Connection,
     "voice_applications": VoiceApplication,
+    "own_numbers": OwnNumber,
 }

@@ -13,6 +13,7 @@ PARTS: dict[type[Table], tuple[type[Table], ...]] = {
     models.Tariff: (models.Rate, models.Route),
     models.Product: (models.UsageCharge,),
     models.Account: (models.TrustedNumber,),
+    models.VoiceApplication: (models.RefusalCount,),
 }
 NOUNS: dict[type[Table], str] = {models.Ledger: "ledger row", models.Xdr: "xDR"}
 INSTEAD = {"accounts": "write closed: true", "customers": "write status: closed"}

@@ -1,7 +1,8 @@
-"""Entries of triggers: the voice applications, by which callbacks are asked for."""
+"""Entries of what callbacks are asked for at: voice applications with their guards, and the numbers that lead back to us."""
 
 from typing import Annotated
 
+from webcb.billing import guard
 from webcb.provisioning.carriers import RULE_RIGHT
 from webcb.provisioning.entry import Entry
 from webcb.provisioning.fields import (
@@ -42,7 +43,9 @@ class VoiceApplication(Entry):
     ring_seconds_b: Annotated[int, whole(5, 300, "how long B may ring")] = 60
     talk_seconds_max: Annotated[int, whole(1, 86_400, "longest talk, whatever the funds")] = 7200
     concurrent_per_account: Annotated[int, whole(1, 1000, "callbacks of one account at a time")] = 3
-    premium_allowed: Annotated[bool, yes_no("premium and satellite numbers may be called")] = False
+    premium_allowed: Annotated[bool, yes_no("premium, shared-cost, personal and satellite numbers may be called")] = (
+        False
+    )
     active: Annotated[bool, yes_no("false: the page says that the service is closed")] = True
     kinds: Annotated[str, several(("simple", "extended", "hosted"), "kinds of callback offered")] = "extended"
     second_number: Annotated[
@@ -74,3 +77,55 @@ class VoiceApplication(Entry):
     languages: Annotated[
         str, several(("en", "es", "pt", "fr", "de", "ru"), "of prompts; the first is spoken, key 3 goes on to the next")
     ] = "en,es,pt,fr,de,ru"
+    allowed_prefixes: Annotated[
+        str,
+        parsed(
+            guard.read_prefixes,
+            guard.PREFIXES_LENGTH_MAX,
+            "prefixes with country code, comma between, as in 55, 1206",
+            "only numbers that begin like these are called, A and B; empty: all",
+        ),
+    ] = ""
+    barred_prefixes: Annotated[
+        str,
+        parsed(
+            guard.read_prefixes,
+            guard.PREFIXES_LENGTH_MAX,
+            "prefixes with country code, comma between, as in 53, 1900",
+            "numbers that begin like these are not called, but for those a longer allowed prefix matches",
+        ),
+    ] = ""
+    quiet_hours: Annotated[
+        str,
+        parsed(
+            guard.read_quiet_hours,
+            5,
+            "two hours of the day, as in 22-7",
+            "hours of A's own zone in which A is not rung",
+        ),
+    ] = ""
+    asks_per_minute: Annotated[int | None, whole(1, 100_000, "callbacks asked for on it", or_nothing=True)] = None
+    asks_per_minute_account: Annotated[int | None, whole(1, 100_000, "of those, of one account", or_nothing=True)] = 30
+    asks_per_minute_a: Annotated[int | None, whole(1, 100_000, "of those, to one A", or_nothing=True)] = 10
+    asks_per_minute_block: Annotated[
+        int | None, whole(1, 100_000, "of those, to B's that differ in their last three digits only", or_nothing=True)
+    ] = 30
+    asks_per_minute_source: Annotated[
+        int | None, whole(1, 100_000, "of those, from one source address (IPv6: /64)", or_nothing=True)
+    ] = 60
+    concurrent_max: Annotated[int | None, whole(1, 100_000, "callbacks of it at a time", or_nothing=True)] = None
+    concurrent_per_a: Annotated[int | None, whole(1, 100_000, "callbacks to one A at a time", or_nothing=True)] = 3
+    concurrent_per_source: Annotated[
+        int | None, whole(1, 100_000, "callbacks asked for from one source address at a time", or_nothing=True)
+    ] = 30
+
+
+class OwnNumber(Entry):
+    """A number that leads back to us (a DID): a callback never calls it."""
+
+    NOUN = "own number"
+    KEY = ("digits",)
+    digits: Annotated[
+        str, pattern("[0-9]{1,15}", "up to 15 digits with country code", "the number, E.164 without +", numeric=True)
+    ]
+    description: Annotated[str, text("what it is for", 120)] = ""

@@ -55,6 +55,13 @@ _WORDS = {
         ),
     ),
     Reason.KIND_CLOSED: Words("", marked("This kind of callback is not offered here.")),
+    Reason.TOO_MANY_TRIES: Words(
+        "password", marked("That was tried too often. Wait a quarter of an hour, then type the password again.")
+    ),
+    Reason.TOO_OFTEN: Words(
+        "", marked("Too many calls were asked for within a minute. Wait a minute and press again.")
+    ),
+    Reason.SERVICE_FULL: Words("", marked("All lines are busy at the moment. Try again in a few minutes.")),
     Reason.SAME_NUMBER: Words(
         "number_b", marked("This is the number to be called at. Enter the number of the person you want to talk to.")
     ),
@@ -64,6 +71,10 @@ _WORDS = {
 _NUMBER_WORDS = {
     Reason.EMERGENCY: marked("Emergency numbers cannot be called from here. Dial it directly on your phone."),
     Reason.PREMIUM: marked("Premium-rate and satellite numbers cannot be called. Enter an ordinary number."),
+    Reason.OWN_NUMBER: marked("This number leads back to this service, so it cannot be called. Enter another number."),
+    Reason.BARRED: marked("This service does not call this destination. Enter a number of another destination."),
+    Reason.QUIET_HOURS: marked("It is night where this phone is, and nobody is rung then. Try again in the morning."),
+    Reason.TOO_MANY_TO_A: marked("This phone is being called already. Wait until that call has ended."),
     Reason.NO_RATE: marked("There is no price for this number, so it cannot be called. Check its country code."),
     Reason.FORBIDDEN: marked("Calls to this destination are not allowed. Enter a number of another destination."),
     Reason.NO_ROUTE: marked("This number cannot be reached at the moment. Try another number, or try again later."),

@@ -9,7 +9,7 @@ from webcb.web.admin.permission import PERMISSIONS, ROLES, may
 
 # Endpoint -> the permission it asks for; "" is any operator, None anybody.
 SCREENS = {
-    "infrastructure": ("voice_applications", "nodes", "vendors", "connections"),
+    "infrastructure": ("voice_applications", "own_numbers", "nodes", "vendors", "connections"),
     "catalog": ("destinations", "off_peak_periods", "tariffs", "rates", "products", "usage_charges"),
     "setup": ("currencies",),
     "sales": ("customers", "accounts", "distributors"),
@@ -34,6 +34,7 @@ PERMISSION = {
     "admin.callbacks": "monitoring.see",
     "admin.xdrs": "monitoring.see",
     "admin.attempts": "monitoring.see",
+    "admin.refusals": "monitoring.see",
     "admin.explain": "monitoring.see",
     "admin.packets": "numbers",
     "admin.disconnect": "monitoring.change",

@@ -6,7 +6,7 @@ from typing import Any
 from flask import url_for
 
 from webcb import clock
-from webcb.models import Connection, Node, Tariff, Vendor, VoiceApplication
+from webcb.models import Connection, Node, OwnNumber, Tariff, Vendor, VoiceApplication
 from webcb.web.admin.editor import Editor, Item, Panel
 from webcb.web.admin.listing import Choice, Column, Contains, Listing
 from webcb.web.admin.screen import screen
@@ -142,12 +142,77 @@ screen(
                 (
                     Item("talk_seconds_max", "Longest talk, seconds", "Whatever the funds."),
                     Item("concurrent_per_account", "Callbacks of one account at a time"),
-                    Item("premium_allowed", "Premium and satellite numbers", "May be called."),
+                    Item("concurrent_per_a", "Callbacks to one A at a time", "Empty: no limit, here and below."),
+                    Item("concurrent_per_source", "Callbacks from one source address at a time"),
+                    Item("concurrent_max", "Callbacks at a time"),
+                    Item("asks_per_minute", "Asks a minute"),
+                    Item("asks_per_minute_account", "Asks a minute of one account"),
+                    Item("asks_per_minute_a", "Asks a minute to one A"),
+                    Item(
+                        "asks_per_minute_block",
+                        "Asks a minute to one block of numbers",
+                        "Numbers of B that differ in their last three digits only.",
+                    ),
+                    Item("asks_per_minute_source", "Asks a minute from one source address", "Of IPv6: from one /64."),
+                ),
+            ),
+            Panel(
+                "Destinations",
+                (
+                    Item(
+                        "premium_allowed",
+                        "Premium, shared-cost, personal, satellite numbers",
+                        "May be called. Emergency numbers never are.",
+                    ),
+                    Item("allowed_prefixes", "Allowed prefixes", "With country code, comma between; empty: all."),
+                    Item(
+                        "barred_prefixes",
+                        "Barred prefixes",
+                        "Of an allowed and a barred one that both match, the longer holds.",
+                    ),
+                    Item("quiet_hours", "Quiet hours", "As in 22-7, where A is; A is not rung then."),
                 ),
             ),
         ),
     ),
     VoiceApplication,
+)
+
+screen(
+    "own-numbers",
+    AREA,
+    Listing(
+        "own-numbers",
+        "Own numbers",
+        OwnNumber.select,
+        OwnNumber.id,
+        (
+            Column(
+                "digits",
+                "Number",
+                lambda row: f"+{row.digits}",
+                order=OwnNumber.digits,
+                link=lambda row: url_for("admin.own_numbers_edit", row_id=row.id),
+            ),
+            Column("description", "What for", lambda row: row.description),
+        ),
+        "digits",
+        search=(Contains(OwnNumber.digits, from_start=True), Contains(OwnNumber.description)),
+        empty="Write here the numbers that lead back to this service: a callback never calls one.",
+    ),
+    Editor(
+        "own_numbers",
+        "own_numbers",
+        "Own number",
+        AREA,
+        (
+            Panel(
+                "General info",
+                (Item("digits", "Number", "With country code, digits only."), Item("description", "What for")),
+            ),
+        ),
+    ),
+    OwnNumber,
 )
 
 screen(

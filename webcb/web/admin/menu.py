@@ -29,6 +29,7 @@ MENU: Final = (
         "Infrastructure",
         (
             Entry("Voice applications", "voice_applications", "infrastructure.see"),
+            Entry("Own numbers", "own_numbers", "infrastructure.see"),
             Entry("Nodes", "nodes", "infrastructure.see"),
             Entry("Vendors", "vendors", "infrastructure.see"),
             Entry("Connections", "connections", "infrastructure.see"),
@@ -64,6 +65,7 @@ MENU: Final = (
             Entry("Statistics", "statistics", "monitoring.see"),
             Entry("Test number", "test_number", "monitoring.see"),
             Entry("Price calculator", "price_calculator", "money"),
+            Entry("Refusals", "refusals", "monitoring.see"),
         ),
     ),
     Group(

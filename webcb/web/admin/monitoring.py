@@ -3,8 +3,20 @@
 from typing import Any
 
 from flask import url_for
+from peewee import JOIN
 
-from webcb.models import Account, Attempt, Callback, Connection, Customer, Leg, VoiceApplication, Xdr
+from webcb.billing.authorization import Reason
+from webcb.models import (
+    Account,
+    Attempt,
+    Callback,
+    Connection,
+    Customer,
+    Leg,
+    RefusalCount,
+    VoiceApplication,
+    Xdr,
+)
 from webcb.web.admin.listing import Between, Choice, Column, Contains, Listing
 from webcb.web.admin.screen import screen
 
@@ -158,5 +170,43 @@ screen(
         descending=True,
         search=(Contains(Leg.cld, from_start=True), Contains(Connection.name)),
         empty="No call was placed yet.",
+    ),
+)
+
+
+screen(
+    "refusals",
+    AREA,
+    Listing(
+        "refusals",
+        "Refusals",
+        lambda: RefusalCount.select(RefusalCount, VoiceApplication).join(VoiceApplication, JOIN.LEFT_OUTER),
+        RefusalCount.id,
+        (
+            Column(
+                "hour",
+                "Hour",
+                lambda row: row.hour_at,
+                "instant",
+                order=RefusalCount.hour_at,
+                filter=Between(RefusalCount.hour_at),
+            ),
+            Column(
+                "reason",
+                "Reason",
+                lambda row: row.reason,
+                order=RefusalCount.reason,
+                filter=Choice([str(each) for each in Reason], lambda value: RefusalCount.reason == value),
+            ),
+            Column(
+                "application",
+                "Voice application",
+                lambda row: row.voice_application.name if row.voice_application else "",
+            ),
+            Column("refusals", "Times", lambda row: row.refusals, "number", order=RefusalCount.refusals),
+        ),
+        "hour",
+        descending=True,
+        empty="Nothing was refused yet.",
     ),
 )

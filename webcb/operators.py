@@ -1,0 +1,62 @@
+"""The tables of operators: who they are, their sessions, what they did, by what they guard. Part of models.py, where all are found."""
+
+from peewee import BigIntegerField, BooleanField, ForeignKeyField, TextField
+
+from webcb.table import InstantField, Table
+
+
+class User(Table):
+    login = TextField(unique=True)
+    name = TextField(default="")
+    mail = TextField(default="")
+    password = TextField()
+    role = TextField()
+    time_zone = TextField(default="UTC")
+    sealed_totp = TextField(default="")
+    totp_step = BigIntegerField(default=0)
+    blocked = BooleanField(default=False)
+
+
+class UserSession(Table):
+    user = ForeignKeyField(User)
+    token_hash = TextField(unique=True)
+    source = TextField()
+    agent = TextField()
+    began_at = InstantField()
+    seen_at = InstantField()
+    ended_at = InstantField(null=True)
+
+
+class SignIn(Table):
+    at = InstantField()
+    login = TextField()
+    source = TextField()
+    failed = BooleanField()
+
+
+class SavedFilter(Table):
+    user = ForeignKeyField(User)
+    listing = TextField()
+    name = TextField()
+    query = TextField()
+
+
+class Audit(Table):
+    at = InstantField()
+    made_by = TextField()
+    action = TextField()
+    subject = TextField()
+    detail = TextField(default="")
+
+
+class OwnNumber(Table):
+    digits = TextField(unique=True)
+    description = TextField(default="")
+
+    class Meta:
+        table_name = "own_number"
+
+
+class Tally(Table):
+    subject = TextField(primary_key=True)
+    until_at = InstantField()
