@@ -10,7 +10,7 @@ from typing import Any, Final
 from webcb import db
 from webcb.billing import rate_sheet
 from webcb.billing.formula import Intervals
-from webcb.billing.query import change, instant, marks, micros, rows
+from webcb.billing.query import change, change_each, instant, marks, micros, rows
 from webcb.billing.rate_sheet import Change, Kind, Line, Mode, Problem, Terms
 from webcb.models import Audit, Destination, RateImport, Tariff
 
@@ -142,10 +142,11 @@ def _take_out(tariff: Tariff, keys: Sequence[tuple[int, int]]) -> Iterator[dict[
     for start in range(0, len(moments), CHUNK_ROWS):
         some = moments[start : start + CHUNK_ROWS]
         sql = f"SELECT id, {names} FROM rate WHERE tariff_id = ? AND effective_at IN ({marks(some)})"  # noqa: S608
-        for found in rows(sql, tariff.id, *some):
-            if (found["destination_id"], found["effective_at"]) in wanted:
-                change("DELETE FROM rate WHERE id = ?", found.pop("id"))
-                yield found
+        found = [
+            each for each in rows(sql, tariff.id, *some) if (each["destination_id"], each["effective_at"]) in wanted
+        ]
+        change_each("DELETE FROM rate WHERE id = ?", [(each.pop("id"),) for each in found])
+        yield from found
 
 
 def _row(tariff_id: int, destination_id: int, each: Change, import_id: int) -> tuple[Any, ...]:
