@@ -116,16 +116,20 @@ def _hashed_password() -> str:
     return credentials.hash_password(PASSWORD)
 
 
+def _web(name: str) -> dict[str, object]:
+    return {"web_login": f"{name}.web", "web_password": _hashed_password()}
+
+
 def _cast(products: dict[str, Product]) -> None:
     customers = {}
     for name, status in (("Easy Call", "active"), ("Bad Debts", "blocked")):
         wallet = Wallet.create(currency="USD", credit_limit_micros=3_000_000)
         customers[name] = Customer.create(name=name, wallet=wallet, status=status)
     cast: dict[str, tuple[int, dict[str, object]]] = {
-        "alice": (5_000_000, {"time_zone": "America/Sao_Paulo"}),
+        "alice": (5_000_000, {"time_zone": "America/Sao_Paulo"} | _web("alice")),
         "paula": (10_000, {}),
         "bob": (5_000_000, {"blocked": True}),
-        "carl": (5_000_000, {"closed": True}),
+        "carl": (5_000_000, {"closed": True} | _web("carl")),
         "iris": (5_000_000, {"activated": False}),
         "egon": (5_000_000, {"expires_at": LONG_AGO}),
         "dora": (5_000_000, {"customer": customers["Bad Debts"]}),

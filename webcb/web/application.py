@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webcb import db, settings
 from webcb.billing import credentials
-from webcb.web import access, admin, errors, follow, health, languages, printing, progress, trigger
+from webcb.web import access, admin, errors, follow, health, languages, printing, progress, selfcare, trigger
 
 BODY_BYTES_MAX = 16 * 1024
 FORM_FIELDS_MAX = 40
@@ -81,7 +81,7 @@ def create_app(chosen: settings.Settings | None = None) -> Flask:
     Bootstrap5(app)
     errors.init_app(app)
     admin.init_app(app)
-    for blueprint in (health.blueprint, progress.blueprint, trigger.blueprint):
+    for blueprint in (health.blueprint, progress.blueprint, selfcare.blueprint, trigger.blueprint):
         app.register_blueprint(blueprint)
     access.require_guards(app)
     return app

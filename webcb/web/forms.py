@@ -15,7 +15,8 @@ LOGIN_LENGTH_MAX = 64
 TOO_LONG = lazy_gettext("This is longer than %(max)d characters.")
 
 
-def _stripped(text: str | None) -> str | None:
+def stripped(text: str | None) -> str | None:
+    """What was typed without the spaces around it."""
     # PostgreSQL keeps no NUL in a text, and nobody types one.
     return text.replace("\0", "").strip() if text else text
 
@@ -28,7 +29,7 @@ class HostedForm(FlaskForm):  # type: ignore[misc]
 
     number_a = StringField(
         lazy_gettext("Number to be called at"),
-        filters=[_stripped],
+        filters=[stripped],
         validators=[
             DataRequired(lazy_gettext("Enter the number of the phone you are at.")),
             Length(max=TYPED_LENGTH_MAX, message=TOO_LONG),
@@ -52,7 +53,7 @@ class SimpleForm(HostedForm):
 
     login = StringField(
         lazy_gettext("Account ID"),
-        filters=[_stripped],
+        filters=[stripped],
         validators=[
             DataRequired(lazy_gettext("Enter your account ID.")),
             Length(max=LOGIN_LENGTH_MAX, message=TOO_LONG),
@@ -66,7 +67,7 @@ class ExtendedForm(SimpleForm):
     password = PasswordField(lazy_gettext("Password"), validators=[Length(max=PASSWORD_LENGTH_MAX, message=TOO_LONG)])
     number_b = StringField(
         lazy_gettext("Number to dial"),
-        filters=[_stripped],
+        filters=[stripped],
         validators=[
             DataRequired(lazy_gettext("Enter the number you want to talk to.")),
             Length(max=TYPED_LENGTH_MAX, message=TOO_LONG),

@@ -57,7 +57,7 @@ def page(callback: Callback) -> str:
         application=callback.voice_application,
         form=PressForm(formdata=None),
         reload_seconds=RELOAD_SECONDS,
-        **_view(callback.id, _look(callback.id)),
+        **_view(callback.id, look(callback.id)),
     )
 
 
@@ -68,7 +68,7 @@ def events(callback: Callback) -> Response:
     viewers: follow.Viewers = current_app.extensions["webcb_viewers"]
     if not viewers.enter():
         return Response("too many follow calls\n", 503, {"Retry-After": str(FULL_RETRY_SECONDS)}, mimetype="text/plain")
-    stream = follow.stream(partial(_look, callback.id), partial(_event, callback.id), _stopping.wait)
+    stream = follow.stream(partial(look, callback.id), partial(_event, callback.id), _stopping.wait)
     answer = Response(stream_with_context(stream), mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
     answer.call_on_close(viewers.leave)
     return answer
@@ -78,7 +78,7 @@ def events(callback: Callback) -> Response:
 @placed_here
 def now(callback: Callback) -> dict[str, Any]:
     """The same view once, for a script that found no place among those who follow."""
-    return _event(callback.id, _look(callback.id))
+    return _event(callback.id, look(callback.id))
 
 
 @blueprint.post("/<callback_id>/release")
@@ -112,7 +112,7 @@ _LOOK = """
 """
 
 
-def _look(callback_id: str) -> Sight:
+def look(callback_id: str) -> Sight:
     """One cheap query: the two legs with their callback."""
     found = query.rows(_LOOK, callback_id)
     row_a, row_b = found[0], _current_b(found)

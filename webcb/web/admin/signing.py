@@ -15,18 +15,15 @@ from flask import abort, g, request, session
 
 from webcb import clock, db
 from webcb.billing import credentials
-from webcb.models import SignIn, User, UserSession
+from webcb.models import User, UserSession
+from webcb.web import throttle
 from webcb.web.admin.permission import ALL, may
 
 TOKEN_BYTES: Final = 32
 IDLE_MAX: Final = timedelta(hours=2)
 SESSION_MAX: Final = timedelta(hours=12)
 SEEN_EVERY: Final = timedelta(minutes=1)  # how exactly the last use of a session is written
-THROTTLE_WINDOW: Final = timedelta(minutes=15)
-FAILURES_OF_LOGIN_MAX: Final = 5
-FAILURES_OF_SOURCE_MAX: Final = 20
 SECOND_FACTOR_SECONDS: Final = 180  # between the password and the code
-SIGN_INS_KEPT: Final = timedelta(days=90)
 TOTP_STEP_SECONDS: Final = 30
 
 View = Callable[..., Any]
@@ -102,7 +99,7 @@ def check_password(login: str, password: str) -> User:
     user: User | None = User.get_or_none(User.login == login)
     right = credentials.verify_password(user.password if user else "", password)
     if user is None or not right or user.blocked:
-        _note(login, at, failed=True)
+        throttle.note(login, at, failed=True)
         raise Refused("Login or password is wrong.")
     return user
 
@@ -120,35 +117,19 @@ def check_code(user: User, code: str) -> None:
                 if once.execute() == 1:
                     return
             break
-    _note(user.login, at, failed=True)
+    throttle.note(user.login, at, failed=True)
     raise Refused("This code is wrong, or was used before. Wait for the next one.")
 
 
 def _throttle(login: str, at: datetime) -> None:
-    since = at - THROTTLE_WINDOW
-    failed = SignIn.select().where((SignIn.at > since) & SignIn.failed)
-    # Somebody who signed in since has proved himself: what failed before does not count against the login.
-    last = (
-        SignIn.select(SignIn.at).where((SignIn.login == login[:64]) & ~SignIn.failed).order_by(SignIn.at.desc()).first()
-    )
-    of_login = failed.where(SignIn.login == login[:64])
-    if last is not None:
-        of_login = of_login.where(SignIn.at > last.at)
-    of_source = failed.where(SignIn.source == source())
-    if of_login.count() >= FAILURES_OF_LOGIN_MAX or of_source.count() >= FAILURES_OF_SOURCE_MAX:
-        minutes = int(THROTTLE_WINDOW.total_seconds() // 60)
+    if throttle.is_closed(login, at):
+        minutes = int(throttle.WINDOW.total_seconds() // 60)
         raise Refused(f"Too many tries failed. Wait {minutes} minutes and try again.")
-
-
-def _note(login: str, at: datetime, *, failed: bool) -> None:
-    with db.writing():
-        SignIn.create(at=at, login=login[:64], source=source(), failed=failed)
-        SignIn.delete().where(SignIn.at < at - SIGN_INS_KEPT).execute()  # type: ignore[misc]
 
 
 def source() -> str:
     """Where the request comes from."""
-    return (request.remote_addr or "")[:64]
+    return throttle.source()
 
 
 def begin_session(user: User) -> None:
@@ -164,7 +145,7 @@ def begin_session(user: User) -> None:
             began_at=at,
             seen_at=at,
         )
-    _note(user.login, at, failed=False)
+    throttle.note(user.login, at, failed=False)
     session.clear()
     session["operator"] = token
     g.operator = user
