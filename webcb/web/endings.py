@@ -36,6 +36,9 @@ _ENDINGS = {
     "account blocked": EndingWords(marked("Call ended"), marked("The account was blocked, so the call was ended.")),
     "customer blocked": EndingWords(marked("Call ended"), marked("The account was blocked, so the call was ended.")),
     "media lost": EndingWords(marked("Call ended"), marked("The voice of both sides was lost, so the call was ended.")),
+    "connection lost": EndingWords(
+        marked("Call ended"), marked("The connection to one of the phones was lost, so the call was ended.")
+    ),
     "engine stopped": EndingWords(marked("Call ended"), marked("The service was restarted and had to end the call.")),
     "engine fault": EndingWords(
         marked("Call ended"), marked("Something went wrong on our side, so the call was ended.")
