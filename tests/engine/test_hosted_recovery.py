@@ -48,7 +48,8 @@ def talking(database: str) -> str:
 def test_a_hosted_callback_without_an_engine_is_settled_once(talking: str) -> None:
     node_id = models.Node.get().id
     for _ in range(2):
-        recovery.watch(node_id, frozenset(), NOON + 130 * SECOND, NOON + 150 * SECOND)
+        recovery.watch(node_id, frozenset(), NOON + 130 * SECOND, NOON + 150 * SECOND, 0)
+        recovery.settle(talking, NOON + 150 * SECOND)
     bills = {xdr.leg: (xdr.account.login, xdr.used_quantity, xdr.charged_micros) for xdr in models.Xdr.select()}
     # 130 s are three minutes of A, and its log-in; B1 was charged for its minute before, B is for the half minute that it had.
     assert bills == {
@@ -67,5 +68,6 @@ def test_a_b_that_talked_before_makes_it_no_failed_call(talking: str) -> None:
     """A is alone as the engine dies: still a callback in which B was reached."""
     settlement.settle_b(talking, None, NOON + 110 * SECOND)
     models.Leg.update(pricing_if_b_fails='{"spoilt": true}').where(models.Leg.name == "A").execute()  # would be read
-    recovery.watch(models.Node.get().id, frozenset(), NOON + 130 * SECOND, NOON + 150 * SECOND)
+    recovery.watch(models.Node.get().id, frozenset(), NOON + 130 * SECOND, NOON + 150 * SECOND, 0)
+    recovery.settle(talking, NOON + 150 * SECOND)
     assert sorted(xdr.leg for xdr in models.Xdr.select()) == ["A", "B1"]

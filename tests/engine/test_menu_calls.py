@@ -1,14 +1,16 @@
 """The joint machine with a menu, in virtual time: hosted callbacks, confirm by key, why B failed, warnings; what each costs."""
 
+import json
 import random
+from dataclasses import replace
 
 import pytest
 
 from tests.engine.plans import SECOND, per_second, plan, route
 from webcb.billing import rating
 from webcb.billing.authorization import Reason
-from webcb.billing.slices import Alone
-from webcb.engine import callback, events
+from webcb.billing.slices import UNLIMITED_MICROS, Alone
+from webcb.engine import callback, events, ivr, resumption
 from webcb.engine.callback import Callback, Phase, Plan
 from webcb.engine.causes import Ending
 from webcb.engine.commands import (
@@ -201,6 +203,36 @@ def test_every_moment_of_a_menu_can_be_ended(moment: str, event: events.Event, e
     assert state.menu is not None
     for late in (CHOICE, LOGIN, Said(), Digit("1"), NotChosen(Reason.NO_FUNDS)):  # what comes now comes too late
         assert callback.step(state, late, 31 * SECOND) == (state, [])
+
+
+def test_a_call_that_another_engine_takes_over_goes_on_with_its_menu() -> None:
+    """B hangs up at the new engine: A is asked for another destination, and hears no balance that nobody knows there."""
+    talked, _ = play(THEY_TALK, hosted_plan())
+    assert json.loads(resumption.print_terms(talked.plan))["menu"]["has_menu"]
+    begun = replace(talked, menu=ivr.begin(HOSTED), phase=Phase.CALLING_A, hears=callback.Hears.NOTHING)
+    state, commands = callback.resume(begun, 20 * SECOND)
+    assert (state.phase, last_deadline(commands)) == (Phase.TALKING, 14 + 245)
+    state, commands = callback.step(state, HungUp("B", 16), 34 * SECOND)
+    assert (state.phase, said(commands)) == (Phase.MENU, ["call-ended", "destination"])
+    _, commands = play_on(state, [*keys(36, "*"), *keys(38, "2")])
+    assert said(commands) == ["menu", "menu"]
+
+
+def play_on(state: Callback, script: Script) -> tuple[Callback, list[Command]]:
+    wanted: list[Command] = []
+    for seconds, event in script:
+        state, commands = callback.step(state, event, round(seconds * SECOND))
+        wanted += commands
+    return state, wanted
+
+
+def test_the_funds_of_who_logged_in_are_those_of_the_plan() -> None:
+    """What is written for the next engine goes by them, not by the internal account's."""
+    unlimited = replace(LOGIN, funds_micros=UNLIMITED_MICROS)
+    state, _ = play([*A_ANSWERS, *keys(5, "1234#"), (6, unlimited)], hosted_plan(funds_micros=600_000))
+    assert json.loads(resumption.print_terms(state.plan))["is_unlimited"]
+    state, _ = play(IN_THE_MENU, hosted_plan(funds_micros=UNLIMITED_MICROS))
+    assert not json.loads(resumption.print_terms(state.plan))["is_unlimited"]
 
 
 def test_slices_are_renewed_for_a_alone() -> None:

@@ -111,6 +111,7 @@ def _logged_in(callback: Callback, event: events.LoggedIn, now_us: int) -> Step:
         pricing_a_if_b_fails=event.pricing_a_if_b_fails,
         slice_seconds=event.slice_seconds,
         beyond_balance=event.beyond_balance,
+        funds_micros=event.funds_micros,
     )
     callback = replace(callback, plan=plan, funds_micros=event.funds_micros, logged_in=True, starved=False)
     callback, waiting = _wait(callback, now_us)
@@ -119,7 +120,7 @@ def _logged_in(callback: Callback, event: events.LoggedIn, now_us: int) -> Step:
 
 
 def _chosen(callback: Callback, event: events.Chosen, now_us: int) -> Step:
-    plan = replace(callback.plan, b=event.b, pricing_b=event.pricing_b)
+    plan = replace(callback.plan, b=event.b, pricing_b=event.pricing_b, funds_micros=event.funds_micros)
     callback = replace(callback, plan=plan, b=Leg("B", event.b), funds_micros=event.funds_micros, starved=False)
     callback, waiting = _wait(callback, now_us)
     callback, saying = _in_menu(callback, event, now_us)
@@ -165,6 +166,7 @@ def _without_b(callback: Callback, why: speech.Prompts, now_us: int) -> Step:
         funds_micros=callback.funds_micros if unlimited else callback.funds_micros - cost_micros,
         deadline_ending=Ending.TIME_IS_OUT,
         starved=False,
+        menu=replace(callback.menu, balance_micros=callback.menu.balance_micros - cost_micros),
     )
     callback, waiting = _wait(callback, now_us)
     callback, saying = _act(callback, ivr.after_call(callback.menu, why, now_us), now_us)

@@ -273,6 +273,7 @@ class Exchange:
     def _join(self, running: Running, _: Join) -> None:
         join = self._media.resume_join if running.is_resumed else self._media.join
         join(running.voices["A"], running.voices["B"])
+        running.is_resumed = False  # another B of it is joined as any
         if running.callback.deadline_us is not None:
             self._media.set_deadline(running.voices["A"], running.callback.deadline_us)
 

@@ -250,6 +250,9 @@ def _not_logged_in(ivr: Ivr, event: events.NotLoggedIn, now_us: int) -> Step:
 
 
 def _balance(ivr: Ivr) -> speech.Prompts:
+    """What there is to spend; nothing where that is not known, after another engine began the call."""
+    if not ivr.currency:
+        return ()
     return ("balance", *speech.amount(ivr.language, ivr.balance_micros, ivr.currency))
 
 

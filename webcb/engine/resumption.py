@@ -6,7 +6,7 @@ sealing of a voice that has keys, and the way from rows back to the machine's st
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from webcb import clock
 from webcb.billing import credentials, slices
 from webcb.billing.pricing import Pricing
 from webcb.billing.query import instant, micros
+from webcb.engine import ivr
 from webcb.engine.events import LegPlan
 from webcb.engine.leg import Leg, LegState
 from webcb.engine.state import Callback, Plan
@@ -56,6 +57,7 @@ def print_terms(plan: Plan) -> str:
         "slice_seconds": plan.slice_seconds,
         "beyond_balance": plan.beyond_balance,
         "is_unlimited": plan.funds_micros == slices.UNLIMITED_MICROS,
+        "menu": None if plan.menu is None else asdict(plan.menu),
     }
     return json.dumps(terms, separators=(",", ":"))
 
@@ -110,10 +112,16 @@ def read(
         origin_at,
         terms["slice_seconds"],
         terms["beyond_balance"],
+        _menu(terms["menu"]),
     )
     leg_a, leg_b = _leg(plan, a, lived_until), _leg(plan, b, lived_until)
-    talked = Callback(plan, leg_a, leg_b, funds_micros, b_answered=True, logged_in=logged_in)
+    menu = ivr.begin(plan.menu or ivr.Setup())
+    talked = Callback(plan, leg_a, leg_b, funds_micros, menu=menu, b_answered=True, logged_in=logged_in)
     return Resumable(talked, dialog_of(a), dialog_of(b), opened(a["voice"]), opened(b["voice"]))
+
+
+def _menu(stored: dict[str, Any] | None) -> ivr.Setup | None:
+    return None if stored is None else ivr.Setup(**stored | {"languages": tuple(stored["languages"])})
 
 
 def _leg(plan: Plan, row: dict[str, Any], lived_until: datetime) -> Leg:

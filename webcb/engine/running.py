@@ -36,7 +36,7 @@ class Running:
     waiting: deque[tuple[events.Event, int]] = field(default_factory=deque)
     writes: list[Write] = field(default_factory=list)
     keypad: Keypad = field(default_factory=Keypad)
-    is_resumed: bool = False  # an engine before this one began it
+    is_resumed: bool = False  # an engine before this one began it, and it is not joined here yet
     is_stepping: bool = False
     is_faulty: bool = False
     is_settling: bool = False
