@@ -457,6 +457,7 @@ CREATE TABLE leg (
   queue_position INTEGER CHECK (queue_position >= 1), -- its place before a busy connection, 1: the next; NULL: not waiting
   UNIQUE (callback_id, name)
 );
+CREATE INDEX leg_cld ON leg (cld);
 
 CREATE INDEX leg_open_to_a ON leg (cld) WHERE name = 'A' AND state <> 'ended';
 
@@ -475,6 +476,7 @@ CREATE TABLE attempt (
   UNIQUE (leg_id, position)
 );
 CREATE INDEX attempt_connection ON attempt (connection_id);
+CREATE INDEX attempt_placed ON attempt (placed_at);
 
 -- A SIP message of a callback that has ended, as it stood on the wire; what proves who we are is masked. Kept for a few days.
 CREATE TABLE message (
@@ -547,6 +549,8 @@ CREATE UNIQUE INDEX xdr_leg ON xdr (callback_id, leg) WHERE kind = 'charge';
 CREATE INDEX xdr_refund ON xdr (refund_of_id) WHERE refund_of_id IS NOT NULL;
 CREATE INDEX xdr_account ON xdr (account_id, bill_time);
 CREATE INDEX xdr_bill_time ON xdr (bill_time);
+CREATE INDEX xdr_cld ON xdr (cld);
+CREATE INDEX xdr_callback ON xdr (callback_id);
 CREATE INDEX xdr_customer ON xdr (customer_id, bill_time);
 
 -- Every movement of money, once, and with both of its sides: `amount_micros` is what the wallet gets (or, where vendor_id is

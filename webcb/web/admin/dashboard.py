@@ -36,7 +36,7 @@ def dashboard() -> Any:
     return render_template(
         "admin/dashboard.html",
         active=Callback.select().where(Callback.state != "ended").count(),
-        talking=Callback.select().where(Callback.state == "talking").count(),
+        talking=Callback.select().where((Callback.state != "ended") & (Callback.state == "talking")).count(),
         legs=legs,
         asr=None if not legs else round(100 * talked / legs),
         acd=None if not talked else sum(each.used_seconds for each in totals) // talked,
