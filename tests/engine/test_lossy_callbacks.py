@@ -136,7 +136,7 @@ def test_callbacks_over_a_network_that_loses(database: str, seed: int, loss: flo
         plans[a], plans[b] = KINDS[index % len(KINDS)][:2]
         numbers.append((a, b))
     world = LossyWorld(seed, plans, loss)
-    models.VoiceApplication.update(ring_seconds_a=25, ring_seconds_b=40).execute()
+    house_rows.no_limits(ring_seconds_a=25, ring_seconds_b=40)
     placed: dict[int, tuple[str, models.Account]] = {}
 
     def place(index: int) -> None:
