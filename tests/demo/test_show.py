@@ -98,7 +98,7 @@ def test_a_softphone_is_really_called_and_the_data_are_kept_where_asked(tmp_path
     softphone = free_port()
     folder = tmp_path / "kept"
     port = free_http_port()
-    answering = sipp(tmp_path, "-sn", "uas", "-m", "1", "-p", str(softphone))
+    answering = sipp(tmp_path, "-sn", "uas", "-aa", "-m", "1", "-p", str(softphone))  # silent: it is asked by OPTIONS
     try:
         arguments = ("--http-port", str(port), "--data-dir", str(folder))
         with demo(tmp_path, *arguments, "--phone", f"+{CALLER.number}=sip:me@{HOST}:{softphone}") as shown:
