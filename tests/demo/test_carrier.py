@@ -88,7 +88,7 @@ def test_sipp_finds_the_busy_phone_busy(tmp_path: Path) -> None:
     with carrier(tmp_path) as (port, told):
         call = ("-sn", "uac", "-s", BUSY.number, "-m", "1", "-p", str(free_port()), f"{HOST}:{port}")
         assert ended(sipp(tmp_path, *call)) == 1  # it expected an answer
-        assert "+1 206-555-0103 refuses: 486 Busy Here" in told.read_text()
+        wait_until(lambda: "+1 206-555-0103 refuses: 486 Busy Here" in told.read_text(), "the refusal is told")
 
 
 def test_a_softphone_stands_in_for_a_number(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_softphone_stands_in_for_a_number(tmp_path: Path) -> None:
             call = ("-sn", "uac", "-s", SPEAKS.number, "-m", "1", "-d", "100", "-p", str(free_port()))
             assert ended(sipp(tmp_path, *call, f"{HOST}:{port}")) == 0
             assert ended(answering) == 0
-            assert f"is called at sip:me@{HOST}:{softphone}" in told.read_text()
+            wait_until(lambda: f"is called at sip:me@{HOST}:{softphone}" in told.read_text(), "the call is told")
     finally:
         answering.kill()
         answering.communicate()
