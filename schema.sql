@@ -400,6 +400,24 @@ CREATE TABLE refusal_count (
 );
 CREATE UNIQUE INDEX refusal_count_of_hour ON refusal_count (hour_at, reason, COALESCE(voice_application_id, 0));
 
+-- By which a program acts for an account (webcb/web/bearer.py); only a hash of it is kept.
+CREATE TABLE api_key (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
+  key_hash TEXT NOT NULL UNIQUE CHECK (length(key_hash) = 64),
+  account_id BIGINT NOT NULL REFERENCES account (id),
+  voice_application_id BIGINT NOT NULL REFERENCES voice_application (id),
+  scopes TEXT NOT NULL CHECK (length(scopes) BETWEEN 1 AND 120), -- comma between
+  networks TEXT NOT NULL DEFAULT '' CHECK (length(networks) <= 1000), -- from where it may be used; '': anywhere
+  requests_per_minute INTEGER NOT NULL DEFAULT 120 CHECK (requests_per_minute BETWEEN 1 AND 100000),
+  expires_at BIGINT,
+  revoked_at BIGINT,
+  used_at BIGINT, -- to the minute
+  made_at BIGINT NOT NULL
+);
+CREATE INDEX api_key_account ON api_key (account_id);
+CREATE INDEX api_key_voice_application ON api_key (voice_application_id);
+
 -- Callbacks -----------------------------------------------------------------------------------------------------------
 
 -- The door between web and engine. The web inserts `requested`; the engine claims it by a conditional UPDATE and writes the rest.

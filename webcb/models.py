@@ -1,14 +1,9 @@
 """One peewee class a table: fields, no behaviour. schema.sql is the truth; a test holds the two together."""
 
-from peewee import (
-    BigIntegerField,
-    BooleanField,
-    ForeignKeyField,
-    IntegerField,
-    TextField,
-)
+from peewee import BigIntegerField, BooleanField, ForeignKeyField, IntegerField, TextField
 
 from webcb.operators import Audit as Audit
+from webcb.operators import NeverCall as NeverCall
 from webcb.operators import OwnNumber as OwnNumber
 from webcb.operators import SavedFilter as SavedFilter
 from webcb.operators import SignIn as SignIn
@@ -294,9 +289,18 @@ class VoiceApplication(Table):
     concurrent_per_source = IntegerField(null=True, default=30)
 
 
-class NeverCall(Table):
-    number = TextField(unique=True)
-    asked_at = InstantField()
+class ApiKey(Table):
+    name = TextField(unique=True)
+    key_hash = TextField(unique=True)
+    account = ForeignKeyField(Account)
+    voice_application = ForeignKeyField(VoiceApplication)
+    scopes = TextField()
+    networks = TextField(default="")
+    requests_per_minute = IntegerField(default=120)
+    expires_at = InstantField(null=True)
+    revoked_at = InstantField(null=True)
+    used_at = InstantField(null=True)
+    made_at = InstantField()
 
 
 class RefusalCount(Table):
@@ -450,6 +454,6 @@ class Voucher(Table):
 ALL_TABLES: tuple[type[Table], ...] = (
     Wallet, Destination, OffPeakPeriod, Tariff, RateImport, Rate, ExchangeRate, Node, Product, UsageCharge,
     Customer, Batch, Distributor, Job, Account, TrustedNumber, LowBalance, Vendor, Connection, Route, Catalog,
-    VoiceApplication, NeverCall, OwnNumber, Tally, RefusalCount, Callback, Leg, Attempt, Message, Lock, Xdr,
+    VoiceApplication, NeverCall, OwnNumber, Tally, RefusalCount, ApiKey, Callback, Leg, Attempt, Message, Lock, Xdr,
     Ledger, Voucher, User, UserSession, SignIn, SavedFilter, Audit,
 )  # fmt: skip

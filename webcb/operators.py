@@ -60,3 +60,8 @@ class OwnNumber(Table):
 class Tally(Table):
     subject = TextField(primary_key=True)
     until_at = InstantField()
+
+
+class NeverCall(Table):
+    number = TextField(unique=True)
+    asked_at = InstantField()

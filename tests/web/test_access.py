@@ -13,6 +13,13 @@ from webcb.web import access, create_app
 
 GUARDS = {
     "health.healthz": "public",
+    "api.description": "public",
+    "api.create_call": "API key: calls",
+    "api.get_call": "API key: calls",
+    "api.terminate_call": "API key: calls",
+    "api.quote": "API key: account",
+    "api.account": "API key: account",
+    "api.xdrs": "API key: account",
     "trigger.page": "public",
     "trigger.order": "public",
     "trigger.quote": "public",

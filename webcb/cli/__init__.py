@@ -16,6 +16,7 @@ from webcb.cli import (
     calls,
     funds,
     installation,
+    keys,
     lists,
     prompts,
     provisioning,
@@ -45,6 +46,7 @@ PANELS = (
     vouchers,
     statements,
     batches,
+    keys,
     users,
 )
 

@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webcb import db, settings
 from webcb.billing import credentials
-from webcb.web import access, admin, errors, follow, health, languages, printing, progress, selfcare, trigger
+from webcb.web import access, admin, api, errors, follow, health, languages, printing, progress, selfcare, trigger
 
 BODY_BYTES_MAX = 16 * 1024
 FORM_FIELDS_MAX = 40
@@ -77,11 +77,11 @@ def create_app(chosen: settings.Settings | None = None) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(printing.FILTERS)
     languages.init_app(app)
-    CSRFProtect(app)
+    CSRFProtect(app).exempt(api.blueprint)  # a program has a key and no cookie that another site could ride on
     Bootstrap5(app)
     errors.init_app(app)
     admin.init_app(app)
-    for blueprint in (health.blueprint, progress.blueprint, selfcare.blueprint, trigger.blueprint):
+    for blueprint in (api.blueprint, health.blueprint, progress.blueprint, selfcare.blueprint, trigger.blueprint):
         app.register_blueprint(blueprint)
     access.require_guards(app)
     return app

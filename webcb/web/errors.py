@@ -1,11 +1,12 @@
 """Pages for what went wrong, in the same clothes as the others and without the database, which may be what is away."""
 
-from flask import Flask, Response, current_app, make_response, render_template
+from flask import Flask, Response, current_app, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from peewee import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from webcb.web.languages import gettext, marked
+from webcb.web.problem import API, problem
 
 RETRY_AFTER_SECONDS = 5
 
@@ -63,6 +64,8 @@ def too_old(_error: CSRFError | None = None) -> Response:
 def _refused(error: HTTPException) -> Response:
     if error.code is None or error.code < 400:  # a redirection
         return error.get_response()  # type: ignore[return-value]
+    if request.path.startswith(API):
+        return problem(error.code)
     headline, advice = _TEXTS.get(error.code, (error.name, _TEXTS[400][1]))
     answer = page(error.code, headline, advice)
     if error.code == 405:
@@ -72,6 +75,8 @@ def _refused(error: HTTPException) -> Response:
 
 def _database_away(error: Exception) -> Response:
     current_app.logger.error("the database is away: %s", error)
+    if request.path.startswith(API):
+        return problem(503, Retry_After=str(RETRY_AFTER_SECONDS))
     answer = page(503, *_TEXTS[503])
     answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return answer

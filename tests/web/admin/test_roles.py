@@ -60,6 +60,7 @@ PERMISSION = {
     "admin.users": "setup.see",
     "admin.user_new": "setup.change",
     "admin.user": "setup.change",
+    "admin.api_keys": "setup.see",
     "admin.audit": "setup.see",
     "admin.settings": "setup.see",
 } | {

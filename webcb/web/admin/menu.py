@@ -74,6 +74,7 @@ MENU: Final = (
             Entry("Set-up checklist", "checklist", "setup.see"),
             Entry("Currencies", "currencies", "setup.see"),
             Entry("Users and roles", "users", "setup.see"),
+            Entry("API keys", "api_keys", "setup.see"),
             Entry("Audit log", "audit", "setup.see"),
             Entry("Settings", "settings", "setup.see"),
         ),
