@@ -90,21 +90,28 @@ class Baresip(Phone):
         assert self.process.poll() is None, self.story()
 
 
-def baresip(webcb: Installation, certificate: Path | None = None) -> None:
+def baresip(
+    webcb: Installation, certificate: Path | None = None, *, wideband: bool = False, encrypts: bool = False
+) -> None:
     """Put a baresip behind carrier B and route its numbers there; it listens before this returns.
 
-    With a `certificate` (a PEM file with its key) it listens for TLS as well, on the port after the one for UDP.
+    With a `certificate` (a PEM file with its key) it listens for TLS as well, on the port after the one for UDP. It knows
+    one codec, PCMU, or G.722 where it is `wideband`; one that `encrypts` takes no call without SRTP.
     """
     folder = webcb.folder / BARESIP
     folder.mkdir()
     port, media = sip_port(webcb.ports, "B"), media_port(webcb.ports, "B")
-    _write_tone(folder / "tone.wav")
-    (folder / "accounts").write_text(f"<sip:{B.digits}@127.0.0.1>;regint=0;answermode=auto;audio_codecs=PCMU/8000\n")
+    sample_rate = SAMPLE_RATE * (2 if wideband else 1)
+    _write_tone(folder / "tone.wav", sample_rate)
+    codec, encryption = f"{'G722' if wideband else 'PCMU'}/{sample_rate}", ";mediaenc=srtp-mand" if encrypts else ""
+    (folder / "accounts").write_text(
+        f"<sip:{B.digits}@127.0.0.1>;regint=0;answermode=auto;audio_codecs={codec}{encryption}\n"
+    )
     (folder / "config").write_text(
         f"sip_listen 127.0.0.1:{port}\n"
         f"rtp_ports {media}-{media + 2}\n"
         f"module_path {_modules()}\n"
-        "module g711.so\nmodule aufile.so\nmodule_app account.so\nmodule_app menu.so\n"
+        "module g711.so\nmodule g722.so\nmodule srtp.so\nmodule aufile.so\nmodule_app account.so\nmodule_app menu.so\n"
         f"audio_source aufile,{folder / 'tone.wav'}\n" + (f"sip_certificate {certificate}\n" if certificate else "")
     )
     command = [BARESIP, "-4", "-f", str(folder), "-s"]
@@ -122,15 +129,15 @@ def _modules() -> Path:
     return next(Path("/usr/lib").glob("**/baresip/modules"))
 
 
-def _write_tone(path: Path) -> None:
+def _write_tone(path: Path, sample_rate: int) -> None:
     samples = (
-        round(TONE_PEAK * math.sin(2 * math.pi * TONE_HZ * at / SAMPLE_RATE))
-        for at in range(TONE_SECONDS * SAMPLE_RATE)
+        round(TONE_PEAK * math.sin(2 * math.pi * TONE_HZ * at / sample_rate))
+        for at in range(TONE_SECONDS * sample_rate)
     )
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
+        file.setframerate(sample_rate)
         file.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
 
 

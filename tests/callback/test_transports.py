@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.callback.configuration import charge_a, charge_b, sip_port
+from tests.callback.configuration import charge_a, charge_b, media_port, sip_port
 from tests.callback.conftest import free_ports
 from tests.callback.installation import Installation
 from tests.callback.outcome import NORMAL, assert_books_balance
-from tests.callback.peers import baresip
+from tests.callback.peers import TONE_HZ, baresip, decoded, share_of_tone
 from tests.engine.certificates import Authority
 from webcb import db
 from webcb.models import Connection, Message, Xdr
+
+SECOND = 50  # packets
 
 
 @pytest.fixture
@@ -57,11 +59,8 @@ def ask(port: int, method: str) -> bytes:
 
 def test_tcp_over_ipv6_tls_and_strangers(webcb: Installation, tmp_path: Path) -> None:
     authority = Authority(tmp_path, "carrier")
-    signed = authority.sign("127.0.0.1")
-    pem = tmp_path / "baresip.pem"
-    pem.write_bytes(signed.certificate.read_bytes() + signed.key.read_bytes())
     webcb.phone("A", "hangs_up", host="[::1]", transport="tcp", ring_ms=0, talk_ms=1500)
-    baresip(webcb, pem)
+    baresip(webcb, pem(tmp_path, authority))
     with db.writing():
         Connection.update(host="::1", transport="tcp").where(Connection.name == "Carrier A").execute()
         Connection.update(port=sip_port(webcb.ports, "B") + 1, transport="tls", tls_ca_file=str(authority.file)).where(
@@ -88,3 +87,45 @@ def test_tcp_over_ipv6_tls_and_strangers(webcb: Installation, tmp_path: Path) ->
 
     assert ask(webcb.ports[0], "OPTIONS").startswith(b"SIP/2.0 200 OK")
     assert ask(webcb.ports[0], "INVITE") == b""
+
+
+def pem(folder: Path, authority: Authority) -> Path:
+    """A certificate of this host's with its key in one file, as baresip wants it."""
+    signed = authority.sign("127.0.0.1")
+    file = folder / "baresip.pem"
+    file.write_bytes(signed.certificate.read_bytes() + signed.key.read_bytes())
+    return file
+
+
+def test_a_hears_in_the_clear_what_b_says_encrypted(webcb: Installation, tmp_path: Path) -> None:
+    """B takes no call without SRTP (SDES over TLS) and is libsrtp; A has never heard of it."""
+    authority = Authority(tmp_path, "carrier")
+    webcb.phone("A", "hangs_up", ring_ms=0, talk_ms=4500)
+    baresip(webcb, pem(tmp_path, authority), encrypts=True)
+    with db.writing():
+        Connection.update(
+            port=sip_port(webcb.ports, "B") + 1, transport="tls", tls_ca_file=str(authority.file), srtp="required"
+        ).where(Connection.name == "Carrier B").execute()
+    callback = webcb.place()
+    assert webcb.wait_for_state(callback, "ended", 15).ending == "A hung up"
+    webcb.phones["A"].finish(5)
+    spoken = webcb.wire.rtp_from(media_port(webcb.ports, "B"))[-SECOND:]
+    heard = webcb.wire.rtp_to(media_port(webcb.ports, "A"))[-SECOND:]
+    assert len(spoken) == len(heard) == SECOND
+    assert share_of_tone(decoded(spoken), TONE_HZ) < 0.1
+    assert share_of_tone(decoded(heard), TONE_HZ) > 0.95
+
+
+def test_a_with_pcmu_hears_a_b_that_only_has_g722(webcb: Installation) -> None:
+    webcb.phone("A", "hangs_up", ring_ms=0, talk_ms=4500)
+    baresip(webcb, wideband=True)
+    with db.writing():
+        Connection.update(codecs="G722").where(Connection.name == "Carrier B").execute()
+    callback = webcb.place()
+    assert webcb.wait_for_state(callback, "ended", 15).ending == "A hung up"
+    webcb.phones["A"].finish(5)
+    spoken = webcb.wire.rtp_from(media_port(webcb.ports, "B"))[-SECOND:]
+    heard = webcb.wire.rtp_to(media_port(webcb.ports, "A"))[-SECOND:]
+    assert {packet.payload_type for packet in spoken} == {9}
+    assert {packet.payload_type for packet in heard} == {0}
+    assert share_of_tone(decoded(heard), TONE_HZ) > 0.95
