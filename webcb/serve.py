@@ -35,11 +35,15 @@ log = logging.getLogger("webcb.serve")
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What is kept running, and whether SIGHUP is passed on to it (who does not know that signal would die of it)."""
+    """What is kept running, and whether SIGHUP is passed on to it (who does not know that signal would die of it).
+
+    `tells_apart`: SIGINT means another end to it than SIGTERM.
+    """
 
     name: str
     command: tuple[str, ...]
     takes_hangup: bool = False
+    tells_apart: bool = False
 
 
 def restart_seconds(deaths: int) -> float:
@@ -110,6 +114,7 @@ class Supervisor:
 
     def __init__(self, programs: Sequence[Program]) -> None:
         self._children = [_Child(program) for program in programs]
+        self._ended_by: int = signal.SIGTERM
 
     def run(self) -> int:
         """Start all, keep them, end them; 0 when told to end, CANNOT_START or 1 when they cannot be kept running."""
@@ -121,6 +126,7 @@ class Supervisor:
                         child.start()
                 received = wait_for_signal(self._seconds_to_next_start())
                 if received in (signal.SIGTERM, signal.SIGINT):
+                    self._ended_by = received
                     log.info("%s: ending", signal.Signals(received).name)
                     return 0
                 if received == signal.SIGHUP:
@@ -165,9 +171,9 @@ class Supervisor:
         return 0
 
     def _end(self) -> None:
-        """SIGTERM to all; what is still there after END_SECONDS_MAX, or at a second signal, is killed."""
+        """SIGTERM to all, or what we got to who tells them apart; what is left after END_SECONDS_MAX, or at a second one, is killed."""
         for child in self._children:
-            child.signal(signal.SIGTERM)
+            child.signal(self._ended_by if child.program.tells_apart else signal.SIGTERM)
         give_up_at = clock.monotonic() + END_SECONDS_MAX
         while any(child.process and child.process.poll() is None for child in self._children):
             left = give_up_at - clock.monotonic()
@@ -214,7 +220,7 @@ def programs(settings: Settings) -> tuple[Program, ...]:
     )
     engine = (sys.executable, "-m", "webcb.cli", "engine")
     clerk = (sys.executable, "-m", "webcb.cli", "clerk")
-    return Program("web", web, takes_hangup=True), Program("engine", engine), Program("clerk", clerk)
+    return Program("web", web, takes_hangup=True), Program("engine", engine, tells_apart=True), Program("clerk", clerk)
 
 
 def why_not_bindable(bind: Bind, kind: int = socket.SOCK_STREAM) -> str | None:

@@ -110,9 +110,9 @@ class Installation:
         assert self.engine is None or self.engine.poll() is None, f"the engine ended by itself\n{self.log()}"
 
     def stop_engine(self) -> None:
-        """SIGTERM; it exits 0 in time."""
+        """SIGINT: its calls are ended; it exits 0 in time."""
         assert self.engine is not None
-        self.engine.send_signal(signal.SIGTERM)
+        self.engine.send_signal(signal.SIGINT)
         assert self.engine.wait(STOP_SECONDS_MAX) == 0
         self.engine = None
 

@@ -218,7 +218,7 @@ def test_a_callback_over_ipv6(site: Site, transport: str, tmp_path: Path) -> Non
     assert invite.via.host == "::1"
     assert b"c=IN IP6 ::1\r\n" in invite.body
     assert f"@[::1]:{site.sip_port}" in invite.first("Contact")
-    engine.send_signal(signal.SIGTERM)
+    engine.send_signal(signal.SIGINT)
     phone.wait("BYE", 2)
     assert engine.wait(PATIENCE_SECONDS) == 0
     phone.close()
@@ -254,12 +254,30 @@ def test_connections_are_probed_and_their_state_is_on_the_row(site: Site, tmp_pa
     phone.close()
 
 
-def test_sigterm_ends_what_talks_and_settles_it_within_five_seconds(site: Site) -> None:
+def test_sigterm_leaves_who_talks_to_the_next_engine(site: Site) -> None:
+    engine = site.start()
+    callback_id = site.place("one")
+    wait_until(lambda: site.state(callback_id) == "talking")
+    site.phone.wait("ACK", 2)
+    engine.send_signal(signal.SIGTERM)
+    assert engine.wait(PATIENCE_SECONDS) == 0
+    assert site.state(callback_id) == "talking"
+    site.start()
+    site.phone.wait("OPTIONS", 2)
+    assert "BYE" not in site.phone.methods
+    reception.ask_release(callback_id, "operator", clock.utc_now())
+    doorbell.ring(site.bell)
+    wait_until(lambda: site.state(callback_id) == "ended")
+    assert models.Callback.get_by_id(callback_id).ending == "operator released"
+    assert books.differences() == []
+
+
+def test_sigint_ends_what_talks_and_settles_it_within_five_seconds(site: Site) -> None:
     engine = site.start()
     callback_id = site.place("one")
     wait_until(lambda: site.state(callback_id) == "talking")
     asked = time.monotonic()
-    engine.send_signal(signal.SIGTERM)
+    engine.send_signal(signal.SIGINT)
     assert engine.wait(PATIENCE_SECONDS) == 0
     assert time.monotonic() - asked < 5
     row = models.Callback.get_by_id(callback_id)

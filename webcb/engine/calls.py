@@ -111,7 +111,12 @@ class Calls:
     @property
     def is_idle(self) -> bool:
         """Whether no session is left on the wire."""
-        return not any(line.sessions for line in self._lines.values())
+        return self.sessions == 0
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions are left on the wire."""
+        return sum(line.sessions for line in self._lines.values())
 
     def flush(self) -> None:
         """Send what is to be sent, and tell what has happened."""

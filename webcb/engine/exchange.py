@@ -49,6 +49,7 @@ from webcb.sip.grammar import ProtocolError
 
 log = logging.getLogger(__name__)
 
+LEGS: Final = 2  # of a callback that talks
 EVENTS_WAITING_MAX: Final = 100  # of one callback, begotten by its own commands
 SETTLE_AGAIN_SECONDS: Final = 5  # after a settlement failed for a reason that is not the database's
 
@@ -181,10 +182,21 @@ class Exchange:
         if running is not None and running.callback.starved:
             self._feed(running, events.FundsFree())
 
-    def release_all(self, ending: Ending) -> None:
-        """End every callback."""
+    @property
+    def talking(self) -> int:
+        """How many callbacks talk."""
+        return sum(each.callback.phase is callback.Phase.TALKING for each in self._running.values())
+
+    @property
+    def is_still(self) -> bool:
+        """Whether nothing is in progress but callbacks that talk: two sessions on the wire each."""
+        return self.talking == len(self._running) and self._calls.sessions == LEGS * self.talking
+
+    def release_all(self, ending: Ending, and_talking: bool = True) -> None:
+        """End every callback, or those only that do not talk yet."""
         for running in list(self._running.values()):
-            self._feed(running, events.Release(ending))
+            if and_talking or running.callback.phase is not callback.Phase.TALKING:
+                self._feed(running, events.Release(ending))
 
     # The machine
 

@@ -1,4 +1,4 @@
-"""The engine as a process: what it is made of, its start, the doorbell, and its end at SIGTERM.
+"""The engine as a process: what it is made of, its start, the doorbell, and its end at SIGTERM or SIGINT.
 
 `main` is what `webcb engine` runs. What happens in a callback stands in exchange.py and below.
 """
@@ -99,8 +99,10 @@ class Engine:
         self._loop = loop
         self._opened = opened
         self.stopped = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stopped.set)
+        self._leaves_calls = False
+        self._leaves_voice = False
+        loop.add_signal_handler(signal.SIGTERM, self._stop, True)
+        loop.add_signal_handler(signal.SIGINT, self._stop, False)
         _open_database(settings)
         resolver = Resolver(loop, _families(settings), settings.dns_servers)
         opened.callback(resolver.close)
@@ -143,7 +145,7 @@ class Engine:
             raise StartProblem(
                 f"{wrong}. Choose another address with WEBCB_RTP_HOSTS or rtp_hosts in webcb.toml."
             ) from wrong
-        self._opened.callback(bridge.close)
+        self._opened.callback(self._close_bridge, bridge)
         told = {family_of(address): address for address in settings.rtp_advertised}
         advertised = {host: told.get(family_of(host)) or own_address(host) for host in settings.rtp_hosts}
         media = Media(bridge, advertised, os.urandom, Library(settings.data_dir).find)
@@ -189,18 +191,34 @@ class Engine:
 
     # The end
 
+    def _stop(self, leaves_calls: bool) -> None:
+        """SIGTERM leaves those who talk to the next engine, SIGINT ends all, also as a second signal."""
+        self._leaves_calls = leaves_calls and not self.stopped.is_set()
+        self.stopped.set()
+
+    def _close_bridge(self, bridge: Bridge) -> None:
+        if not self._leaves_voice:  # else it flows until the process is gone, and the far sides are told no RTCP BYE
+            bridge.close()
+
     async def wind_up(self) -> None:
-        """Release all calls and settle them, within STOP_SECONDS_MAX."""
+        """Release the calls, or only those that do not talk yet, and settle them, within STOP_SECONDS_MAX."""
         log.info("engine is stopping")
         self.lookout.claim_no_more()
         end = self._loop.time() + STOP_SECONDS_MAX
         while self._loop.time() < end:
-            self._exchange.release_all(Ending.ENGINE_STOPPED)  # also what a look on its way still brings
+            # Also what a look on its way still brings.
+            self._exchange.release_all(Ending.ENGINE_STOPPED, and_talking=not self._leaves_calls)
             if self._exchange.is_idle and not self.lookout.is_looking:
+                break
+            if self._leaves_calls and self._exchange.is_still and not self.lookout.is_looking:
                 break
             await asyncio.sleep(IDLE_LOOK_SECONDS)
         else:
             log.warning("engine ends before every call has ended; the next one settles what is left")
+        if self._leaves_calls and self._exchange.talking:
+            self._leaves_voice = True
+            log.info("%d calls that talk are left to the next engine", self._exchange.talking)
+            return  # and our registrations: the next one refreshes them
         self._registrations.leave_all()  # after the calls: a carrier may drop those of whom it knows no more
         end = self._loop.time() + UNREGISTER_SECONDS_MAX
         while not self._registrations.is_idle and self._loop.time() < end:
