@@ -11,9 +11,11 @@ from webcb.sip.events import Address
 from webcb.sip.location import Located
 from webcb.sip.message import Request, Response, read_message
 
+ECHOED = ("Via", "From", "To", "Call-ID", "CSeq", "Contact")
+
 
 class Switch:
-    """What the carrier's registrar does: `status` for every REGISTER, or nothing where it is 0; `registers` are what came."""
+    """The carrier: `status` for every REGISTER and OPTIONS, or nothing where it is 0; `registers` are what came."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -25,13 +27,15 @@ class Switch:
 
     def _take(self, data: bytes, address: Address) -> None:
         message = read_message(data)
-        if not isinstance(message, Request) or message.method != "REGISTER":
+        if not isinstance(message, Request) or message.method not in ("REGISTER", "OPTIONS"):
             self._to_phone(data, address)
             return
-        if message.cseq not in {each.cseq for each in self.registers if each.call_id == message.call_id}:
+        if message.method == "REGISTER" and message.cseq not in {
+            each.cseq for each in self.registers if each.call_id == message.call_id
+        }:
             self.registers.append(message)
         if self.status:
-            fields = {name: message.fields[name] for name in ("Via", "From", "To", "Call-ID", "CSeq", "Contact")}
+            fields = {name: message.fields[name] for name in ECHOED if name in message.fields}
             fields |= {name: [value] for name, value in self.headers.items()}
             self.world.time.call_at(self.world.time.now, self._answer, Response(self.status, "So", fields), address)
 
@@ -177,3 +181,20 @@ def test_the_next_address_of_the_host_is_tried(world: World, switch: Switch) -> 
     begin(world)
     assert len(switch.registers) == 2
     assert state() == ("unregistered", "503 So")
+
+
+def test_a_carrier_that_was_away_is_registered_with_as_soon_as_it_is_back(world: World, switch: Switch) -> None:
+    """It may have started anew, and know nobody."""
+    models.Connection.update(probe_seconds=30).execute()
+    begin(world)
+    world.prober.look()
+    world.pass_seconds(1)
+    assert (models.Connection.get().state, len(switch.registers)) == ("up", 1)
+    switch.status = 0
+    world.pass_seconds(70)
+    assert (models.Connection.get().state, len(switch.registers)) == ("down", 1)
+    switch.status = 200
+    world.pass_seconds(40)
+    assert (models.Connection.get().state, len(switch.registers)) == ("up", 2)
+    assert state() == ("registered", "for 600 s")
+    world.prober.close()

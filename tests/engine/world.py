@@ -183,8 +183,9 @@ class World:
         self.media = Media(self.bridge, {"127.0.0.1": "127.0.0.1"}, entropy)
         self.journal = StraightJournal(self.time)
         lines = {2: self.line}
-        self.prober = Prober(self.time, self.utc_now, lines, self.journal.post, self.names)
-        self.registrations = Registrations(self.time, self.utc_now, lines, self.journal.post, self.names, "one")
+        post = self.journal.post
+        self.registrations = Registrations(self.time, self.utc_now, lines, post, self.names, "one")
+        self.prober = Prober(self.time, self.utc_now, lines, post, self.names, self.registrations.refresh)
         standing = Standing(self.prober, self.registrations)
         self.exchange = Exchange(self.time, lines, self.media, self.journal, self.names, self.callbacks_max, standing)
         node = recovery.take_node("one", self.utc_now())

@@ -118,6 +118,24 @@ def test_it_is_refreshed_before_it_expires(granted: int, refreshed: int) -> None
     assert refresh_after(granted) < granted
 
 
+def test_it_is_refreshed_before_its_time_where_that_is_asked_for() -> None:
+    wire = Wire()
+    session = registered(wire)
+    wire.us.refresh(session, wire.now)  # the first answer is not there yet: nothing more is asked
+    wire.pass_seconds(0)
+    grant(wire)
+    wire.expect("REGISTER ->", "<- 200")
+    wire.pass_seconds(10)
+    wire.us.refresh(session, wire.now)
+    wire.pass_seconds(0)
+    grant(wire)
+    wire.expect("REGISTER ->", "<- 200")
+    wire.pass_seconds(539)
+    wire.expect()
+    wire.pass_seconds(2)
+    assert wire.counts()["REGISTER ->"] >= 1
+
+
 def test_who_does_not_answer_a_refresh_keeps_us_until_it_expires() -> None:
     wire = Wire()
     session = registered(wire)

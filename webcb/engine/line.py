@@ -122,6 +122,11 @@ class Line:
         """Where the next REGISTERs of a registration may go."""
         self._agent.aim(session, targets)
 
+    def refresh(self, session: SessionId) -> None:
+        """Register now instead of when it is due."""
+        self._agent.refresh(session, self._timekeeper.time())
+        self.flush()
+
     def unregister(self, session: SessionId) -> None:
         """Take a binding back; its owner hears nothing more of it."""
         self._owners.pop(session, None)

@@ -58,7 +58,10 @@ def write(connection_id: int, state: str, reason: str, at: datetime) -> None:
 
 
 class Prober:
-    """The probes of one engine. `post` is the journal's; all calls come from one thread."""
+    """The probes of one engine. `post` is the journal's, `on_return` is told of a connection that was down and answers again.
+
+    All calls come from one thread.
+    """
 
     def __init__(
         self,
@@ -67,12 +70,14 @@ class Prober:
         lines: Mapping[int, Line],
         post: Callable[..., None],
         resolver: Resolver,
+        on_return: Callable[[int], None],
     ) -> None:
         self._timekeeper = timekeeper
         self._utc_now = utc_now
         self._lines = lines
         self._post = post
         self._resolver = resolver
+        self._on_return = on_return
         self._is_up: dict[int, bool] = {}
         self._due: dict[int, float] = {}
         self._asked: set[tuple[int, Address]] = set()
@@ -156,6 +161,8 @@ class Prober:
         is_up = cause.status not in DOWN
         if self._is_up.get(found["id"]) is is_up:
             return
+        if is_up and self.is_down(found["id"]):
+            self._on_return(found["id"])
         self._is_up[found["id"]] = is_up
         state, reason = ("up" if is_up else "down"), f"{cause.status} {cause.text}"
         log.log(logging.INFO if is_up else logging.WARNING, "connection %s is %s: %s", found["name"], state, reason)

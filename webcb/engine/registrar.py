@@ -104,6 +104,12 @@ class Registrations:
         kept = self._kept.get(connection_id)
         return kept.routes if kept else ()
 
+    def refresh(self, connection_id: int) -> None:
+        """The carrier was away: it may have forgotten us, and is asked now instead of when it is due."""
+        kept = self._kept.get(connection_id)
+        if kept is not None and kept.line is not None and kept.session is not None:
+            kept.line.refresh(kept.session)
+
     @property
     def is_idle(self) -> bool:
         """Whether every binding that was given up is known to be gone, or nobody answers about it."""

@@ -112,12 +112,13 @@ class Engine:
         self._journal.start()
         opened.callback(self._journal.close, JOURNAL_SECONDS_MAX)
         self._callbacks_max = _callbacks_max(settings)
-        self._prober = Prober(loop, clock.utc_now, self._lines, self._journal.post, resolver)
-        opened.callback(self._prober.close)
         self._registrations = Registrations(
             loop, clock.utc_now, self._lines, self._journal.post, resolver, settings.node_name
         )
         opened.callback(self._registrations.close)
+        post, on_return = self._journal.post, self._registrations.refresh
+        self._prober = Prober(loop, clock.utc_now, self._lines, post, resolver, on_return)
+        opened.callback(self._prober.close)
         standing = Standing(self._prober, self._registrations)
         self._exchange = Exchange(loop, self._lines, media, self._journal, resolver, self._callbacks_max, standing)
 

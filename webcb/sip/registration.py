@@ -120,6 +120,10 @@ class Registration:
         """From the next REGISTER on, these are the targets; without any the old ones stay."""
         self._targets = tuple(targets) or self._targets
 
+    def refresh(self, now: float) -> None:
+        """Ask before its time: the registrar may have forgotten us. Nothing is done where an answer is being waited for."""
+        self._told(DUE, now)
+
     def leave(self, now: float) -> None:
         """Take the binding back (RFC 3261, 10.2.2). A second time changes nothing."""
         has_something = self._bound_until is not None or self.state == ASKING

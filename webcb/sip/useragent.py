@@ -122,6 +122,11 @@ class UserAgent:
         if session in self._registrations:
             self._registrations[session].aim(targets)
 
+    def refresh(self, session: SessionId, now: float) -> None:
+        """Register now instead of when it is due: the registrar may have forgotten us."""
+        if session in self._registrations:
+            self._registrations[session].refresh(now)
+
     def unregister(self, session: SessionId, now: float) -> None:
         """Take a binding back and stay away; `Closed` follows."""
         if session in self._registrations:
