@@ -366,7 +366,16 @@ CREATE TABLE voice_application (
   asks_per_minute_source INTEGER DEFAULT 60 CHECK (asks_per_minute_source BETWEEN 1 AND 100000),
   concurrent_max INTEGER CHECK (concurrent_max BETWEEN 1 AND 100000),
   concurrent_per_a INTEGER DEFAULT 3 CHECK (concurrent_per_a BETWEEN 1 AND 100000),
-  concurrent_per_source INTEGER DEFAULT 30 CHECK (concurrent_per_source BETWEEN 1 AND 100000)
+  concurrent_per_source INTEGER DEFAULT 30 CHECK (concurrent_per_source BETWEEN 1 AND 100000),
+  -- What its page looks like and when it serves; texts in several languages: see webcb/brand.py.
+  brand_name TEXT NOT NULL DEFAULT '' CHECK (length(brand_name) <= 64), -- '': its name
+  logo_file TEXT NOT NULL DEFAULT '' CHECK (length(logo_file) <= 64), -- below the data folder's logos/
+  color TEXT NOT NULL DEFAULT '' CHECK (length(color) IN (0, 7)), -- #rrggbb
+  headline TEXT NOT NULL DEFAULT '' CHECK (length(headline) <= 1000),
+  welcome TEXT NOT NULL DEFAULT '' CHECK (length(welcome) <= 1000),
+  foot_note TEXT NOT NULL DEFAULT '' CHECK (length(foot_note) <= 1000),
+  opening_hours TEXT NOT NULL DEFAULT '' CHECK (length(opening_hours) <= 200), -- as off-peak periods are written; '': always
+  time_zone TEXT NOT NULL DEFAULT 'UTC' CHECK (length(time_zone) BETWEEN 1 AND 64) -- of the opening hours
 );
 
 -- Numbers whose owners pressed 9: they are not called any more.

@@ -19,7 +19,7 @@ C_SOURCES = sorted(
 )
 SCRIPTS = sorted([*TOP.glob("tests/**/*.py"), *TOP.glob("bench/*.py"), TOP / "setup.py"])
 
-VALUES = {"webcb.capture", "webcb.ladder", "webcb.money", "webcb.number", "webcb.translation"}
+VALUES = {"webcb.brand", "webcb.capture", "webcb.ladder", "webcb.money", "webcb.number", "webcb.translation"}
 CORRIDOR = {
     "webcb.clock",
     "webcb.db",
@@ -120,6 +120,7 @@ RULES = [
     rule("webcb.ladder", pure=True),
     rule("webcb.money", pure=True),
     rule("webcb.number", pure=True),
+    rule("webcb.brand", pure=True),
     rule("webcb.translation", pure=True),
     rule("webcb.clock"),
     rule("webcb.settings"),

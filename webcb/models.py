@@ -287,6 +287,14 @@ class VoiceApplication(Table):
     concurrent_max = IntegerField(null=True)
     concurrent_per_a = IntegerField(null=True, default=3)
     concurrent_per_source = IntegerField(null=True, default=30)
+    brand_name = TextField(default="")
+    logo_file = TextField(default="")
+    color = TextField(default="")
+    headline = TextField(default="")
+    welcome = TextField(default="")
+    foot_note = TextField(default="")
+    opening_hours = TextField(default="")
+    time_zone = TextField(default="UTC")
 
 
 class ApiKey(Table):

@@ -4,6 +4,7 @@ Parsing and the numbering plans are `phonenumbers`; here is only how this servic
 E.164 digits without the plus sign.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -117,6 +118,39 @@ def display_number(digits: str) -> str:
     except NumberParseException:
         return f"+{digits}"
     return phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL)
+
+
+def as_typed(text: str, default_country: str) -> str:
+    """What has been typed so far of a number, grouped as its country writes it: 12065554 -> 1 206-555-4; other text as it is."""
+    if not re.fullmatch(r"\s*\+?[0-9\s().\-/]*", text) or len(text) > TYPED_LENGTH_MAX:
+        return text
+    formatter = phonenumbers.AsYouTypeFormatter(default_country)
+    grouped = ""
+    for each in text:
+        if each in "+0123456789":
+            grouped = formatter.input_digit(each)
+    return grouped.strip() or text
+
+
+def country_of_typed(text: str, default_country: str) -> str:
+    """The ISO code of the country that what has been typed so far belongs to; "" while that is not known."""
+    try:
+        parsed = phonenumbers.parse(text[:TYPED_LENGTH_MAX], default_country)
+    except NumberParseException:
+        return ""
+    return country_of(f"{parsed.country_code}{phonenumbers.national_significant_number(parsed)}")
+
+
+def country_of(digits: str) -> str:
+    """The ISO code of the country of E.164 digits, the main one of its calling code where it cannot be told; "" for no country."""
+    try:
+        parsed = phonenumbers.parse(f"+{digits}")
+    except NumberParseException:
+        return ""
+    found = phonenumbers.region_code_for_number(parsed) or phonenumbers.region_code_for_country_code(
+        parsed.country_code or 0
+    )
+    return found if found in phonenumbers.SUPPORTED_REGIONS else ""
 
 
 def time_zones(digits: str) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ SECRET_KEY = "0" * 64
 NUMBER_A = "+55 11 99988-7766"
 NUMBER_B = "+1 206 555 0123"
 DIGITS_A, DIGITS_B = "5511999887766", "12065550123"
+FAR_AHEAD = datetime(2199, 1, 1, tzinfo=UTC)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -51,6 +52,7 @@ def build(chosen: Settings) -> None:
     db.migrate()
     credentials.use_key(SECRET_KEY)
     with db.writing():
+        Node.create(name="test", heard_at=FAR_AHEAD)  # its engine is the test's hand
         products = _catalog()
         _cast(products)
         VoiceApplication.create(name="Callback", path="-", default_country="BR", special_charge_if_leg_b_fails=True)

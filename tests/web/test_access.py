@@ -12,6 +12,8 @@ from webcb.models import Callback
 from webcb.web import access, create_app
 
 GUARDS = {
+    "branding.logo": "public",
+    "branding.style": "public",
     "health.healthz": "public",
     "api.description": "public",
     "api.create_call": "API key: calls",
@@ -23,6 +25,7 @@ GUARDS = {
     "trigger.page": "public",
     "trigger.order": "public",
     "trigger.quote": "public",
+    "trigger.number": "public",
     "selfcare.sign_in": "public",
     "selfcare.sign_out": "public",
     "selfcare.home": "owner",

@@ -141,6 +141,12 @@ class Application:
     account_id_rule: str = ""
     use_account_id_as_ani: bool = False
     guards: Guards = guard.DEFAULTS
+    opening_hours: str = ""
+    time_zone: str = "UTC"
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether callbacks may be asked for at `at`; what was asked for goes on beyond it."""
+        return guard.is_open(self.opening_hours, self.time_zone, at)
 
 
 @dataclass(frozen=True, slots=True)

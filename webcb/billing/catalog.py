@@ -51,7 +51,7 @@ _EXCHANGE_RATES = "SELECT currency, day, per_base_micros FROM exchange_rate"
 _APPLICATIONS = """
     SELECT path, access_code, special_charge_if_leg_b_fails, talk_seconds_max, ring_seconds_b, concurrent_per_account,
            premium_allowed, active, kinds, second_number, internal_account_id, account_id_rule, use_account_id_as_ani,
-           {guards}
+           opening_hours, time_zone, {guards}
       FROM voice_application
 """
 

@@ -5,15 +5,17 @@ how often somebody is called leg A, of blocks of numbers that are called one aft
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from zoneinfo import ZoneInfo
 
+from webcb.billing import period
 from webcb.number import Kind, time_zones
 
 # Dear by nature and the usual target of fraud: barred unless the application allows them.
 BARRED_KINDS = frozenset({Kind.PREMIUM, Kind.SHARED_COST, Kind.PERSONAL, Kind.SATELLITE})
 PREFIXES_LENGTH_MAX = 1000
+OPENING_LOOKED_FOR = timedelta(days=60)
 BLOCK_DIGITS = (
     3  # numbers that differ in these last digits only are one block: fraud on revenue shares calls through them
 )
@@ -80,6 +82,16 @@ def is_quiet(guards: Guards, digits: str, at: datetime) -> bool:
     hours = [at.astimezone(ZoneInfo(zone)).hour for zone in time_zones(digits)]
     quiet = sum((first <= hour < end) if first < end else (hour >= first or hour < end) for hour in hours)
     return 2 * quiet > len(hours)
+
+
+def is_open(opening_hours: str, time_zone: str, at: datetime) -> bool:
+    """Whether it is one of the opening hours, a period of period.py by the clocks of a zone; "" is always."""
+    return not opening_hours or period.parse(opening_hours).contains(at, ZoneInfo(time_zone))
+
+
+def opens_at(opening_hours: str, time_zone: str, at: datetime) -> datetime | None:
+    """When it opens next; None where it does not within OPENING_LOOKED_FOR."""
+    return next(period.parse(opening_hours).changes(at, at + OPENING_LOOKED_FOR, ZoneInfo(time_zone)), None)
 
 
 def block(digits: str) -> str:

@@ -120,7 +120,7 @@ class Survey:
 def survey(order: Order, at: datetime) -> Survey | Refusal:
     """A quote for who wants to know why."""
     application = _application(order)
-    if application is None:
+    if application is None or not application.is_open(at):
         return Refusal(Reason.APPLICATION_CLOSED)
     if order.kind == "hosted" or order.kind not in application.kinds.split(","):
         return Refusal(Reason.KIND_CLOSED)  # what a hosted callback costs is said on the phone
@@ -153,7 +153,7 @@ def place(order: Order, at: datetime) -> Placed | Refusal:
 
 def _placed(order: Order, at: datetime) -> Placed | Refusal:
     application = _application(order)
-    if application is None:
+    if application is None or not application.is_open(at):
         return Refusal(Reason.APPLICATION_CLOSED)
     if order.kind not in application.kinds.split(","):
         return Refusal(Reason.KIND_CLOSED)

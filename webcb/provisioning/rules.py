@@ -8,7 +8,20 @@ Contradictions = list[tuple[str, str]]  # field, what would be right
 
 # Pages of the service itself: an application there could not be reached.
 RESERVED_PATHS = frozenset(
-    {"admin", "api", "bootstrap", "callbacks", "healthz", "login", "quote", "selfcare", "static"}
+    {
+        "admin",
+        "api",
+        "bootstrap",
+        "callbacks",
+        "healthz",
+        "login",
+        "logo",
+        "numbers",
+        "quote",
+        "selfcare",
+        "static",
+        "widget",
+    }
 )
 
 

@@ -2,10 +2,13 @@
 
 from typing import Annotated
 
+from webcb import brand
 from webcb.billing import guard
+from webcb.billing.period import parse as parse_period
 from webcb.provisioning.carriers import RULE_RIGHT
 from webcb.provisioning.entry import Entry
 from webcb.provisioning.fields import (
+    Reader,
     country_code,
     naming,
     parsed,
@@ -15,8 +18,18 @@ from webcb.provisioning.fields import (
     text,
     whole,
     yes_no,
+    zone,
 )
 from webcb.translation import RULE_LENGTH_MAX, parse_rule
+
+
+def _texts(description: str) -> Reader:
+    return parsed(
+        brand.read_texts,
+        brand.TEXTS_LENGTH_MAX,
+        "a text, then others for readers of certain languages, as in Talk to us. [pt] Fale conosco.",
+        f"{description}; empty: the built-in text",
+    )
 
 
 class VoiceApplication(Entry):
@@ -118,6 +131,37 @@ class VoiceApplication(Entry):
     concurrent_per_source: Annotated[
         int | None, whole(1, 100_000, "callbacks asked for from one source address at a time", or_nothing=True)
     ] = 30
+    brand_name: Annotated[str, text("name shown on its page; empty: its name", 64)] = ""
+    logo_file: Annotated[
+        str,
+        pattern(
+            r"([A-Za-z0-9][A-Za-z0-9_-]{0,57}\.(png|jpg|jpeg|webp|svg))?",
+            "the name of a .png, .jpg, .webp or .svg file",
+            "picture shown on its page, a file in `<data_dir>/logos/`; empty: the built-in one",
+        ),
+    ] = ""
+    color: Annotated[
+        str,
+        parsed(
+            brand.read_colour,
+            7,
+            "a colour, as in #0f766e",
+            "of buttons and marks; white text on it must be readable (4.5 to 1); empty: the built-in one",
+        ),
+    ] = ""
+    headline: Annotated[str, _texts("headline of its page")] = ""
+    welcome: Annotated[str, _texts("what stands below the headline")] = ""
+    foot_note: Annotated[str, _texts("what stands at the foot, as whom to ask for help")] = ""
+    opening_hours: Annotated[
+        str,
+        parsed(
+            parse_period,
+            200,
+            "a period, as in hr{9am-5pm} wd{mo-fr}",
+            "when callbacks may be asked for; empty: at any time",
+        ),
+    ] = ""
+    time_zone: Annotated[str, zone("of the opening hours")] = "UTC"
 
 
 class OwnNumber(Entry):

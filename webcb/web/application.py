@@ -8,7 +8,20 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webcb import db, settings
 from webcb.billing import credentials
-from webcb.web import access, admin, api, errors, follow, health, languages, printing, progress, selfcare, trigger
+from webcb.web import (
+    access,
+    admin,
+    api,
+    branding,
+    errors,
+    follow,
+    health,
+    languages,
+    printing,
+    progress,
+    selfcare,
+    trigger,
+)
 
 BODY_BYTES_MAX = 16 * 1024
 FORM_FIELDS_MAX = 40
@@ -81,7 +94,14 @@ def create_app(chosen: settings.Settings | None = None) -> Flask:
     Bootstrap5(app)
     errors.init_app(app)
     admin.init_app(app)
-    for blueprint in (api.blueprint, health.blueprint, progress.blueprint, selfcare.blueprint, trigger.blueprint):
+    for blueprint in (
+        api.blueprint,
+        branding.blueprint,
+        health.blueprint,
+        progress.blueprint,
+        selfcare.blueprint,
+        trigger.blueprint,
+    ):
         app.register_blueprint(blueprint)
     access.require_guards(app)
     return app
@@ -98,9 +118,11 @@ def _close_database(_error: BaseException | None) -> None:
 
 
 def _add_headers(answer: Response) -> Response:
-    answer.headers.update(HEADERS)
+    for name, value in HEADERS.items():
+        answer.headers.setdefault(name, value)  # a view may be stricter
     if request.is_secure:
         answer.headers["Strict-Transport-Security"] = STRICT_TRANSPORT_SECURITY
-    if request.endpoint not in access.STATIC_ENDPOINTS:
+    may_be_kept = request.endpoint in access.STATIC_ENDPOINTS or answer.cache_control.public
+    if not may_be_kept:
         answer.headers["Cache-Control"] = "no-store"  # what an account did is nobody else's, not even the back button's
     return answer

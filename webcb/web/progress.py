@@ -18,7 +18,7 @@ from webcb.billing.pricing import Pricing
 from webcb.billing.query import Row, instant
 from webcb.models import Callback, Xdr
 from webcb.money import Micros
-from webcb.web import follow, printing
+from webcb.web import branding, follow, printing
 from webcb.web.access import placed_here
 from webcb.web.forms import PressForm
 from webcb.web.sight import LegSight, Sight, running_seconds
@@ -55,6 +55,7 @@ def page(callback: Callback) -> str:
         "progress/page.html",
         callback=callback,
         application=callback.voice_application,
+        brand=branding.of(callback.voice_application),
         form=PressForm(formdata=None),
         reload_seconds=RELOAD_SECONDS,
         **_view(callback.id, look(callback.id)),

@@ -10,6 +10,7 @@ from webcb.billing.authorization import Authorization
 from webcb.billing.pricing import Pricing
 from webcb.billing.rating import charge
 from webcb.money import Micros, format_percent
+from webcb.number import country_of
 from webcb.web import languages
 from webcb.web.languages import gettext
 from webcb.web.printing import in_words, money
@@ -20,9 +21,10 @@ _MARK_LENGTH = 32
 
 @dataclass(frozen=True, slots=True)
 class LegQuote:
-    """One leg: E.164 digits, micros per minute, and the terms besides the price, in words."""
+    """One leg: E.164 digits, the name of their country, micros per minute, and the terms besides the price, in words."""
 
     number: str
+    country: str
     price_per_minute_micros: Micros
     terms: tuple[str, ...]
 
@@ -45,11 +47,16 @@ def quotation(authorization: Authorization, number_a: str, number_b: str) -> Quo
     return Quotation(
         mark=_mark(authorization, number_a, number_b),
         currency=authorization.currency,
-        leg_a=LegQuote(number_a, pricing_a.price_per_minute_micros, _terms(pricing_a)),
-        leg_b=LegQuote(number_b, authorization.pricing_b.price_per_minute_micros, _terms(authorization.pricing_b)),
+        leg_a=_leg(number_a, pricing_a),
+        leg_b=_leg(number_b, authorization.pricing_b),
         if_b_fails=_price(if_b_fails) if if_b_fails and _price(if_b_fails) != _price(pricing_a) else "",
         longest_seconds=authorization.longest_seconds,
     )
+
+
+def _leg(number: str, pricing: Pricing) -> LegQuote:
+    code = country_of(number)
+    return LegQuote(number, code and languages.country(code), pricing.price_per_minute_micros, _terms(pricing))
 
 
 def _mark(authorization: Authorization, number_a: str, number_b: str) -> str:

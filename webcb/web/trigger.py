@@ -16,15 +16,19 @@ from webcb.billing import reception
 from webcb.billing.authorization import Reason, Refusal
 from webcb.billing.reception import CallbackKind, Order
 from webcb.models import Callback, Leg, VoiceApplication
-from webcb.number import country_names, display_number, example_number
-from webcb.web import errors, languages, refusals, visitor
+from webcb.number import as_typed, country_names, country_of_typed, display_number, example_number
+from webcb.web import availability, branding, errors, languages, refusals, visitor
 from webcb.web.access import public
+from webcb.web.availability import Availability
+from webcb.web.branding import FRONT_PAGE, application_at
 from webcb.web.forms import FORMS, HostedForm, add_error
-from webcb.web.languages import gettext
+from webcb.web.languages import gettext, marked
+from webcb.web.printing import local_time
 from webcb.web.quotation import Quotation, quotation
 
-FRONT_PAGE = "-"  # the path of the voice application whose page is /
 SOURCE_LENGTH_MAX = 64
+
+DOWN = marked("Calls cannot be made for the moment; it is being worked on. Try again in a few minutes.")
 
 blueprint = Blueprint("trigger", __name__)
 
@@ -34,7 +38,7 @@ blueprint = Blueprint("trigger", __name__)
 @public
 def page(path: str) -> Any:
     """The empty form; `?again=<callback>` fills in the numbers of a callback this visitor placed, `?kind=` chooses the kind."""
-    application = _application(path)
+    application = application_at(path)
     again = _again(request.args.get("again", ""))
     form = _form(application, again.get("kind") or request.args.get("kind"), formdata=None, data=again)
     form.nonce.data = visitor.new_mark()
@@ -47,7 +51,7 @@ def page(path: str) -> Any:
 @public
 def order(path: str) -> Any:
     """Show the price, or, once it has been seen, place the callback and lead to its page."""
-    application = _application(path)
+    application = application_at(path)
     form = _form(application, request.form.get("kind"))
     at = clock.utc_now()
     wanted = _read(form, application, at)
@@ -64,7 +68,7 @@ def order(path: str) -> Any:
 @public
 def quote(path: str) -> Any:
     """The price for the script of the page: `{"html": ...}`, or 422 with `{"errors": {field: text}}`."""
-    application = _application(path)
+    application = application_at(path)
     form = _form(application, request.form.get("kind"))
     at = clock.utc_now()
     wanted = _read(form, application, at)
@@ -77,6 +81,17 @@ def quote(path: str) -> Any:
     return jsonify(html=render_template("trigger/_quote.html", quote=verdict))
 
 
+@blueprint.post("/numbers")
+@public
+def number() -> Any:
+    """What has been typed of a number, for the script of the page: `{"text": as its country writes it, "country": its name}`."""
+    typed, default_country = request.form.get("typed", ""), request.form.get("country", "")
+    if default_country not in country_names():
+        abort(400)
+    code = country_of_typed(typed, default_country)
+    return jsonify(text=as_typed(typed, default_country), country=code and languages.country(code))
+
+
 @blueprint.errorhandler(CSRFError)
 def too_old(_error: CSRFError) -> Any:
     """A form that was open for too long comes back as it was typed, with a word about it: nothing has to be typed twice.
@@ -85,7 +100,7 @@ def too_old(_error: CSRFError) -> Any:
     """
     if request.endpoint != "trigger.order" or request.headers.get("Origin") != request.host_url.rstrip("/"):
         return errors.too_old()
-    application = _application((request.view_args or {})["path"])
+    application = application_at((request.view_args or {})["path"])
     form = _form(application, request.form.get("kind"))
     form.nonce.data = visitor.new_mark()
     visitor.current()
@@ -93,13 +108,6 @@ def too_old(_error: CSRFError) -> Any:
 
 
 # Reading -------------------------------------------------------------------------------------------------------------
-
-
-def _application(path: str) -> VoiceApplication:
-    application = VoiceApplication.get_or_none(VoiceApplication.path == path) if path.isprintable() else None
-    if application is None:
-        abort(404)
-    return application
 
 
 def _kinds(application: VoiceApplication) -> list[CallbackKind]:
@@ -171,6 +179,8 @@ def _quote(application: VoiceApplication, form: HostedForm, wanted: Order, at: d
 def _connect(application: VoiceApplication, form: HostedForm, wanted: Order, at: datetime) -> Any:
     callback_id = reception.placed_before(wanted)
     if callback_id is None:
+        if availability.look(application, at).state == "down":
+            return _show(application, form, notice=gettext(DOWN)), 503
         # What a hosted callback costs is told on the phone, by the account that logs in there.
         verdict: Any = None if wanted.kind == "hosted" else _quote(application, form, wanted, at)
         if isinstance(verdict, Quotation) and form.quoted.data != verdict.mark:
@@ -200,9 +210,15 @@ def _refuse(application: VoiceApplication, form: HostedForm, refusal: Refusal) -
 
 
 def _show(application: VoiceApplication, form: HostedForm, quote: Quotation | None = None, notice: str = "") -> str:
+    now = availability.look(application, clock.utc_now())
+    if now.state == "full" and not notice:
+        notice = refusals.words(Refusal(Reason.SERVICE_FULL), _kind(form)).text
     return render_template(
         "trigger/page.html",
         application=application,
+        brand=branding.of(application),
+        availability=now,
+        opens_at=_opens_at(application, now),
         form=form,
         quote=quote,
         notice=notice,
@@ -211,6 +227,10 @@ def _show(application: VoiceApplication, form: HostedForm, quote: Quotation | No
         is_proven=visitor.has_proof(form.typed("login"), form.nonce.data, clock.utc_now()),
         dialling=(*_dialling(application.default_country), languages.country(application.default_country)),
     )
+
+
+def _opens_at(application: VoiceApplication, now: Availability) -> str:
+    return local_time(now.opens_at, application.time_zone) if now.opens_at else ""
 
 
 @cache

@@ -173,6 +173,32 @@ screen(
                     Item("quiet_hours", "Quiet hours", "As in 22-7, where A is; A is not rung then."),
                 ),
             ),
+            Panel(
+                "Look of the page",
+                (
+                    Item("brand_name", "Name shown", "Empty: the name above."),
+                    Item(
+                        "logo_file",
+                        "Picture",
+                        "A .png, .jpg, .webp or .svg file in the folder logos of the data folder.",
+                    ),
+                    Item("color", "Colour", "Of buttons and marks, as in #0f766e; it must be dark enough to be read."),
+                    Item("headline", "Headline", "For readers of other languages: Talk to us. [pt] Fale conosco."),
+                    Item("welcome", "Text below the headline", "Languages as above."),
+                    Item("foot_note", "Text at the foot", "As whom to ask for help; languages as above."),
+                ),
+            ),
+            Panel(
+                "Opening hours",
+                (
+                    Item(
+                        "opening_hours",
+                        "Opening hours",
+                        "As in hr{9am-5pm} wd{mo-fr}; empty: always open. Outside of them nobody is called.",
+                    ),
+                    Item("time_zone", "Their time zone"),
+                ),
+            ),
         ),
     ),
     VoiceApplication,

@@ -2,6 +2,7 @@
 "use strict";
 
 const QUOTE_PAUSE_MS = 600;
+const NUMBER_PAUSE_MS = 150;
 const TICK_MS = 250;
 const ASK_AGAIN_MS = 3000;
 
@@ -58,6 +59,50 @@ function watchOrder(form) {
   window.addEventListener("pageshow", () => form.classList.remove("is-asking"));
 
   if (!panel.childElementCount) ask();
+}
+
+// Numbers -----------------------------------------------------------------------------------------------------------
+
+// Groups the digits as their country writes them, and shows which country that is. The server knows the numbering plans.
+function watchNumber(field, form) {
+  const country = document.getElementById(`${field.id}-country`);
+  let timer = 0;
+  let asked = null;
+
+  async function ask(mayWrite) {
+    const typed = field.value;
+    if (typed === asked) return;
+    asked = typed;
+    if (!typed.trim()) {
+      country.textContent = "";
+      return;
+    }
+    const body = new FormData();
+    body.set("csrf_token", form.elements.namedItem("csrf_token").value);
+    body.set("typed", typed);
+    body.set("country", form.dataset.country);
+    try {
+      const answer = await fetch(form.dataset.numbers, { method: "POST", body });
+      if (!answer.ok || field.value !== typed) return;
+      const found = await answer.json();
+      country.textContent = found.country;
+      // Only at the end of what is typed: nobody's caret jumps.
+      const isAtEnd = document.activeElement !== field || field.selectionStart === typed.length;
+      if (mayWrite && isAtEnd && found.text !== typed) {
+        field.value = found.text;
+        asked = found.text;
+      }
+    } catch {
+      // The number stays as it was typed.
+    }
+  }
+
+  field.addEventListener("input", (event) => {
+    clearTimeout(timer);
+    const isTaken = (event.inputType || "").startsWith("delete"); // who deletes a bracket does not want it back
+    timer = setTimeout(ask, NUMBER_PAUSE_MS, !isTaken);
+  });
+  ask(true);
 }
 
 // The call ----------------------------------------------------------------------------------------------------------
@@ -132,6 +177,9 @@ function followCall(view) {
 }
 
 const order = document.getElementById("order");
-if (order) watchOrder(order);
+if (order && order.dataset.numbers) {
+  watchOrder(order);
+  for (const field of order.querySelectorAll("input[type=tel]")) watchNumber(field, order);
+}
 const view = document.getElementById("progress");
 if (view && view.dataset.events) followCall(view);
