@@ -12,6 +12,7 @@ RESERVED_PATHS = frozenset(
         "admin",
         "api",
         "bootstrap",
+        "brand.css",
         "callbacks",
         "healthz",
         "login",
