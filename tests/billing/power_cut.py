@@ -64,13 +64,13 @@ def record(command: list[str], log: Path) -> list[str]:
 
 
 def images(
-    lines: list[str], folder: Path, name: str, before: bytes, chance: random.Random
+    lines: list[str], folder: Path, name: str, before: bytes, chance: random.Random, *beside: str
 ) -> Iterator[tuple[dict[str, bytes], list[str]]]:
-    """The database file and its -wal as they may be found after each call, and the marks printed before it.
+    """The database file, its -wal and the files `beside` as they may be found after each call, and the marks printed before it.
 
-    `before` is the file as it stood when the program began.
+    `before` is the file as it stood when the program began. Files beside are only written at their ends.
     """
-    wanted = {str(folder / name): name, str(folder / f"{name}-wal"): f"{name}-wal"}
+    wanted = {str(folder / each): each for each in (name, f"{name}-wal", *beside)}
     disk = Disk({name: before})
     opened: dict[int, str] = {}
     for line in lines:
@@ -98,6 +98,9 @@ def images(
         if system_call == "pwrite64":
             _, octets, _, offset = arguments.split(", ")
             disk.pending.setdefault(file, []).append((int(offset), ast.literal_eval("b" + octets)))
+        elif system_call == "write":
+            end = len(applied(disk.safe.get(file, b""), disk.pending.get(file, [])))
+            disk.pending.setdefault(file, []).append((end, ast.literal_eval("b" + arguments.split(", ")[1])))
         elif system_call == "ftruncate":
             disk.pending.setdefault(file, []).append((int(arguments.split(", ")[1]), None))
         elif system_call in ("fdatasync", "fsync"):

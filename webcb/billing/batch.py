@@ -167,7 +167,9 @@ def run(
         while done < work.total:
             made = _chunk(work, file, ids, done, now())
             if not made:
-                return _fail(work, path, done, now())
+                _fail(work, done, now())
+                path.unlink()
+                return True
             done += made
             if done < work.total and not keep_on(done):
                 jobs.give_back(work)
@@ -184,7 +186,18 @@ def _file(work: Work, data_dir: Path) -> Path:
     name = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in work.plan["batch_name"])
     path = folder / f"{work.id:06d}-{name}.csv"
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    _sync(folder)
+    _sync(data_dir)
     return path
+
+
+def _sync(folder: Path) -> None:
+    """What is in a folder is there after a power cut, too: a file that is synced is not yet in its folder."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _ids(work: Work) -> Iterator[str]:
@@ -328,15 +341,11 @@ def _finish(work: Work, path: Path, at: datetime) -> None:
     jobs.end(work, said, at, file=f"{CARDS}/{path.name}")
 
 
-def _fail(work: Work, path: Path, done: int, at: datetime) -> bool:
+@db.transaction
+def _fail(work: Work, done: int, at: datetime) -> None:
     """Others have taken the IDs meanwhile. What was made is closed: nobody gets half a batch."""
-    with db.writing():
-        change("UPDATE account SET closed = ? WHERE job_id = ?", True, work.id)
-        jobs.end(
-            work, f"no ID was left after {done:,}; those made are closed. Ask for a greater length.", at, failed=True
-        )
-    path.unlink()
-    return True
+    change("UPDATE account SET closed = ? WHERE job_id = ?", True, work.id)
+    jobs.end(work, f"no ID was left after {done:,}; those made are closed. Ask for a greater length.", at, failed=True)
 
 
 # Whole batches -------------------------------------------------------------------------------------------------------
