@@ -356,11 +356,18 @@ def test_states_are_written_in_order() -> None:
 # A dead call ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_silent_leg_is_asked_once_both_talk_and_not_while_it_waits() -> None:
+def test_a_silent_leg_is_asked_while_it_waits_too() -> None:
+    """A that is gone must not let B ring, nor pay; one that is there and says nothing waits on."""
     _, commands = play([*THEY_TALK, (40, Silent("B", 10 * SECOND))])
     assert [each for each in commands if isinstance(each, Inquire)] == [Inquire("B")]
-    _, commands = play([*THEY_TALK[:-1], (7, Silent("A", 10 * SECOND))])
-    assert not [each for each in commands if isinstance(each, Inquire)]
+    script = [*THEY_TALK[:-1], (7, Silent("A", 10 * SECOND))]
+    state, commands = play(script)
+    assert [each for each in commands if isinstance(each, Inquire)] == [Inquire("A")]
+    assert callback.step(state, Alive("A"), 8 * SECOND)[0].phase is callback.Phase.CALLING_B
+    _, commands = play([*script, (8, PeerLost("A", 102))])
+    (settle,) = [each for each in commands if isinstance(each, Settle)]
+    assert settle.ending is Ending.PEER_LOST
+    assert [use.used_us for use in settle.usages] == [0, 0]
 
 
 def test_a_leg_that_holds_is_not_asked() -> None:

@@ -148,6 +148,8 @@ class Phone:
     early_media: bool = False
     obeys_cancel: bool = True
     answers_bye: bool = True
+    knows_calls: bool = True  # else it has forgotten those it had: OPTIONS and BYE inside them get a 481
+    is_mute: bool = False  # it says nothing any more of its own accord: neither rings nor answers
     name: str = ""
     invites: list[Request] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)  # over which each INVITE came
@@ -180,7 +182,7 @@ class World:
         self.starts += 1
         entropy = random.Random(self.starts).randbytes
         self.line = Line(Identity("test", US), entropy, self.time, self._to_phone)
-        self.media = Media(self.bridge, {"127.0.0.1": "127.0.0.1"}, entropy)
+        self.media = self.make_media(entropy)
         self.journal = StraightJournal(self.time)
         lines = {2: self.line}
         post = self.journal.post
@@ -192,6 +194,10 @@ class World:
         self.lookout = Lookout(self.time, self.utc_now, lines, self.journal, self.exchange, node)
         self.lookout.look()
         self.pass_seconds(0)
+
+    def make_media(self, entropy: Callable[[int], bytes]) -> Media:
+        """The voice of an engine: a bridge without prompts, so that what is to be said has been said at once."""
+        return Media(self.bridge, {"127.0.0.1": "127.0.0.1"}, entropy)
 
     def crash(self) -> None:
         """kill -9: nothing of the engine goes on."""
@@ -259,18 +265,22 @@ class World:
                 phone.is_over = False
                 phone.tag += 1
                 for seconds, status in phone.scripts.get(address.host, phone.script):
-                    self.time.call_at(self.time.now + seconds, self._say, phone, request, status, address)
+                    self.time.call_at(self.time.now + seconds, self._say_unasked, phone, request, status, address)
             case "CANCEL":
                 self.respond(phone, request, 200, address)
                 if phone.obeys_cancel and not phone.is_over:
                     self._say(phone, phone.invites[-1], 487, address)
             case "OPTIONS":
-                self.respond(phone, request, 200 if phone.up else 481, address)
+                self.respond(phone, request, 200 if phone.up and phone.knows_calls else 481, address)
             case "BYE":
                 phone.cseqs.append(request.cseq)
                 phone.up = False
                 if phone.answers_bye:
-                    self.respond(phone, request, 200, address)
+                    self.respond(phone, request, 200 if phone.knows_calls else 481, address)
+
+    def _say_unasked(self, phone: Phone, invite: Request, status: int, address: Address) -> None:
+        if not phone.is_mute:
+            self._say(phone, invite, status, address)
 
     def _say(self, phone: Phone, invite: Request, status: int, address: Address) -> None:
         if phone.is_over or invite is not phone.invites[-1]:
@@ -295,7 +305,15 @@ class World:
             fields[name] = [value]
         self._from_phone(phone, Response(status, REASONS.get(status, "No"), fields, sdp), f"{status} {request.method}")
 
-    def request(self, phone: Phone, method: str, sdp: bytes = b"") -> None:
+    def decline(self, phone: Phone, status: int) -> None:
+        """The phone refuses the call that it was asked to take last."""
+        self._say(phone, phone.invites[-1], status, Address(phone.hosts[-1], 5060))
+
+    def press(self, phone: Phone, key: str) -> None:
+        """A key, told by INFO."""
+        self.request(phone, "INFO", f"Signal={key}\r\nDuration=160\r\n".encode(), "application/dtmf-relay")
+
+    def request(self, phone: Phone, method: str, body: bytes = b"", content_type: str = "application/sdp") -> None:
         """The phone sends a request inside its dialog."""
         invite = phone.invites[-1]
         number = phone.cseq if method == "ACK" else next(self._cseq)
@@ -309,11 +327,11 @@ class World:
             "CSeq": [f"{number} {method}"],
             "Contact": [f"<sip:{phone.name}@127.0.0.1:5060>"],
         }
-        if sdp:
-            fields["Content-Type"] = ["application/sdp"]
+        if body:
+            fields["Content-Type"] = [content_type]
         if method == "BYE":
             phone.up = False
-        self._from_phone(phone, Request(method, "sip:127.0.0.1:5070", fields, sdp), method)
+        self._from_phone(phone, Request(method, "sip:127.0.0.1:5070", fields, body), method)
 
     def _from_phone(self, phone: Phone, message: Request | Response, what: str) -> None:
         self._note(phone, "<-", what)

@@ -62,8 +62,6 @@ def step(callback: Callback, event: events.Event, now_us: int) -> Step:
         action = TABLE.get((callback.phase, type(event)))
         return (callback, []) if action is None else action(callback, event, now_us)
     moved, commands, turn = leg.step(callback.leg(event.leg), event, now_us)
-    if callback.phase is not Phase.TALKING:  # while it waits, a leg has nothing to say
-        commands = [each for each in commands if not isinstance(each, Inquire)]
     callback, following = _turn(_with(callback, moved), event.leg, turn, now_us)
     return callback, commands + following
 
@@ -151,7 +149,7 @@ def _without_b(callback: Callback, why: speech.Prompts, now_us: int) -> Step:
     """A goes on alone. What B has cost is no longer there for what comes."""
     plan = callback.plan
     b, hanging = leg.release(callback.b, release_cause(Ending.A_HUNG_UP, is_answered=True), now_us)
-    usage = leg.usage(b, callback.deadline_us)
+    usage = leg.usage(b, _billed_until(replace(callback, b=b), b.ending or Ending.B_HUNG_UP))
     cost_micros = 0
     if usage is not None and usage.answered_us is not None:
         pricing_b = plan.pricing_b.answered(plan.instant(usage.answered_us))
@@ -382,9 +380,9 @@ def _voice_lost(callback: Callback, _: Turn, now_us: int) -> Step:
 
 def _billed_until(callback: Callback, ending: Ending) -> int | None:
     """The last moment that is billed: the deadline, and of a dead call the last proof of life of the leg that died."""
-    if ending not in (Ending.MEDIA_LOST, Ending.PEER_LOST):
-        return callback.deadline_us
-    dead = [each for each in (callback.a, callback.b) if each.ending is ending or (each.silent and not each.held)]
+    is_dead = ending in (Ending.MEDIA_LOST, Ending.PEER_LOST)
+    legs = (callback.a, callback.b)
+    dead = [each for each in legs if each.ending is Ending.PEER_LOST or (is_dead and each.silent and not each.held)]
     moments = [each.proven_us for each in dead if each.proven_us is not None]
     return min([*moments, *([] if callback.deadline_us is None else [callback.deadline_us])], default=None)
 
