@@ -7,7 +7,7 @@ from peewee import JOIN, fn
 
 from webcb import models
 from webcb.models import Destination, OffPeakPeriod, Product, Rate, Tariff, UsageCharge
-from webcb.web.admin.editor import Editor, Item, Panel
+from webcb.web.admin.editor import Editor, Given, Item, Panel
 from webcb.web.admin.listing import Choice, Column, Contains, Listing
 from webcb.web.admin.screen import parts, screen
 
@@ -185,11 +185,13 @@ screen(
                 (
                     Item("name", "Name", "A short name; you will see it in the select menus."),
                     Item("currency", "Currency", "The currency is chosen only once, and cannot be changed later."),
+                    Given("Service", "Voice calls", "What is rated by it."),
                     Item(
                         "applied_to",
                         "Applied to",
                         "Customer: what end users are charged. Vendor: what a carrier charges.",
                     ),
+                    Given("Managed by", "Administrator only", "There are no resellers."),
                     Item("off_peak_period", "Off-peak period", "When the off-peak prices of its rates hold."),
                     Item("second_off_peak_period", "Second off-peak period", "What lies in this one is off-peak, too."),
                     Item("off_peak_when", "Use off-peak rates if the session", "… in the off-peak period."),
@@ -207,7 +209,6 @@ screen(
                 ),
             ),
         ),
-        after=lambda row: url_for("admin.rates", parent_id=row.id),
     ),
     Tariff,
     context=lambda row: {"tabs": [] if row is None else tariff_tabs(row)},
@@ -223,7 +224,9 @@ def tariff_tabs(row: Any) -> list[tuple[str, str]]:
     ]
 
 
-_WITH_OFF_PEAK = {"with_field": "mode", "with_values": ("off-peak",)}
+def _off_peak(field: str, label: str, hint: str) -> Item:
+    return Item(field, label, hint, with_field="mode", with_values=("off-peak",))
+
 
 RATES_EDITOR = Editor(
     "rates",
@@ -236,16 +239,33 @@ RATES_EDITOR = Editor(
             (
                 Item("prefix", "Destination", "A prefix of the register of destinations; | stands for all others."),
                 Item(
-                    "mode", "Rating mode", "Flat: one price at any time. Off-peak: separate peak and off-peak prices."
+                    "mode",
+                    "Rating mode",
+                    "One price at any time, or others in the off-peak period of the tariff.",
+                    words={"flat": "Flat rate", "off-peak": "Separate peak / off-peak rate"},
                 ),
                 Item("first_interval_seconds", "First interval, seconds", "First billing unit in seconds."),
                 Item("next_interval_seconds", "Next interval, seconds", "Next billing unit in seconds."),
                 Item("first_price", "First price", "Per minute, for the first interval."),
                 Item("next_price", "Next price", "Per minute, for the next intervals."),
-                Item("off_peak_first_interval_seconds", "Off-peak first interval", **_WITH_OFF_PEAK),  # type: ignore[arg-type]
-                Item("off_peak_next_interval_seconds", "Off-peak next interval", **_WITH_OFF_PEAK),  # type: ignore[arg-type]
-                Item("off_peak_first_price", "Off-peak first price", **_WITH_OFF_PEAK),  # type: ignore[arg-type]
-                Item("off_peak_next_price", "Off-peak next price", **_WITH_OFF_PEAK),  # type: ignore[arg-type]
+                _off_peak(
+                    "off_peak_first_interval_seconds",
+                    "Off-peak first interval, seconds",
+                    "First billing unit in seconds for off-peak time.",
+                ),
+                _off_peak(
+                    "off_peak_next_interval_seconds",
+                    "Off-peak next interval, seconds",
+                    "Next billing unit in seconds for off-peak time.",
+                ),
+                _off_peak(
+                    "off_peak_first_price",
+                    "Off-peak first price",
+                    "Per minute, for the first interval in off-peak time.",
+                ),
+                _off_peak(
+                    "off_peak_next_price", "Off-peak next price", "Per minute, for the next intervals in off-peak time."
+                ),
                 Item(
                     "formula",
                     "Rate formula",
@@ -367,9 +387,20 @@ screen(
                 (
                     Item("name", "Name", "An internal product name, shown to operators only."),
                     Item("visible_name", "Name visible to end users", "Shown on the self-care pages; empty: the name."),
+                    Given("Product type", "Main product", "Every account has one."),
                     Item("currency", "Currency", "The currency the product is priced in; it cannot be changed later."),
+                    Given("Managed by", "Administrator only", "There are no resellers."),
+                    Given("Account role", "Universal", "The defined usage of its accounts."),
                     Item("profit_guarantee", "Profit guarantee", "Routes that cost more than is charged are left out."),
                     Item("description", "Description"),
+                ),
+            ),
+            Panel(
+                "Included services",
+                (
+                    Given(
+                        "Voice calls", "Included", "Where it may be used, and at which tariff, say the usage charges."
+                    ),
                 ),
             ),
         ),
@@ -396,6 +427,7 @@ USAGE_CHARGES_EDITOR = Editor(
         Panel(
             "Usage charge",
             (
+                Given("Service", "Voice calls"),
                 Item("node", "Node", "Only on this node; none: on any."),
                 Item(
                     "access_code",

@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, PasswordField, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, PasswordField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
+from wtforms.widgets import CheckboxInput
 
 from webcb import clock, db
 from webcb.models import Table
@@ -33,7 +34,11 @@ SUGGESTED_MAX: Final = 500
 
 @dataclass(frozen=True)
 class Item:
-    """A field of a panel. `hint` stands below its label; `with_field`: only shown where that field has one of the values."""
+    """A field of a panel. `hint` stands below its label; `with_field`: only shown where that field has one of the values.
+
+    `ticked` are the values of a list that are ticked, not written; `words` what values are called; `aid` is a template that
+    stands below the field.
+    """
 
     field: str
     label: str
@@ -41,6 +46,18 @@ class Item:
     with_field: str = ""
     with_values: tuple[str, ...] = ()
     needs: str = ""
+    ticked: tuple[str, ...] = ()
+    words: Mapping[str, str] | None = None
+    aid: str = ""
+
+
+@dataclass(frozen=True)
+class Given:
+    """A field of the handbook that has one value here: it is shown in its place, so that nobody looks for it."""
+
+    label: str
+    value: str
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,7 +65,7 @@ class Panel:
     """Fields under one heading, in the order of the handbook."""
 
     title: str
-    items: tuple[Item, ...]
+    items: tuple[Item | Given, ...]
 
 
 @dataclass(frozen=True)
@@ -61,7 +78,7 @@ class Editor:
     area: str
     panels: tuple[Panel, ...]
     child: str = ""  # rates of tariffs: the field of the parent that lists them
-    after: Callable[[Any], str] | None = None  # where to go once it is saved
+    fill: Callable[[], Mapping[str, str]] | None = None  # what a new one is proposed as
 
     @property
     def kind(self) -> type[Entry]:
@@ -70,7 +87,13 @@ class Editor:
 
     @property
     def items(self) -> list[Item]:
-        return [item for panel in self.panels for item in panel.items]
+        return [item for panel in self.panels for item in panel.items if isinstance(item, Item)]
+
+
+class Ticks(SelectMultipleField):  # type: ignore[misc]
+    """Some of a few values, each a box to tick."""
+
+    option_widget = CheckboxInput()
 
 
 # The form ------------------------------------------------------------------------------------------------------------
@@ -105,14 +128,19 @@ def _field(item: Item, reader: Reader, required: bool, names: list[str] | None) 
     more: dict[str, Any] = {"maxlength": TYPED_LENGTH_MAX}
     if reader.schema.get("type") == "boolean":
         return BooleanField(item.label)
+    if item.ticked:
+        return Ticks(item.label, choices=_choices(item.ticked), validate_choice=False)
     if "enum" in reader.schema:
         values = [each for each in reader.schema["enum"] if each is not None]
         return SelectField(
-            item.label, choices=_choices(values, "—" if reader.may_be_nothing else None), validate_choice=False
+            item.label,
+            choices=_choices(values, "—" if reader.may_be_nothing else None, item.words),
+            validate_choice=False,
         )
     if names is not None and len(names) <= LISTED_MAX:
         blank = "— none —" if reader.may_be_nothing else "Choose …"
-        return SelectField(item.label, choices=_choices(names, blank, as_is=True), validate_choice=False)
+        as_they_are = {each: each for each in names}
+        return SelectField(item.label, choices=_choices(names, blank, as_they_are), validate_choice=False)
     if reader.is_secret:
         return PasswordField(item.label, render_kw={"autocomplete": "new-password", "placeholder": "unchanged"})
     if _is_instant(reader):
@@ -124,10 +152,12 @@ def _field(item: Item, reader: Reader, required: bool, names: list[str] | None) 
     return StringField(item.label, render_kw=more | ({"list": f"{item.field}-names"} if names is not None else {}))
 
 
-def _choices(values: Sequence[str], blank: str | None = None, *, as_is: bool = False) -> list[SelectChoice]:
-    """The values of a select; `blank` is what is shown of none."""
+def _choices(
+    values: Sequence[str], blank: str | None = None, words: Mapping[str, str] | None = None
+) -> list[SelectChoice]:
+    """The values of a select; `blank` is what is shown of none, `words` how some are called."""
     first = [] if blank is None else [SelectChoice("", blank)]
-    return first + [SelectChoice(each, each if as_is else _spoken(each)) for each in values]
+    return first + [SelectChoice(each, (words or {}).get(each) or _spoken(each)) for each in values]
 
 
 def _spoken(value: str) -> str:
@@ -145,6 +175,8 @@ def _data(editor: Editor, values: Mapping[str, Any] | None) -> dict[str, Any]:
             text = reader.text(about.default)
         if reader.schema.get("type") == "boolean":
             data[item.field] = text == "true"
+        elif item.ticked:
+            data[item.field] = (text or "").split(",")
         elif _is_instant(reader):
             data[f"{item.field}_zone"] = zone
             data[item.field] = "" if text is None else _local(text, zone)
@@ -172,6 +204,10 @@ def posted(editor: Editor, form: Any) -> dict[str, Any]:
             continue
         if reader.schema.get("type") == "boolean":
             texts[item.field] = "true" if value else "false"
+        elif item.ticked:
+            texts[item.field] = ",".join(
+                value
+            )  # nothing ticked is not the default: the reader says what would be right
         elif value and _is_instant(reader):
             texts[item.field] = _with_zone(value, form[f"{item.field}_zone"].data)
         elif value:
@@ -301,7 +337,7 @@ def edit(editor: Editor, row: Table | None, parent: Any = None, **context: Any) 
                 flash(f"{editor.title} saved.")
                 return redirect(_after(editor, form, row, parent), 303)
         return _page(editor, form, row, parent, may_change, names, context), 422
-    prefilled = {**request.args.to_dict()} if row is None else stored
+    prefilled = {**(editor.fill() if editor.fill else {}), **request.args.to_dict()} if row is None else stored
     return _page(editor, form_of(editor, prefilled or {}, row is None, names), row, parent, may_change, names, context)
 
 

@@ -7,7 +7,7 @@ from flask import url_for
 
 from webcb import clock
 from webcb.models import Connection, Node, OwnNumber, Tariff, Vendor, VoiceApplication
-from webcb.web.admin.editor import Editor, Item, Panel
+from webcb.web.admin.editor import Editor, Given, Item, Panel
 from webcb.web.admin.listing import Choice, Column, Contains, Listing
 from webcb.web.admin.screen import screen
 
@@ -57,7 +57,14 @@ screen(
         "Voice application",
         AREA,
         (
-            Panel("General info", (Item("name", "Name", "As in Web callback."), Item("active", "Active"))),
+            Panel(
+                "General info",
+                (
+                    Item("name", "Name", "As in Web callback."),
+                    Given("Application type", "Web callback trigger", "A page where people ask to be called."),
+                    Item("active", "Active", "Off: its page says that the service is closed."),
+                ),
+            ),
             Panel(
                 "Entry point",
                 (
@@ -68,7 +75,10 @@ screen(
                     ),
                     Item("default_country", "Default country", "Whose dialling habits typed numbers follow."),
                     Item(
-                        "kinds", "Kinds of callback", "Simple and Hosted ask for no password: limit who can reach them."
+                        "kinds",
+                        "Kinds of callback",
+                        "Simple and Hosted ask for no password: limit who can reach them.",
+                        ticked=("simple", "extended", "hosted"),
                     ),
                 ),
             ),
@@ -200,6 +210,7 @@ screen(
                 ),
             ),
         ),
+        fill=lambda: {"path": "" if VoiceApplication.select().exists() else "-"},
     ),
     VoiceApplication,
 )

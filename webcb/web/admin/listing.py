@@ -144,6 +144,8 @@ def show(listing: Listing, template: str = "admin/list.html", **context: Any) ->
             [pair for pair in request.args.items(multi=True) if pair[0] not in ("after", "before", "export")]
         ),
         cell=lambda column, row: written(column, row, user),
+        # What is created from a filtered list begins as what the filter asks for.
+        filled={name: text for name, text in asked.filters.items() if isinstance(text, str)},
         **context,
     )
 

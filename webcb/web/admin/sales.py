@@ -10,7 +10,7 @@ from webcb.billing.account import Account as AccountValue
 from webcb.billing.account import state_shown
 from webcb.models import Account, Batch, Customer, Distributor, Job, Product, Wallet
 from webcb.web.admin import signing
-from webcb.web.admin.editor import Editor, Item, Panel
+from webcb.web.admin.editor import Editor, Given, Item, Panel
 from webcb.web.admin.listing import Between, Choice, Column, Contains, Listing
 from webcb.web.admin.permission import may
 from webcb.web.admin.screen import screen
@@ -22,13 +22,19 @@ AVAILABLE = Wallet.balance_micros + Wallet.credit_limit_micros - Wallet.locked_m
 def _tabs(row: Any, noun: str) -> list[tuple[str, str]]:
     """The pages of a customer or an account; money only for who may see it."""
     user: Any = signing.current()
-    if row is None or not may(user.role, "money"):
+    if row is None:
         return []
+    name = getattr(row, "login", None) or row.name
     tabs = [("General info", url_for(f"admin.{noun}s_edit", row_id=row.id))]
-    if may(user.role, "sales.change"):
+    if noun == "customer":
+        tabs.append(("Accounts", url_for("admin.accounts", customer=name)))
+    if may(user.role, "sales.change") and may(user.role, "money"):
         tabs.append(("Funds", url_for(f"admin.{noun}_funds", **{f"{noun}_id": row.id})))
-    tabs.append(("Statement", url_for(f"admin.{noun}_statement", **{f"{noun}_id": row.id})))
-    return [*tabs, ("xDRs", url_for("admin.xdrs", **{noun: getattr(row, "login", None) or row.name}))]
+    if may(user.role, "money"):
+        tabs.append(("Statement", url_for(f"admin.{noun}_statement", **{f"{noun}_id": row.id})))
+    if may(user.role, "monitoring.see"):
+        tabs.append(("xDRs", url_for("admin.xdrs", **{noun: name})))
+    return tabs
 
 
 screen(
@@ -105,8 +111,10 @@ screen(
                         needs="money",
                     ),
                     Item("low_balance", "Low balance", "Falling below it is told by mail, once.", needs="money"),
+                    Given("Business model", "Universal", "What type of service the customer is provided with."),
+                    Given("Customer class", "Default", "Nothing is collected by itself: funds are paid in by hand."),
                     Item("mail", "E-mail"),
-                    Item("billing_period", "Billing period"),
+                    Item("billing_period", "Billing period", "How often its statement is made up."),
                     Item("billing_time_zone", "Billing period time zone", "Off-peak periods hold by its clocks, too."),
                 ),
             ),
@@ -208,6 +216,7 @@ screen(
                         "login", "ID", "1 to 64 letters and digits; cb before the digits keeps callback accounts apart."
                     ),
                     Item("customer", "Customer", "It cannot be changed later."),
+                    Given("Account role", "Universal", "The defined usage for the account."),
                     Item("product", "Product"),
                     Item(
                         "service_password",
