@@ -7,12 +7,15 @@ import socket
 from pathlib import Path
 
 
-def ring(path: Path) -> None:
-    """Wake the engine listening at `path`; silently nothing where none listens or it is being woken already."""
+def ring(path: Path, said: bytes = b"") -> None:
+    """Wake the engine listening at `path`; silently nothing where none listens or it is being woken already.
+
+    `said` is a byte that another engine has for it (engine/succession.py).
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell:
         bell.setblocking(False)
         try:
-            bell.sendto(b"", str(path))
+            bell.sendto(said, str(path))
         except (FileNotFoundError, ConnectionRefusedError, BlockingIOError):
             return
 

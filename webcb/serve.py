@@ -1,4 +1,4 @@
-"""`webcb serve`: the pages under gunicorn, one engine, one clerk, each started again when it dies, all ended together.
+"""`webcb serve`: the pages under gunicorn, an engine and a spare one, one clerk, each started again when it dies, all ended together.
 
 The supervisor knows nothing of them but their commands. Every child leads a process group of its own, is told to end when the
 supervisor dies however that happens, and writes to the supervisor's standard error: one stream for journald or a file.
@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 from webcb import clock, db
@@ -25,6 +25,7 @@ RESTART_SECONDS_MAX = 30.0
 QUICK_DEATHS_MAX = 12  # in a row, about three minutes; then whoever supervises the supervisor should hear of it
 GRACE_SECONDS = 5  # what gunicorn gives open requests; the engine releases its calls in as much
 END_SECONDS_MAX = 8.0  # then what is still there is killed
+SPARE_SECONDS = 3.0  # before the spare engine is started beside what is needed at once
 CANNOT_START = 2  # the exit status of a program that says why it cannot run as things stand
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
@@ -35,15 +36,18 @@ log = logging.getLogger("webcb.serve")
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What is kept running, and whether SIGHUP is passed on to it (who does not know that signal would die of it).
+    """What is kept running, and the signal by which it loads anew or ends, to be started anew (None: it is left alone at SIGHUP).
 
-    `tells_apart`: SIGINT means another end to it than SIGTERM.
+    `tells_apart`: SIGINT means another end to it than SIGTERM. Of one `role` there may be several: one works, the others stand by,
+    and who works may change without our doing. `starts_after` so many seconds, so that it does not hold up the others.
     """
 
     name: str
     command: tuple[str, ...]
-    takes_hangup: bool = False
+    renewed_by: int | None = None
     tells_apart: bool = False
+    role: str = ""
+    starts_after: float = 0.0
 
 
 def restart_seconds(deaths: int) -> float:
@@ -95,9 +99,10 @@ class _Child:
         self.program = program
         self.process: subprocess.Popen[bytes] | None = None
         self.started_at = 0.0
-        self.start_at = 0.0
+        self.start_at = clock.monotonic() + program.starts_after if program.starts_after else 0.0
         self.quick_deaths = 0
         self.has_been_steady = False
+        self.is_renewed = False  # told to end, to be started anew
 
     def start(self) -> None:
         self.process = spawn(self.program.command)
@@ -130,7 +135,7 @@ class Supervisor:
                     log.info("%s: ending", signal.Signals(received).name)
                     return 0
                 if received == signal.SIGHUP:
-                    self._pass_on_hangup()
+                    self._renew()
                 for child in self._children:
                     status = self._bury(child)
                     if status:
@@ -142,11 +147,19 @@ class Supervisor:
         waiting = [child.start_at for child in self._children if child.process is None]
         return max(0.0, min(waiting) - clock.monotonic()) if waiting else None
 
-    def _pass_on_hangup(self) -> None:
+    def _renew(self) -> None:
         for child in self._children:
-            if child.program.takes_hangup:
+            if child.program.renewed_by is not None and child.process is not None:
                 log.info("SIGHUP: %s loads anew", child.program.name)
-                child.signal(signal.SIGHUP)
+                child.is_renewed = True
+                child.signal(child.program.renewed_by)
+
+    def _has_twin(self, child: _Child) -> bool:
+        """Whether another is alive that works, or would, in its place."""
+        role = child.program.role
+        return bool(role) and any(
+            each is not child and each.program.role == role and each.process is not None for each in self._children
+        )
 
     def _bury(self, child: _Child) -> int:
         """See whether a child has died and when it is to be started again; non-zero where it is not."""
@@ -158,11 +171,16 @@ class Supervisor:
         now = clock.monotonic()
         if now - child.started_at >= STEADY_SECONDS:
             child.quick_deaths, child.has_been_steady = 0, True
-        if code == CANNOT_START and not child.has_been_steady and child.quick_deaths == 0:
+        if child.is_renewed:
+            child.is_renewed, child.start_at = False, now
+            log.info("%s ended to be started anew", name)
+            return 0
+        has_twin = self._has_twin(child)  # then nobody misses it yet
+        if code == CANNOT_START and not child.has_been_steady and child.quick_deaths == 0 and not has_twin:
             log.error("%s cannot start; what it says stands above", name)
             return CANNOT_START
         child.quick_deaths += 1
-        if child.quick_deaths > QUICK_DEATHS_MAX:
+        if child.quick_deaths > QUICK_DEATHS_MAX and not has_twin:
             log.error("%s died %d times in a row soon after its start: giving up", name, child.quick_deaths)
             return 1
         delay = restart_seconds(child.quick_deaths)
@@ -172,7 +190,7 @@ class Supervisor:
 
     def _end(self) -> None:
         """SIGTERM to all, or what we got to who tells them apart; what is left after END_SECONDS_MAX, or at a second one, is killed."""
-        for child in self._children:
+        for child in reversed(self._children):  # who stands by first: he must not take over what ends
             child.signal(self._ended_by if child.program.tells_apart else signal.SIGTERM)
         give_up_at = clock.monotonic() + END_SECONDS_MAX
         while any(child.process and child.process.poll() is None for child in self._children):
@@ -218,9 +236,14 @@ def programs(settings: Settings) -> tuple[Program, ...]:
         f"--graceful-timeout={GRACE_SECONDS}",
         "--no-control-socket",
     )
-    engine = (sys.executable, "-m", "webcb.cli", "engine")
-    clerk = (sys.executable, "-m", "webcb.cli", "clerk")
-    return Program("web", web, takes_hangup=True), Program("engine", engine, tells_apart=True), Program("clerk", clerk)
+    command = sys.executable, "-m", "webcb.cli"
+    engine = Program("engine", (*command, "engine", "--stand-by"), signal.SIGHUP, tells_apart=True, role="engine")
+    return (
+        Program("web", web, signal.SIGHUP),
+        Program("clerk", (*command, "clerk"), signal.SIGTERM),
+        engine,
+        replace(engine, name="spare engine", starts_after=SPARE_SECONDS),
+    )
 
 
 def why_not_bindable(bind: Bind, kind: int = socket.SOCK_STREAM) -> str | None:

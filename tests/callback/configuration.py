@@ -70,11 +70,11 @@ def configure(ports: range) -> int:
         ]
         for code, name, fee_micros, prefix, interval_seconds, price_micros in prices:
             tariff = Tariff.create(name=name, currency="USD", connect_fee_micros=fee_micros)
-            _rate(tariff, register[prefix], interval_seconds, price_micros)
+            add_rate(tariff, register[prefix], interval_seconds, price_micros)
             UsageCharge.create(product=product, access_code=code, tariff=tariff)
         for carrier, (prefix, preference) in CARRIERS.items():
             tariff = Tariff.create(name=f"Cost {carrier}", currency="USD", applied_to="vendor")
-            _rate(tariff, register[prefix], 1, 6_000)
+            add_rate(tariff, register[prefix], 1, 6_000)
             Route.create(tariff=tariff, destination=register[prefix], preference=preference)
             Connection.create(
                 name=f"Carrier {carrier}",
@@ -100,7 +100,7 @@ def configure(ports: range) -> int:
     return int(account.id)
 
 
-def _rate(tariff: Tariff, destination: Destination, interval_seconds: int, price_micros: int) -> None:
+def add_rate(tariff: Tariff, destination: Destination, interval_seconds: int, price_micros: int) -> None:
     Rate.create(
         tariff=tariff,
         destination=destination,

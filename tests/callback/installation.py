@@ -96,10 +96,7 @@ class Installation:
 
     def start_engine(self) -> None:
         """Start `webcb engine`; returns when it listens for the doorbell."""
-        with (self.folder / "engine.log").open("ab") as log:
-            self.engine = subprocess.Popen(
-                [*COMMAND, "engine"], env=self.environment, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
-            )
+        self.revive_engine()
         self.wire.wait(self._engine_listens, START_SECONDS_MAX, "the engine is up")
 
     def _engine_listens(self) -> bool:
@@ -108,6 +105,18 @@ class Installation:
 
     def _assert_engine_lives(self) -> None:
         assert self.engine is None or self.engine.poll() is None, f"the engine ended by itself\n{self.log()}"
+
+    def revive_engine(self) -> None:
+        """Start it as whoever supervises it would: nobody waits until it is up."""
+        self.engine = self.another_engine()
+
+    def another_engine(self, *options: str) -> subprocess.Popen[bytes]:
+        """An engine process, beside the one that runs where an option permits that."""
+        with (self.folder / "engine.log").open("ab") as log:
+            command = [*COMMAND, "engine", *options]
+            return subprocess.Popen(
+                command, env=self.environment, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
+            )
 
     def stop_engine(self) -> None:
         """SIGINT: its calls are ended; it exits 0 in time."""
@@ -190,6 +199,12 @@ class Installation:
         return "\n".join(sorted(lines))
 
     # Callbacks -------------------------------------------------------------------------------------------------------
+
+    def add_funds(self, micros: int) -> None:
+        """A payment of the account."""
+        wallet_id = Account.get_by_id(self.account_id).wallet_id
+        ledger.post(wallet_id, self.account_id, "payment", micros, "payment:test", "test", "", clock.utc_now())
+        self.funds_micros += micros
 
     def leave_funds(self, micros: int) -> None:
         """Charge the account until this much is left."""

@@ -30,6 +30,9 @@ class Phone:
         calls: int = 1,
         host: str = "127.0.0.1",
         transport: str = "udp",
+        media_host: str = "127.0.0.1",
+        control_port: int = 0,
+        life_seconds: int = LIFE_SECONDS_MAX,
         **variables: int,
     ) -> "Phone":
         """Start a phone at an address, over udp or tcp; its voice is IPv4. `variables` are those its scenario reads, pauses in
@@ -47,14 +50,14 @@ class Phone:
                 "-p",
                 str(sip_port),
                 "-mi",
-                "127.0.0.1",
+                media_host,
                 "-mp",
                 str(media_port),
             ),
             *(
                 ("-aa",) if scenario.startswith("speaks") else ()
             ),  # says that it is there, whenever it is asked (OPTIONS)
-            *("-cp", str(media_port + 4), "-timeout", f"{LIFE_SECONDS_MAX}s", "-timeout_error"),
+            *("-cp", str(control_port or media_port + 4), "-timeout", f"{life_seconds}s", "-timeout_error"),
             *("-trace_err", "-error_file", "errors.log", "-trace_msg", "-message_file", "messages.log", *settings),
         ]
         with (folder / "screen.log").open("wb") as screen:

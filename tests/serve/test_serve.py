@@ -52,8 +52,12 @@ class Service:
 
     def child(self, word: str) -> int:
         """The process of the child whose command has this word."""
+        return self.children(word)[0]
+
+    def children(self, word: str) -> list[int]:
+        """All of them."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return next(int(pid) for pid in children if word in Path(f"/proc/{pid}/cmdline").read_text())
+        return [int(pid) for pid in children if word in Path(f"/proc/{pid}/cmdline").read_text()]
 
     @property
     def log(self) -> str:
@@ -97,13 +101,17 @@ def test_gunicorn_killed_comes_back_and_answers(service: Service) -> None:
     assert sip_answers(service.engine)
 
 
-def test_a_reload_changes_the_workers_and_leaves_the_engine_alone(service: Service) -> None:
-    engine, gunicorn = service.child("engine"), service.child("gunicorn")
-    workers = descendants(gunicorn)
+def test_a_reload_changes_workers_and_engines_one_after_the_other(service: Service) -> None:
+    wait_until(lambda: service.log.count("stands by: another engine") > 0, "a spare engine is warm", 60)
+    gunicorn, (clerk,) = service.child("gunicorn"), service.children("clerk")
+    before = [*service.children("engine"), *descendants(gunicorn), clerk]
     service.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: not any(map(alive, workers)), "the old workers are gone", 60)
+    wait_until(lambda: not any(map(alive, before)), "who was there before is gone", 60)
+    wait_until(lambda: len(service.children("engine")) == 2, "an engine and a spare one run", 60)
+    wait_until(lambda: sip_answers(service.engine), "the engine answers again", 60)
     wait_until(lambda: pages_answer(service.pages), "the pages answer again", 60)
-    assert (service.child("engine"), service.child("gunicorn")) == (engine, gunicorn)
+    assert "the next engine is there: it is handed the calls that talk" in service.log
+    assert service.child("gunicorn") == gunicorn
 
 
 def test_told_to_end_it_is_gone_within_10_seconds(tmp_path: Path) -> None:

@@ -51,7 +51,15 @@ SUPERVISOR = textwrap.dedent("""
     serve.RESTART_SECONDS_MIN = 0.01
     serve.RESTART_SECONDS_MAX = 0.05
     commands = [line.split("\\x1f") for line in sys.argv[1:]]
-    programs = [serve.Program(words[0], tuple(words[1:]), takes_hangup=words[0] == "web") for words in commands]
+    programs = [
+        serve.Program(
+            words[0],
+            tuple(words[1:]),
+            renewed_by=1 if words[0] == "web" else None,
+            role="engine" if "engine" in words[0] else "",
+        )
+        for words in commands
+    ]
     sys.exit(serve.Supervisor(programs).run())
 """)
 
@@ -146,6 +154,19 @@ def test_who_dies_again_and_again_is_given_up(tmp_path: Path) -> None:
     assert supervised.process.wait(30) == 1
     assert supervised.log.count("starting it again") == QUICK_DEATHS_MAX
     assert "giving up" in supervised.log
+
+
+@pytest.mark.parametrize("status", [3, CANNOT_START])
+def test_who_has_a_twin_is_tried_again_and_again_and_ends_nobody(tmp_path: Path, status: int) -> None:
+    supervised = Supervised(tmp_path, ("engine", FAMILY), ("spare engine", f"raise SystemExit({status})"))
+    try:
+        tries = QUICK_DEATHS_MAX + 2
+        wait_until(lambda: supervised.log.count("starting it again") >= tries, "it is not given up")
+        assert supervised.process.poll() is None
+        assert len(supervised.pids("engine")) == 1
+    finally:
+        supervised.process.terminate()
+        assert supervised.process.wait(10) == 0
 
 
 def test_the_wait_before_a_restart_doubles_up_to_its_limit() -> None:

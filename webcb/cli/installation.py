@@ -80,7 +80,13 @@ def serve() -> None:
 
 
 @click.command()
-def engine() -> None:
+@click.option(
+    "--stand-by",
+    is_flag=True,
+    help="Where another engine runs on this folder, wait until it ends or dies, and go on with its calls.",
+)
+@click.option("--take-over", is_flag=True, help="The same, but ask it to make room at once.")
+def engine(stand_by: bool, take_over: bool) -> None:
     """Run the engine alone.
 
     It makes the calls that the web pages or `webcb callback` ask for; gunicorn wsgi:app serves the pages.
@@ -88,7 +94,7 @@ def engine() -> None:
     from webcb import settings as reader
     from webcb.engine import runner
 
-    sys.exit(runner.main(reader.load()))
+    sys.exit(runner.main(reader.load(), stands_by=stand_by, takes_over=take_over))
 
 
 @click.command()

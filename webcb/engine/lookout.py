@@ -54,6 +54,7 @@ class Lookout:
         self._is_looking = False
         self._look_again = False
         self._claims = True
+        self._is_closed = False
         self._alarm: Alarm | None = None
         self._alarm_at = 0.0
         self._forget_at = timekeeper.time()
@@ -85,12 +86,12 @@ class Lookout:
             self._journal.post(partial(archive.forget, at))
 
     def claim_no_more(self) -> None:
-        """The engine is stopping: requests are left to others."""
+        """The engine is stopping: requests are left to others, those in progress looked after."""
         self._claims = False
 
     def close(self) -> None:
         """Look no more."""
-        self._claims = False
+        self._is_closed = True
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
@@ -134,8 +135,8 @@ class Lookout:
         else:
             for plan in result.plans:
                 self._exchange.begin(plan)
-            self._look_again |= result.more and self._exchange.room > 0
-        if not self._claims:
+            self._look_again |= result.more and self._claims and self._exchange.room > 0
+        if self._is_closed:
             return
         if self._look_again:
             self.look()

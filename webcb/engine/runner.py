@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import fcntl
 import logging
 import os
 import resource
@@ -14,7 +13,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from rtpbridge import Bridge
 from webcb import __version__, clock, db, doorbell
@@ -30,6 +29,7 @@ from webcb.engine.names import Resolver
 from webcb.engine.prober import Prober
 from webcb.engine.registrar import Registrations
 from webcb.engine.standing import Standing
+from webcb.engine.succession import STANDS_BY, TAKES_OVER, StartProblem, next_engine_of, only_engine_of
 from webcb.engine.transport import BindProblem, Wire, bind_tcp, bind_udp, family_of, own_address
 from webcb.prompts.library import Library
 from webcb.settings import Bind, Settings
@@ -49,19 +49,22 @@ STOP_SECONDS_MAX: Final = 3.5  # for the calls to be released and settled; then 
 UNREGISTER_SECONDS_MAX: Final = 0.5  # for the carriers to say that our registrations are gone
 JOURNAL_SECONDS_MAX: Final = 0.5  # for the database after that
 IDLE_LOOK_SECONDS: Final = 0.02  # between two questions whether all has ended
-LOCK_FILE: Final = "engine.lock"
+HAND_OVER_SECONDS_MAX: Final = 20.0  # for those being set up to talk or end before the next engine takes over
 EXIT_CANNOT_START: Final = 2
 
 
-class StartProblem(Exception):
-    """The engine cannot start; the message says why and what to do."""
+def main(settings: Settings, *, stands_by: bool = False, takes_over: bool = False) -> int:
+    """Run the engine until SIGTERM or SIGINT; 0 when it ended so, 2 where it could not start (said on standard error).
 
-
-def main(settings: Settings) -> int:
-    """Run the engine until SIGTERM or SIGINT; 0 when it ended so, 2 where it could not start (said on standard error)."""
+    `stands_by`: where another runs on the data folder, wait until that ends, and go on with its calls; `takes_over`: ask it to.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        with _only_engine_of(settings), asyncio.Runner() as runner:
+        if stands_by or takes_over:
+            next_engine_of(settings, takes_over)
+        else:
+            only_engine_of(settings)
+        with asyncio.Runner() as runner:
             runner.run(_run(settings))
     except (StartProblem, BindProblem, db.DatabaseProblem) as wrong:
         print(f"webcb engine: {wrong}", file=sys.stderr)
@@ -69,25 +72,12 @@ def main(settings: Settings) -> int:
     return 0
 
 
-def _only_engine_of(settings: Settings) -> IO[str]:
-    """A lock on the data directory: a second engine on it would take the first one's callbacks for lost."""
-    path = settings.data_dir / LOCK_FILE
-    held = path.open("w")
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        held.close()
-        raise StartProblem(
-            f"another engine runs on {settings.data_dir}; stop it, or choose another folder with WEBCB_DATA_DIR"
-        ) from None
-    return held
-
-
 async def _run(settings: Settings) -> None:
     with ExitStack() as opened:
         engine = Engine(settings, asyncio.get_running_loop(), opened)
         await engine.start()
         await engine.stopped.wait()
+        await engine.make_room()
         await engine.wind_up()
 
 
@@ -101,8 +91,11 @@ class Engine:
         self.stopped = asyncio.Event()
         self._leaves_calls = False
         self._leaves_voice = False
+        self._has_patience = False  # with those being set up
+        self._is_to_hand_over = False  # to who stands by next
         loop.add_signal_handler(signal.SIGTERM, self._stop, True)
         loop.add_signal_handler(signal.SIGINT, self._stop, False)
+        loop.add_signal_handler(signal.SIGHUP, self._expect_next)
         _open_database(settings)
         resolver = Resolver(loop, _families(settings), settings.dns_servers)
         opened.callback(resolver.close)
@@ -186,16 +179,38 @@ class Engine:
     def _rung(self, bell: socket.socket) -> None:
         try:
             while True:
-                bell.recv(1)
+                self._take_word(bell.recv(1))
         except BlockingIOError:
             self.lookout.look()
+
+    def _take_word(self, said: bytes) -> None:
+        if said == TAKES_OVER or (said == STANDS_BY and self._is_to_hand_over):
+            if not self.stopped.is_set():
+                log.info("the next engine is there: it is handed the calls that talk")
+            self._leaves_calls = self._has_patience = True
+            self.stopped.set()
 
     # The end
 
     def _stop(self, leaves_calls: bool) -> None:
         """SIGTERM leaves those who talk to the next engine, SIGINT ends all, also as a second signal."""
-        self._leaves_calls = leaves_calls and not self.stopped.is_set()
+        self._leaves_calls = leaves_calls and (not self.stopped.is_set() or self._has_patience)
+        self._has_patience = False
         self.stopped.set()
+
+    def _expect_next(self) -> None:
+        """SIGHUP: go on until the next engine is warm, then make room for it."""
+        log.info("SIGHUP: makes room for the next engine as soon as that stands by")
+        self._is_to_hand_over = True
+
+    async def make_room(self) -> None:
+        """Claim no more, and wait until nobody is being set up any more; not where a signal wants us to end at once."""
+        self.lookout.claim_no_more()
+        end = self._loop.time() + HAND_OVER_SECONDS_MAX
+        while self._has_patience and self._loop.time() < end:
+            if self._exchange.is_still and not self.lookout.is_looking:
+                return
+            await asyncio.sleep(IDLE_LOOK_SECONDS)
 
     def _close_bridge(self, bridge: Bridge) -> None:
         if not self._leaves_voice:  # else it flows until the process is gone, and the far sides are told no RTCP BYE
@@ -204,7 +219,6 @@ class Engine:
     async def wind_up(self) -> None:
         """Release the calls, or only those that do not talk yet, and settle them, within STOP_SECONDS_MAX."""
         log.info("engine is stopping")
-        self.lookout.claim_no_more()
         end = self._loop.time() + STOP_SECONDS_MAX
         while self._loop.time() < end:
             # Also what a look on its way still brings.

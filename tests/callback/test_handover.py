@@ -1,0 +1,74 @@
+"""One engine after the other, with phones that talk: asked to make room, replaced by who stands by, killed. Packets are counted."""
+
+import time
+from pathlib import Path
+
+from tests.callback.configuration import B
+from tests.callback.conftest import running
+from tests.callback.ears import PACKET_SECONDS, Ears
+from tests.callback.installation import Installation
+from tests.callback.outcome import assert_books_balance
+from tests.callback.test_kill import BEGIN_SECONDS_MAX, phones, place, wait_until_over
+from webcb.models import Callback, Xdr
+
+CALLBACKS = 4
+GAP_SECONDS_MAX = 0.2
+WARM_SECONDS_MAX = 30.0
+ROOM_SECONDS_MAX = 30.0
+
+
+def talking(webcb: Installation, count: int) -> list[str]:
+    found = [place(webcb, f"talks {number}", B) for number in range(count)]
+    for callback_id in found:
+        webcb.wait_for_state(callback_id, "talking", BEGIN_SECONDS_MAX)
+    time.sleep(0.5)  # of voice
+    return found
+
+
+def assert_voice_flowed(ears: Ears, since: float, until: float) -> None:
+    """No leg heard nothing for longer than GAP_SECONDS_MAX, so it heard all the packets of the rest."""
+    gaps = [ear.gap_seconds(since, until) for ear in ears.all]
+    print(f"gap at hand-over: {max(gaps) * 1000:.0f} ms")
+    assert max(gaps) < GAP_SECONDS_MAX, gaps
+    for ear in ears.all:
+        heard = sum(since < at <= until for at in ear.heard)
+        assert heard >= (until - since - GAP_SECONDS_MAX - 0.1) / PACKET_SECONDS
+
+
+def assert_all_end_well(webcb: Installation, callbacks: list[str]) -> None:
+    assert {row.state for row in Callback.select().where(Callback.id.in_(callbacks))} == {"talking"}
+    for callback_id in callbacks:
+        webcb.release(callback_id)
+    wait_until_over(webcb, callbacks)
+    assert {row.ending for row in Callback.select().where(Callback.id.in_(callbacks))} == {"user released"}
+    assert Xdr.select().count() == 2 * len(callbacks)
+    assert_books_balance(webcb)
+
+
+def test_an_engine_that_takes_over_waits_for_who_is_being_set_up(tmp_path: Path) -> None:
+    """The one before finishes what rings, and then goes; the voice of the others has no gap that is heard."""
+    with running(tmp_path) as webcb, phones(webcb, CALLBACKS) as ears:
+        callbacks = talking(webcb, CALLBACKS - 1)
+        before = webcb.engine
+        assert before is not None
+        callbacks.append(place(webcb, "rings", B))
+        webcb.wait_for_state(callbacks[-1], "calling A", 10)
+        webcb.engine = webcb.another_engine("--take-over")
+        assert before.wait(ROOM_SECONDS_MAX) == 0
+        ended_at = time.time()
+        time.sleep(2)
+        assert_voice_flowed(ears, ended_at - 1, ended_at + 1.9)
+        assert_all_end_well(webcb, callbacks)
+
+
+def test_who_stands_by_goes_on_when_the_engine_is_killed(tmp_path: Path) -> None:
+    with running(tmp_path) as webcb, phones(webcb, CALLBACKS) as ears:
+        spare = webcb.another_engine("--stand-by")
+        callbacks = talking(webcb, CALLBACKS)
+        webcb.wire.wait(lambda: "stands by" in webcb.log(), WARM_SECONDS_MAX, "the spare engine is warm")
+        webcb.kill_engine()
+        killed_at = time.time()
+        webcb.engine = spare
+        time.sleep(2)
+        assert_voice_flowed(ears, killed_at - 0.5, killed_at + 1.9)
+        assert_all_end_well(webcb, callbacks)

@@ -1,0 +1,81 @@
+"""Whose turn it is: one engine runs on a data folder, the next one may stand by, warm, until the folder is free.
+
+Who holds the lock of the folder is the engine. The kernel takes the lock from a process however that ends, so who stands by goes on
+within milliseconds of a kill -9. The engine is told by its doorbell that somebody stands by, or that it is to make room.
+"""
+
+import fcntl
+import logging
+import os
+import signal
+import threading
+from typing import Final
+
+from webcb import doorbell
+from webcb.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LOCK_FILE: Final = "engine.lock"
+STANDS_BY: Final = b"s"  # said by the doorbell: who asked the engine to make room, or will, is warm
+TAKES_OVER: Final = b"t"  # make room now
+ASK_AGAIN_SECONDS: Final = 1.0  # an engine that only starts does not hear the doorbell yet
+
+
+class StartProblem(Exception):
+    """The engine cannot start; the message says why and what to do."""
+
+
+# A lock is a descriptor that nobody closes: it goes with the process, and so not before the ports of the voice that is left flowing.
+
+
+def only_engine_of(settings: Settings) -> int:
+    """The lock on the data folder, now or not at all: a second engine on it would take the first one's callbacks for lost."""
+    held = _opened(settings)
+    if not _is_taken(held):
+        return held
+    os.close(held)
+    raise StartProblem(
+        f"another engine runs on {settings.data_dir}; stop it, or choose another folder with WEBCB_DATA_DIR"
+    )
+
+
+def next_engine_of(settings: Settings, takes_over: bool) -> int:
+    """The lock on the data folder as soon as the engine before us has gone; `takes_over`: it is asked to go.
+
+    SIGTERM and SIGHUP end who waits here.
+    """
+    held = _opened(settings)
+    if not _is_taken(held):
+        return held
+    said = TAKES_OVER if takes_over else STANDS_BY
+    log.info(
+        "stands by: another engine runs on %s%s", settings.data_dir, ", and is asked to make room" if takes_over else ""
+    )
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    is_over = threading.Event()
+    asking = threading.Thread(target=_ask, args=(settings, said, is_over, takes_over), daemon=True)
+    asking.start()
+    fcntl.flock(held, fcntl.LOCK_EX)
+    is_over.set()
+    return held
+
+
+def _ask(settings: Settings, said: bytes, is_over: threading.Event, again: bool) -> None:
+    doorbell.ring(settings.doorbell, said)
+    while again and not is_over.wait(ASK_AGAIN_SECONDS):
+        doorbell.ring(settings.doorbell, said)
+
+
+def _opened(settings: Settings) -> int:
+    return os.open(settings.data_dir / LOCK_FILE, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _is_taken(held: int) -> bool:
+    """Whether another has the lock; else we have it now."""
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    return False
