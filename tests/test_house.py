@@ -63,6 +63,7 @@ ENGINE_DOORS = {
         "prober",
         "registrar",
         "recovery",
+        "succession",
         "resumption",
         "rows",
         "runner",
