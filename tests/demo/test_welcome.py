@@ -117,6 +117,6 @@ def test_the_welcome_says_which_numbers_are_softphones_and_what_is_not_as_usual(
     text = welcome(scene)
     assert "Note: port 8901 is in use" in text
     assert "+1 206-555-0103      USA      is sip:me@127.0.0.1:5062" in text
-    assert BUSY.does not in text.split("Three things")[0]
+    assert BUSY.does not in text.split("Four things")[0]
     assert "+1 202-555-0143" in text
     assert "is sip:you@127.0.0.1:5064" in text

@@ -1,13 +1,14 @@
 """One call at one phone of the demo carrier: the callee's side of an INVITE, a table of states. Pure: time is handed in.
 
-Repeats and acknowledgements of refusals are the transaction's; this is what a phone does: ring, answer, refuse, hang up.
+Repeats and acknowledgements of refusals are the transaction's; this is what a phone does: ring, answer, refuse, press keys, hang up.
 """
 
 from collections.abc import Callable
 from typing import Final, Protocol
 
 from webcb.demo.melody import FRAME_MS
-from webcb.demo.phones import OK, Phone
+from webcb.demo.phones import KEY_MS, OK, PAUSE_MS, Phone
+from webcb.sip import keypad
 from webcb.sip.dialog import Dialog, read_target
 from webcb.sip.events import Address
 from webcb.sip.grammar import ProtocolError
@@ -30,6 +31,7 @@ REFUSES: Final = "refuses"
 REPEATS: Final = "repeats its 200"
 UNACKNOWLEDGED: Final = "no ACK came"
 HANGS_UP: Final = "hangs up"
+PRESSES: Final = "presses a key"
 ACK: Final = "ACK"
 BYE: Final = "BYE"
 CANCEL: Final = "CANCEL"
@@ -84,6 +86,7 @@ class PhoneCall:
         self.tag = stack.token(TAG_BYTES)
         self.ok = Response(OK, REASONS[OK], {})  # as it goes out once the phone has answered
         self.interval = T1
+        self.keys = list(phone.keys)
         invite = server.request
         self.dialog = Dialog(
             call_id=invite.call_id,
@@ -184,6 +187,7 @@ def _answer(call: PhoneCall, now: float) -> None:
     stack.layer.timers.start(call, UNACKNOWLEDGED, now + TIMEOUT)
     if call.phone.hangs_up_ms is not None:
         stack.layer.timers.start(call, HANGS_UP, now + call.phone.hangs_up_ms / 1000)
+    _wait_to_press(call, now)
 
 
 def _repeat(call: PhoneCall, now: float) -> None:
@@ -219,6 +223,23 @@ def _hang_up(call: PhoneCall, now: float) -> None:
     call.stack.layer.request(call.stack.seal(request, address.transport), address, call, now)
 
 
+def _wait_to_press(call: PhoneCall, now: float) -> None:
+    """When the next key is due, if there is one."""
+    if call.keys:
+        call.stack.layer.timers.start(call, PRESSES, now + (PAUSE_MS if call.keys[0] == " " else KEY_MS) / 1000)
+
+
+def _press(call: PhoneCall, now: float) -> None:
+    """The next key, by INFO: what this phone says is a tune, in which there are no keys."""
+    key = call.keys.pop(0)
+    if key != " ":
+        call._tell(f"presses {key}")
+        body = f"Signal={key}\r\nDuration=160\r\n".encode()
+        request, address = call.dialog.request("INFO", call.dialog.next_cseq(), {"Content-Type": [keypad.RELAY]}, body)
+        call.stack.layer.request(call.stack.seal(request, address.transport), address, call, now)
+    _wait_to_press(call, now)
+
+
 def _told(call: PhoneCall, _now: float) -> None:
     call._tell("was hung up on by the other side")
 
@@ -241,9 +262,11 @@ MACHINE: Final[dict[tuple[str, str], tuple[str, tuple[_Action, ...]]]] = {
     (RINGING, BYE): (OVER, (_terminate, _leave, _end)),  # of the early dialog (RFC 3261, 15)
     (ANSWERED, REPEATS): (ANSWERED, (_repeat,)),
     (ANSWERED, HANGS_UP): (ANSWERED, (_wait_for_ack,)),
+    (ANSWERED, PRESSES): (ANSWERED, (_wait_to_press,)),
     (ANSWERED, ACK): (TALKING, (_settle_in,)),
     (ANSWERED, UNACKNOWLEDGED): (HANGING_UP, (_leave, _hang_up)),
     (ANSWERED, BYE): (OVER, (_told, _leave, _end)),
+    (TALKING, PRESSES): (TALKING, (_press,)),
     (TALKING, HANGS_UP): (HANGING_UP, (_leave, _hang_up)),
     (TALKING, BYE): (OVER, (_told, _leave, _end)),
     (HANGING_UP, DONE): (OVER, (_end,)),

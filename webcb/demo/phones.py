@@ -19,6 +19,8 @@ class Voice(StrEnum):
 
 
 OK = 200
+KEY_MS = 300
+PAUSE_MS = 3000
 NOT_FOUND = 404
 BUSY_HERE = 486
 DECLINE = 603
@@ -28,7 +30,9 @@ DECLINE = 603
 class Phone:
     """One phone: `decides_ms` after the INVITE it gives the final status `decision`; None: it rings for ever.
 
-    `hangs_up_ms` counts from its answer. `algorithm` of the digest that the switch asks before it lets a call through, or "".
+    `hangs_up_ms` counts from its answer, `keys` are pressed from
+    then on, KEY_MS apart, a space being a pause of PAUSE_MS. `algorithm` is that of the digest the switch asks for before it
+    lets a call through, or "".
     """
 
     number: str
@@ -39,6 +43,7 @@ class Phone:
     voice: Voice = Voice.SILENCE
     hangs_up_ms: int | None = None
     algorithm: str = ""
+    keys: str = ""
 
     @property
     def rings(self) -> bool:
@@ -61,10 +66,19 @@ ABSENT = Phone("12065550108", "USA", "is not in service", decision=NOT_FOUND, de
 REJECTS = Phone("12065550109", "USA", "rejects the call after 2 seconds", decision=DECLINE, decides_ms=2000)
 HELPDESK = Phone("12065550199", "USA", "the helpdesk, free of charge: answers, plays a tune", voice=Voice.ODE)
 SECOND_CALLER = Phone("551155550101", "Brazil", "another phone of yours; nobody is at home", decides_ms=None)
+# Trusted by alice's account: it is asked for no PIN, and its keys choose whom to call.
+FINGER = Phone(
+    "551155550102",
+    "Brazil",
+    "a phone of alice's: follows a voice, dials the helpdesk by keys",
+    voice=Voice.CANON,
+    keys=f" 1 {HELPDESK.number}#",
+)
 
 PHONES: tuple[Phone, ...] = (
     CALLER,
     SECOND_CALLER,
+    FINGER,
     SPEAKS,
     ECHOES,
     RINGS_OUT,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from webcb.demo.phones import BUSY, CALLER, PHONES, SPEAKS, Phone, table
+from webcb.demo.phones import BUSY, CALLER, FINGER, PHONES, SPEAKS, Phone, table
 from webcb.demo.proxy import Softphone
 from webcb.number import display_number
 
@@ -63,7 +63,7 @@ Accounts and passwords
 Phones (any usual way of writing; Brazil without +55)
 {table(phones)}
 
-Three things to try
+Four things to try
   1. As alice, be called at {display_number(CALLER.number)} and dial {display_number(SPEAKS.number)}.
      Follow the call on the page; hang up when you have heard enough.
   2. The same as bruno: watch both legs end in the second his money does.
@@ -71,6 +71,7 @@ Three things to try
      and see what is said and what it costs. Then look at the books as the operator,
      or in another terminal:
        WEBCB_CONFIG={scene.config} {scene.command} xdrs
+  4. "Guided by voice" for {display_number(FINGER.number)}: it follows the voice by its keys.
 
 The engine speaks SIP at {scene.engine}, the carrier at {scene.carrier}. Log: {scene.log}
 To end all of it press Ctrl-C. What happens at the phones follows here.
