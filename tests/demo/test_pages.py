@@ -27,10 +27,10 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, str]
         yield up, f"http://{HOST}:{port}"
 
 
-@pytest.fixture(params=[True, False], ids=["script", "no-script"])
-def visitor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Chrome]:
-    """A browser, with script and without."""
-    driver = open_browser(tmp_path / "profile", script=request.param)
+@pytest.fixture
+def visitor(has_script: bool, tmp_path: Path) -> Iterator[Chrome]:
+    """A browser, with script or without."""
+    driver = open_browser(tmp_path / "profile", script=has_script)
     yield driver
     driver.quit()
     shutil.rmtree(tmp_path / "profile", ignore_errors=True)
@@ -85,7 +85,9 @@ def hang_up(browser: Chrome) -> None:
     browser.find_element(By.CSS_SELECTOR, "#release button").click()
 
 
-@pytest.mark.parametrize("words", [ENGLISH, PORTUGUESE], ids=["en", "pt"])
+@pytest.mark.parametrize(
+    ("has_script", "words"), [(True, ENGLISH), (False, PORTUGUESE)], ids=["script-en", "no-script-pt"]
+)
 def test_all_three_kinds_to_the_end(shown: tuple[Demo, str], visitor: Chrome, words: Words) -> None:
     _, pages = shown
     order(visitor, pages, "extended", words.language)
