@@ -414,15 +414,18 @@ CREATE TABLE api_key (
   id INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
   key_hash TEXT NOT NULL UNIQUE CHECK (length(key_hash) = 64),
-  account_id BIGINT NOT NULL REFERENCES account (id),
-  voice_application_id BIGINT NOT NULL REFERENCES voice_application (id),
+  account_id BIGINT REFERENCES account (id), -- for whom it acts; NULL: a key of the operator, for all of them
+  voice_application_id BIGINT REFERENCES voice_application (id),
   scopes TEXT NOT NULL CHECK (length(scopes) BETWEEN 1 AND 120), -- comma between
   networks TEXT NOT NULL DEFAULT '' CHECK (length(networks) <= 1000), -- from where it may be used; '': anywhere
   requests_per_minute INTEGER NOT NULL DEFAULT 120 CHECK (requests_per_minute BETWEEN 1 AND 100000),
   expires_at BIGINT,
   revoked_at BIGINT,
   used_at BIGINT, -- to the minute
-  made_at BIGINT NOT NULL
+  made_at BIGINT NOT NULL,
+  webhook_url TEXT NOT NULL DEFAULT '' CHECK (length(webhook_url) <= 1000), -- is told of every call placed with the key; '': nobody is
+  sealed_webhook_secret TEXT NOT NULL DEFAULT '' CHECK (length(sealed_webhook_secret) <= 500), -- signs what is sent
+  CHECK ((account_id IS NULL) = (voice_application_id IS NULL))
 );
 CREATE INDEX api_key_account ON api_key (account_id);
 CREATE INDEX api_key_voice_application ON api_key (voice_application_id);
@@ -460,6 +463,36 @@ CREATE INDEX callback_open_of_application ON callback (voice_application_id) WHE
 CREATE INDEX callback_open_from ON callback (requested_from) WHERE state <> 'ended';
 CREATE INDEX callback_requested ON callback (requested_at);
 CREATE INDEX callback_hosted_key ON callback (idempotency_key) WHERE kind = 'hosted'; -- whose account changes as somebody logs in
+
+-- Who is told how a callback goes on (webcb/clerk/courier.py): a URL that its order or its API key named.
+CREATE TABLE sink (
+  id INTEGER PRIMARY KEY,
+  callback_id TEXT NOT NULL REFERENCES callback (id),
+  api_key_id BIGINT NOT NULL REFERENCES api_key (id),
+  url TEXT NOT NULL CHECK (length(url) BETWEEN 1 AND 1000),
+  sealed_token TEXT NOT NULL DEFAULT '' CHECK (length(sealed_token) <= 8000), -- of the order; forgotten once all was told
+  token_expires_at BIGINT,
+  UNIQUE (callback_id, url)
+);
+CREATE INDEX sink_api_key ON sink (api_key_id);
+
+-- A change of state that a sink is told of. It is due, or was delivered, or was given up and is on the dead list.
+CREATE TABLE sink_event (
+  id INTEGER PRIMARY KEY,
+  sink_id BIGINT NOT NULL REFERENCES sink (id),
+  state TEXT NOT NULL CHECK (state IN ('calling A', 'calling B', 'talking', 'ended')), -- of the callback
+  at BIGINT NOT NULL,
+  due_at BIGINT, -- when it is sent, or tried again; NULL: no more
+  tries INTEGER NOT NULL DEFAULT 0 CHECK (tries >= 0),
+  delivered_at BIGINT,
+  dead_at BIGINT,
+  said TEXT NOT NULL DEFAULT '' CHECK (length(said) <= 200), -- what became of the last try
+  CHECK (CASE WHEN due_at IS NOT NULL THEN delivered_at IS NULL AND dead_at IS NULL
+    ELSE (delivered_at IS NULL) <> (dead_at IS NULL) END)
+);
+CREATE INDEX sink_event_due ON sink_event (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX sink_event_at ON sink_event (at);
+CREATE INDEX sink_event_sink ON sink_event (sink_id);
 
 -- Leg A or B of a callback; a B after which A wanted another is B1, B2 ... once it has ended. `pricing` is what it will be charged by, frozen when it was authorized, as JSON.
 CREATE TABLE leg (
@@ -748,4 +781,15 @@ CREATE TRIGGER vendor_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON vend
 CREATE TRIGGER connection_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON connection EXECUTE FUNCTION catalog_changed();
 CREATE TRIGGER own_number_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON own_number EXECUTE FUNCTION catalog_changed();
 CREATE TRIGGER voice_application_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON voice_application EXECUTE FUNCTION catalog_changed();
+--]
+
+-- Who follows a call is told of its states -----------------------------------------------------------------------------
+
+--[sqlite
+CREATE TRIGGER callback_state_told AFTER UPDATE OF state ON callback WHEN NEW.state <> OLD.state AND NEW.state IN ('calling A', 'calling B', 'talking', 'ended') BEGIN INSERT INTO sink_event (sink_id, state, at, due_at) SELECT sink.id, NEW.state, COALESCE(NEW.ended_at, NEW.talking_at, leg.placed_at, NEW.claimed_at, NEW.requested_at), NEW.requested_at FROM sink LEFT JOIN leg ON leg.callback_id = NEW.id AND leg.name = 'B' WHERE sink.callback_id = NEW.id; END;
+--]
+--[postgresql
+CREATE FUNCTION callback_state_tells() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN INSERT INTO sink_event (sink_id, state, at, due_at) SELECT sink.id, NEW.state, COALESCE(NEW.ended_at, NEW.talking_at, leg.placed_at, NEW.claimed_at, NEW.requested_at), NEW.requested_at FROM sink LEFT JOIN leg ON leg.callback_id = NEW.id AND leg.name = 'B' WHERE sink.callback_id = NEW.id; RETURN NULL; END $$;
+CREATE TRIGGER callback_state_told AFTER UPDATE OF state ON callback FOR EACH ROW WHEN (NEW.state <> OLD.state AND NEW.state IN ('calling A', 'calling B', 'talking', 'ended')) EXECUTE FUNCTION callback_state_tells();
 --]

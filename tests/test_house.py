@@ -19,7 +19,16 @@ C_SOURCES = sorted(
 )
 SCRIPTS = sorted([*TOP.glob("tests/**/*.py"), *TOP.glob("bench/*.py"), TOP / "setup.py"])
 
-VALUES = {"webcb.brand", "webcb.capture", "webcb.ladder", "webcb.money", "webcb.number", "webcb.translation"}
+VALUES = {
+    "webcb.brand",
+    "webcb.camara",
+    "webcb.capture",
+    "webcb.ladder",
+    "webcb.money",
+    "webcb.number",
+    "webcb.translation",
+    "webcb.webhook",
+}
 CORRIDOR = {
     "webcb.clock",
     "webcb.db",
@@ -27,6 +36,7 @@ CORRIDOR = {
     "webcb.jobs",
     "webcb.models",
     "webcb.settings",
+    "webcb.sinks",
     "webcb.table",
 } | VALUES
 BILLING_DOORS = {
@@ -89,6 +99,7 @@ OTHER_DOORS = {
     "webcb.prompts.__main__",
     "webcb.serve",
     "webcb.settings",
+    "webcb.sinks",
     "webcb.table",
 }
 DOORS = BILLING_DOORS | ENGINE_DOORS | OTHER_DOORS
@@ -117,12 +128,14 @@ def rule(room: str, *may_import: str, pure: bool = False) -> Rule:
 
 # The first rule whose room is the module, or a package above it, holds; doors stand before their room.
 RULES = [
+    rule("webcb.camara", pure=True),
     rule("webcb.capture", "webcb.ladder", pure=True),
     rule("webcb.ladder", pure=True),
     rule("webcb.money", pure=True),
     rule("webcb.number", pure=True),
     rule("webcb.brand", pure=True),
     rule("webcb.translation", pure=True),
+    rule("webcb.webhook", pure=True),
     rule("webcb.clock"),
     rule("webcb.settings"),
     rule("webcb.doorbell"),
@@ -131,6 +144,7 @@ RULES = [
     rule("webcb.operators", "webcb.table"),
     rule("webcb.models", "webcb.operators", "webcb.table"),
     rule("webcb.jobs", "webcb.db", "webcb.models"),
+    rule("webcb.sinks", "webcb.db", "webcb.models", "webcb.webhook"),
     rule("webcb.sip", "webcb.sip", pure=True),
     *[rule(door, "webcb.billing", "webcb.jobs", "webcb.models", "webcb.db", *VALUES) for door in sorted(BILLING_DOORS)],
     rule("webcb.billing", "webcb.billing", *VALUES, pure=True),

@@ -300,8 +300,8 @@ class VoiceApplication(Table):
 class ApiKey(Table):
     name = TextField(unique=True)
     key_hash = TextField(unique=True)
-    account = ForeignKeyField(Account)
-    voice_application = ForeignKeyField(VoiceApplication)
+    account = ForeignKeyField(Account, null=True)
+    voice_application = ForeignKeyField(VoiceApplication, null=True)
     scopes = TextField()
     networks = TextField(default="")
     requests_per_minute = IntegerField(default=120)
@@ -309,6 +309,8 @@ class ApiKey(Table):
     revoked_at = InstantField(null=True)
     used_at = InstantField(null=True)
     made_at = InstantField()
+    webhook_url = TextField(default="")
+    sealed_webhook_secret = TextField(default="")
 
 
 class RefusalCount(Table):
@@ -341,6 +343,25 @@ class Callback(Table):
     ended_at = InstantField(null=True)
     ending = TextField(null=True)
     logged_in = BooleanField(default=False)
+
+
+class Sink(Table):
+    callback = ForeignKeyField(Callback)
+    api_key = ForeignKeyField(ApiKey)
+    url = TextField()
+    sealed_token = TextField(default="")
+    token_expires_at = InstantField(null=True)
+
+
+class SinkEvent(Table):
+    sink = ForeignKeyField(Sink)
+    state = TextField()
+    at = InstantField()
+    due_at = InstantField(null=True)
+    tries = IntegerField(default=0)
+    delivered_at = InstantField(null=True)
+    dead_at = InstantField(null=True)
+    said = TextField(default="")
 
 
 class Leg(Table):
@@ -462,6 +483,6 @@ class Voucher(Table):
 ALL_TABLES: tuple[type[Table], ...] = (
     Wallet, Destination, OffPeakPeriod, Tariff, RateImport, Rate, ExchangeRate, Node, Product, UsageCharge,
     Customer, Batch, Distributor, Job, Account, TrustedNumber, LowBalance, Vendor, Connection, Route, Catalog,
-    VoiceApplication, NeverCall, OwnNumber, Tally, RefusalCount, ApiKey, Callback, Leg, Attempt, Message, Lock, Xdr,
+    VoiceApplication, NeverCall, OwnNumber, Tally, RefusalCount, ApiKey, Callback, Sink, SinkEvent, Leg, Attempt, Message, Lock, Xdr,
     Ledger, Voucher, User, UserSession, SignIn, SavedFilter, Audit,
 )  # fmt: skip

@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal
 
@@ -156,6 +156,14 @@ def _mail_address_or_empty(value: Any) -> str:
     return str(value)
 
 
+def _networks_or_none(value: Any) -> str:
+    items = value if isinstance(value, list) else str(value).split(",")
+    try:
+        return ",".join(str(ip_network(str(item).strip())) for item in items if str(item).strip())
+    except ValueError:
+        raise ValueError("write networks, as in 10.1.0.0/16, comma between") from None
+
+
 def _one_of(*choices: str) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if str(value) not in choices:  # TOML has numbers
@@ -239,6 +247,9 @@ class Settings:
     smtp_username: str = _setting(_line_or_empty, "", "log-in at the mail server; empty: none")
     smtp_password: str = _setting(_line_or_empty, "", "its password", secret=True)
     mail_from: str = _setting(_mail_address_or_empty, "", "sender of our mails, as in calls@example.com")
+    webhook_networks: str = _setting(
+        _networks_or_none, "", "networks that are not public and take webhooks all the same, comma between"
+    )
 
     @property
     def database(self) -> str:

@@ -1,4 +1,7 @@
-"""The clerk as a process: takes jobs one after another, sends the mails that are due, sleeps until the doorbell rings."""
+"""The clerk as a process: takes jobs one after another, sends the mails that are due, sleeps until the doorbell rings.
+
+Beside it, on a thread of its own, the courier tells sinks how their calls go on: a long job keeps no call's news waiting.
+"""
 
 import logging
 import os
@@ -12,6 +15,7 @@ from typing import Final
 from webcb import clock, db, doorbell, jobs
 from webcb.billing import batch, credentials, tally
 from webcb.clerk import mail
+from webcb.clerk.courier import Courier
 from webcb.jobs import Work
 from webcb.settings import Settings
 
@@ -48,12 +52,15 @@ def main(settings: Settings) -> int:
         signal.signal(number, lambda number, _: told.append(number))
     bell = doorbell.listen(settings.clerk_bell)
     log.info("clerk of node %s is up", settings.node_name)
+    courier = Courier(settings)
+    courier.start()
     clerk = Clerk(settings, lambda: not told)
     while not told:
         seconds = clerk.work()
         ready, _, _ = select.select([bell, wakes], [], [], 0 if told else seconds)
         for each in ready:
             _drain(each)
+    courier.stop()
     bell.close()
     settings.clerk_bell.unlink(missing_ok=True)
     log.info("ended")

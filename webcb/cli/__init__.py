@@ -26,6 +26,7 @@ from webcb.cli import (
     trusted,
     users,
     vouchers,
+    webhooks,
 )
 
 FAILED = 1
@@ -44,6 +45,7 @@ PANELS = (
     funds,
     trusted,
     vouchers,
+    webhooks,
     statements,
     batches,
     keys,

@@ -1,22 +1,32 @@
-"""API keys: who a program acts for. Only a hash of a key is kept; a key is one account's, at one voice application."""
+"""API keys: who a program acts for. Only a hash of a key is kept.
 
+A key is one account's, at one voice application, or the operator's, for all accounts; which of the two, its scopes say.
+"""
+
+import base64
 import hashlib
 import secrets
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import wraps
 from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
-from flask import Response, g, request
+from flask import Response, current_app, g, request
+from peewee import JOIN, IntegrityError
 
-from webcb import clock, db
-from webcb.billing import guard, tally
-from webcb.models import Account, ApiKey, VoiceApplication
+from webcb import clock, db, webhook
+from webcb.billing import credentials, guard, tally
+from webcb.models import Account, ApiKey, Audit, VoiceApplication
 from webcb.web.problem import problem
 
 PREFIX: Final = "webcb_"
-SCOPES: Final = ("calls", "account")
+ACCOUNT_SCOPES: Final = ("calls", "account")
+OPERATOR_SCOPES: Final = ("accounts", "funds", "provisioning")
+SCOPES: Final = ACCOUNT_SCOPES + OPERATOR_SCOPES
+NAME_LENGTH_MAX: Final = 64
+NETWORKS_LENGTH_MAX: Final = 1000
 WINDOW: Final = timedelta(minutes=1)
 WRONG_WINDOW: Final = timedelta(minutes=15)
 WRONG_KEYS_OF_SOURCE: Final = 30
@@ -25,10 +35,92 @@ USED_EVERY: Final = timedelta(minutes=1)  # how exactly the last use is written
 View = Callable[..., Any]
 
 
-def new_key() -> tuple[str, str]:
-    """A key, shown once, and the hash that is kept of it."""
+class KeyProblem(ValueError):
+    """A key that cannot be made; `field` is what is wrong, the message what would be right."""
+
+    def __init__(self, field: str, said: str) -> None:
+        super().__init__(said)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A key as it is asked for. Its account and voice application are rows, or None for a key of the operator."""
+
+    name: str
+    scopes: tuple[str, ...]
+    account: Any = None
+    voice_application: Any = None
+    networks: str = ""
+    requests_per_minute: int = 120
+    days: int | None = None
+    webhook_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What is shown once: the key, and the secret that signs what it is told."""
+
+    key: str
+    webhook_secret: str
+
+
+def make(wanted: Wanted, networks: tuple[Any, ...], made_by: str, at: datetime) -> Made:
+    """Make a key, and audit it; only a hash of it is kept. `networks`: private ones a webhook may be in. Raises KeyProblem."""
+    _check(wanted, networks)
     key = PREFIX + secrets.token_urlsafe(32)
-    return key, hashed(key)
+    secret = webhook.SECRET_PREFIX + base64.b64encode(secrets.token_bytes(webhook.SECRET_BYTES)).decode()
+    try:
+        with db.writing():
+            ApiKey.create(
+                name=wanted.name,
+                key_hash=hashed(key),
+                account=wanted.account,
+                voice_application=wanted.voice_application,
+                scopes=",".join(wanted.scopes),
+                networks=wanted.networks,
+                requests_per_minute=wanted.requests_per_minute,
+                expires_at=at + timedelta(days=wanted.days) if wanted.days else None,
+                made_at=at,
+                webhook_url=wanted.webhook_url,
+                sealed_webhook_secret=credentials.seal(secret),
+            )
+            subject = f"API key {wanted.name}"[:120]
+            Audit.create(at=at, made_by=made_by, action="API key made", subject=subject, detail=",".join(wanted.scopes))
+    except IntegrityError:
+        raise KeyProblem("name", f"there is a key {wanted.name!r} already") from None
+    return Made(key, secret)
+
+
+def _check(wanted: Wanted, networks: tuple[Any, ...]) -> None:
+    if not 1 <= len(wanted.name) <= NAME_LENGTH_MAX or not wanted.name.isprintable():
+        raise KeyProblem("name", f"write 1 to {NAME_LENGTH_MAX} characters")
+    possible = ACCOUNT_SCOPES if wanted.account is not None else OPERATOR_SCOPES
+    if not wanted.scopes or not set(wanted.scopes) <= set(possible):
+        whose = "an account" if wanted.account is not None else "the operator"
+        raise KeyProblem("scopes", f"a key of {whose} may have {', '.join(possible)}")
+    try:
+        read_networks(wanted.networks)
+    except ValueError as wrong:
+        raise KeyProblem("networks", f"{wrong}; write networks as in 192.0.2.0/24") from None
+    if len(wanted.networks) > NETWORKS_LENGTH_MAX:
+        raise KeyProblem("networks", f"write at most {NETWORKS_LENGTH_MAX} characters")
+    if wanted.webhook_url:
+        if wanted.account is None:
+            raise KeyProblem("webhook_url", "a key of the operator places no calls of which it could be told")
+        try:
+            webhook.read_url(wanted.webhook_url, networks)
+        except ValueError as wrong:
+            raise KeyProblem("webhook_url", str(wrong)) from None
+
+
+def revoke(name: str, made_by: str, at: datetime) -> bool:
+    """End a key at once, and audit it; False where there is none of this name that is good."""
+    with db.writing():
+        ended = ApiKey.update(revoked_at=at).where((ApiKey.name == name) & ApiKey.revoked_at.is_null()).execute()
+        if ended:
+            Audit.create(at=at, made_by=made_by, action="API key revoked", subject=f"API key {name}"[:120])
+    return bool(ended)
 
 
 def hashed(key: str) -> str:
@@ -39,6 +131,11 @@ def hashed(key: str) -> str:
 def read_networks(text: str) -> list[Any]:
     """The networks a key may be used from, comma between; raises ValueError."""
     return [ip_network(each.strip()) for each in text.split(",") if each.strip()]
+
+
+def webhook_networks() -> tuple[Any, ...]:
+    """The networks that are not public and may be told all the same, as the operator has set them."""
+    return webhook.read_networks(current_app.extensions["webcb_settings"].webhook_networks)
 
 
 def with_key(scope: str) -> Callable[[View], View]:
@@ -88,9 +185,9 @@ def _let_in(scope: str) -> Any:
 def _key_of(key: str) -> Any:
     return (
         ApiKey.select(ApiKey, Account, VoiceApplication)
-        .join(Account)
+        .join(Account, JOIN.LEFT_OUTER)
         .switch(ApiKey)
-        .join(VoiceApplication)
+        .join(VoiceApplication, JOIN.LEFT_OUTER)
         .where(ApiKey.key_hash == hashed(key))
         .first()
     )

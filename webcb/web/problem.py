@@ -24,7 +24,9 @@ CODES: Final = {
 }
 
 
-def problem(status: int, said: str = "", code: str = "", **headers: str) -> Response:
+def problem(
+    status: int, said: str = "", code: str = "", extensions: dict[str, Any] | None = None, **headers: str
+) -> Response:
     """An answer of this status with a code and a sentence, in the form that the path's contract has."""
     usual_code, usual_words = CODES.get(status, ("INTERNAL", "Something went wrong."))
     code, said = code or usual_code, said or usual_words
@@ -32,7 +34,7 @@ def problem(status: int, said: str = "", code: str = "", **headers: str) -> Resp
     if request.path.startswith(CAMARA):
         body, kind = {"status": status, "code": code, "message": said}, "application/json"
     else:
-        body = {"type": "about:blank", "title": code, "status": status, "detail": said}
+        body = {"type": "about:blank", "title": code, "status": status, "detail": said} | (extensions or {})
         kind = "application/problem+json"
     answer = Response(json.dumps(body), status, content_type=kind)
     answer.headers.update({name.replace("_", "-"): value for name, value in headers.items()})

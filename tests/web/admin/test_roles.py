@@ -61,6 +61,10 @@ PERMISSION = {
     "admin.user_new": "setup.change",
     "admin.user": "setup.change",
     "admin.api_keys": "setup.see",
+    "admin.api_key_new": "setup.change",
+    "admin.api_key": "setup.see",
+    "admin.webhooks": "setup.see",
+    "admin.webhook": "setup.see",
     "admin.audit": "setup.see",
     "admin.settings": "setup.see",
 } | {

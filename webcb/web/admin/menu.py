@@ -75,6 +75,7 @@ MENU: Final = (
             Entry("Currencies", "currencies", "setup.see"),
             Entry("Users and roles", "users", "setup.see"),
             Entry("API keys", "api_keys", "setup.see"),
+            Entry("Webhooks", "webhooks", "setup.see"),
             Entry("Audit log", "audit", "setup.see"),
             Entry("Settings", "settings", "setup.see"),
         ),

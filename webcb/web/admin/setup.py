@@ -12,7 +12,7 @@ from wtforms.validators import DataRequired, Length, Optional, Regexp
 
 from webcb import clock, db, settings
 from webcb.billing import credentials
-from webcb.models import Account, ApiKey, Audit, ExchangeRate, User, UserSession
+from webcb.models import Audit, ExchangeRate, User, UserSession
 from webcb.web.admin import signing
 from webcb.web.admin.editor import Editor, Item, Panel
 from webcb.web.admin.listing import Between, Choice, Column, Contains, Listing
@@ -55,30 +55,6 @@ screen(
         search=(Contains(User.login), Contains(User.name)),
     ),
     template="admin/users.html",
-)
-
-screen(
-    "api-keys",
-    AREA,
-    Listing(
-        "api-keys",
-        "API keys",
-        lambda: ApiKey.select(ApiKey, Account).join(Account),
-        ApiKey.id,
-        (
-            Column("name", "Name", lambda row: row.name, order=ApiKey.name),
-            Column("account", "Account", lambda row: row.account.login, order=Account.login),
-            Column("scopes", "May", lambda row: row.scopes),
-            Column("networks", "From", lambda row: row.networks),
-            Column("requests_per_minute", "Requests a minute", lambda row: row.requests_per_minute, "number"),
-            Column("expires_at", "Good until", lambda row: row.expires_at, "instant"),
-            Column("used_at", "Last used", lambda row: row.used_at, "instant"),
-            Column("revoked_at", "Revoked", lambda row: row.revoked_at, "instant"),
-        ),
-        "name",
-        search=(Contains(ApiKey.name), Contains(Account.login)),
-        empty="There is no API key yet. `webcb keys add` makes one and shows it once.",
-    ),
 )
 
 screen(
