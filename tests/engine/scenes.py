@@ -38,6 +38,7 @@ class Scene:
     b_hangs_up: float | None = None
     a_hangs_up: float | None = None
     away: float | None = None
+    a: list[tuple[float, int]] = field(default_factory=lambda: TALKS)
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ def play(world: HearingWorld, moment: Moment) -> Stage:
     models.VoiceApplication.update(
         kinds=scene.kind, second_number=B, confirm_by_key=scene.confirms, languages="en"
     ).execute()
-    a = world.phone(A, "A", script=TALKS)
+    a = world.phone(A, "A", script=scene.a)
     b = world.phone(B, "B", script=scene.b, early_media=scene.b is EARLY)
     asked = {
         "simple": {"kind": "simple", "number_b": None},
@@ -202,7 +203,8 @@ def _money_is_out(stage: Stage) -> bool:
     wallet = account.wallet
     left = wallet.balance_micros + wallet.credit_limit_micros - wallet.locked_micros
     at = stage.world.utc_now()
-    ledger.post(wallet.id, account.id, "manual charge", -left, f"taken:{at.isoformat()}", "test", "", at)
+    if left > 0:
+        ledger.post(wallet.id, account.id, "manual charge", -left, f"taken:{at.isoformat()}:{left}", "test", "", at)
     return True
 
 

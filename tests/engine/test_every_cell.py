@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.engine.ears import HearingWorld
-from tests.engine.scenes import CANNOT_BE, EVENTS, STEPS, Outcome, Stage, happen, play
-from webcb import db, models
-from webcb.billing import books, credentials
+from tests.engine.laws import assert_laws, on_a_file
+from tests.engine.scenes import CANNOT_BE, EVENTS, STEPS, Outcome, happen, play
 
 CELLS = Path(__file__).with_name("cells.csv")
 HEADER = ("kind", "step", "event", "ending", "from us", "heard", "bill")
@@ -35,11 +34,6 @@ def all_cells() -> list[Cell]:
     return [(kind, step, event) for kind, steps in STEPS.items() for step in steps for event in EVENTS]
 
 
-def hearing_world() -> HearingWorld:
-    """5.00 on the account at a cent a second for either leg."""
-    return HearingWorld(balance="5.00", first=1, following=1, price="0.60")
-
-
 def come_out(world: HearingWorld, cell: Cell) -> Outcome:
     """Let the event of a cell happen at its step, and hold the laws."""
     kind, step, event = cell
@@ -48,21 +42,6 @@ def come_out(world: HearingWorld, cell: Cell) -> Outcome:
     if outcome != CANNOT_BE:
         assert_laws(stage)
     return outcome
-
-
-def assert_laws(stage: Stage) -> None:
-    world = stage.world
-    row, legs, xdrs = (read(stage.callback_id) for read in (world.row, world.legs, world.xdrs))
-    assert row.state == "ended"
-    assert {leg.state for leg in legs.values()} <= {"ended"}
-    assert not (stage.a.up or stage.b.up)
-    assert world.exchange.is_idle
-    assert xdrs.keys() == {name for name, leg in legs.items() if leg.placed_at is not None}
-    assert {wallet.locked_micros for wallet in models.Wallet.select()} == {0}
-    assert {lock.state for lock in models.Lock.select()} <= {"settled", "released"}
-    assert books.differences() == []
-    available = [wallet.balance_micros + wallet.credit_limit_micros for wallet in models.Wallet.select()]
-    assert min(available) >= 0, "overdrawn"
 
 
 def test_the_table_is_complete() -> None:
@@ -76,26 +55,6 @@ def test_a_step(step: tuple[str, str], tmp_path: Path) -> None:
         cell = (*step, event)
         with on_a_file(tmp_path / f"{number}.sqlite") as world:
             assert come_out(world, cell) == expected[cell], cell
-
-
-class on_a_file:  # noqa: N801  read as a function
-    """A world on a database of its own."""
-
-    def __init__(self, path: Path) -> None:
-        self._opened = db.connect(f"sqlite:///{path}")
-
-    def __enter__(self) -> HearingWorld:
-        self._opened.connect()
-        self._opened.execute_sql("PRAGMA synchronous = OFF")  # what a power cut would lose is not asked here
-        db.migrate()
-        credentials.use_key("test")
-        self._world = hearing_world()
-        return self._world
-
-    def __exit__(self, *_: object) -> None:
-        self._world.close()
-        self._opened.close()
-        db.database.close()
 
 
 def write() -> None:

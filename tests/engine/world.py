@@ -33,6 +33,7 @@ US = Address("127.0.0.1", 5070)
 PCMU = Codec("PCMU", 0, 8000)
 PCMA = Codec("PCMA", 8, 8000)
 CALLBACKS_MAX = 5
+FIRST_AGAIN = 0.5  # seconds: T1
 REASONS = {100: "Trying", 180: "Ringing", 183: "Session Progress", 200: "OK", 487: "Request Terminated"}
 
 
@@ -72,10 +73,38 @@ class VirtualTime:
         self.now = max(self.now, end)
 
 
+class Lifetime:
+    """Virtual time as one engine has it: what it has set ends with it."""
+
+    def __init__(self, time: VirtualTime) -> None:
+        self._time = time
+        self._alarms: list[Alarm] = []
+        self._is_over = False
+
+    @property
+    def now(self) -> float:
+        return self._time.now
+
+    def time(self) -> float:
+        return self._time.now
+
+    def call_at(self, when: float, callback: Callable[..., Any], *args: Any) -> Alarm:
+        if self._is_over:
+            return Alarm(callback)
+        alarm = self._time.call_at(when, callback, *args)
+        self._alarms.append(alarm)
+        return alarm
+
+    def end(self) -> None:
+        self._is_over = True
+        for alarm in self._alarms:
+            alarm.cancel()
+
+
 class StraightJournal:
     """The journal without its thread: a job is done at once, its result told in the next turn. `is_away` holds jobs back."""
 
-    def __init__(self, time: VirtualTime) -> None:
+    def __init__(self, time: Lifetime) -> None:
         self._time = time
         self.is_away = False
         self.waiting: list[tuple[Callable[[], Any], Callable[[Any], None] | None]] = []
@@ -155,6 +184,7 @@ class Phone:
     hosts: list[str] = field(default_factory=list)  # over which each INVITE came
     is_over: bool = False
     up: bool = False
+    is_confirmed: bool = False  # the ACK of its answer has come
     tag: int = 0
     cseq: int = 0
     cseqs: list[int] = field(default_factory=list)  # of the BYEs that came
@@ -180,18 +210,19 @@ class World:
         """An engine starts: the first one, or one after a crash."""
         self.bridge = Bridge("127.0.0.1", 21000, 21999, silence_ms=600_000)
         self.starts += 1
+        self.life = Lifetime(self.time)
         entropy = random.Random(self.starts).randbytes
-        self.line = Line(Identity("test", US), entropy, self.time, self._to_phone)
+        self.line = Line(Identity("test", US), entropy, self.life, self._to_phone)
         self.media = self.make_media(entropy)
-        self.journal = StraightJournal(self.time)
+        self.journal = StraightJournal(self.life)
         lines = {2: self.line}
         post = self.journal.post
-        self.registrations = Registrations(self.time, self.utc_now, lines, post, self.names, "one")
-        self.prober = Prober(self.time, self.utc_now, lines, post, self.names, self.registrations.refresh)
+        self.registrations = Registrations(self.life, self.utc_now, lines, post, self.names, "one")
+        self.prober = Prober(self.life, self.utc_now, lines, post, self.names, self.registrations.refresh)
         standing = Standing(self.prober, self.registrations)
-        self.exchange = Exchange(self.time, lines, self.media, self.journal, self.names, self.callbacks_max, standing)
+        self.exchange = Exchange(self.life, lines, self.media, self.journal, self.names, self.callbacks_max, standing)
         node = recovery.take_node("one", self.utc_now())
-        self.lookout = Lookout(self.time, self.utc_now, lines, self.journal, self.exchange, node)
+        self.lookout = Lookout(self.life, self.utc_now, lines, self.journal, self.exchange, node)
         self.lookout.look()
         self.pass_seconds(0)
 
@@ -200,8 +231,10 @@ class World:
         return Media(self.bridge, {"127.0.0.1": "127.0.0.1"}, entropy)
 
     def crash(self) -> None:
-        """kill -9: nothing of the engine goes on."""
-        self.time._alarms.clear()
+        """kill -9: nothing of the engine goes on; the phones do."""
+        self.life.end()
+        self.journal.waiting.clear()
+        self.journal.is_away = True
         self.line.receive = lambda data, address: None  # type: ignore[method-assign]
         self.bridge.close()
 
@@ -266,6 +299,8 @@ class World:
                 phone.tag += 1
                 for seconds, status in phone.scripts.get(address.host, phone.script):
                     self.time.call_at(self.time.now + seconds, self._say_unasked, phone, request, status, address)
+            case "ACK":
+                phone.is_confirmed = True
             case "CANCEL":
                 self.respond(phone, request, 200, address)
                 if phone.obeys_cancel and not phone.is_over:
@@ -287,8 +322,21 @@ class World:
             return
         phone.is_over = status >= 200
         phone.up = phone.up or status == 200
+        if status == 200:
+            phone.is_confirmed = False
+            self.time.call_at(self.time.now + FIRST_AGAIN, self._say_again, phone, invite, address, FIRST_AGAIN)
         with_sdp = status == 200 or (status == 183 and phone.early_media)
         self.respond(phone, invite, status, address, self.sdp(phone) if with_sdp else b"")
+
+    def _say_again(self, phone: Phone, invite: Request, address: Address, after: float) -> None:
+        """An answer is said until its ACK comes, or for 64 times T1; then the phone is put down (RFC 3261, 13.3.1.4)."""
+        if phone.is_confirmed or not phone.up or not phone.knows_calls or invite is not phone.invites[-1]:
+            return
+        if after >= 32:
+            self.request(phone, "BYE")
+            return
+        self.time.call_at(self.time.now + after, self._say_again, phone, invite, address, 2 * after)
+        self.respond(phone, invite, 200, address, self.sdp(phone))
 
     def sdp(self, phone: Phone, port: int = 30_000, **changes: Any) -> bytes:
         return make_offer(phone.sdp_host, port, phone.codecs, 7, 1, **changes)
