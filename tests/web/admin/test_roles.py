@@ -9,7 +9,7 @@ from webcb.web.admin.permission import PERMISSIONS, ROLES, may
 
 # Endpoint -> the permission it asks for; "" is any operator, None anybody.
 SCREENS = {
-    "infrastructure": ("voice_applications", "own_numbers", "nodes", "vendors", "connections"),
+    "infrastructure": ("voice_applications", "own_numbers", "nodes", "vendors", "connections", "routes"),
     "catalog": ("destinations", "off_peak_periods", "tariffs", "rates", "products", "usage_charges"),
     "setup": ("currencies",),
     "sales": ("customers", "accounts", "distributors"),
@@ -28,6 +28,17 @@ PERMISSION = {
     "admin.dashboard": "",
     "admin.search": "",
     "admin.keep_filter": "",
+    "admin.try_period": "catalog.see",
+    "admin.try_rate": "catalog.see",
+    "admin.rate_plot": "catalog.see",
+    "admin.try_rule": "infrastructure.see",
+    "admin.routing": "infrastructure.see",
+    "admin.prompts": "infrastructure.see",
+    "admin.prompt": "infrastructure.see",
+    "admin.prompt_sound": "infrastructure.see",
+    "admin.vouchers": "sales.see",
+    "admin.voucher_new": "sales.change",
+    "admin.alarms": "monitoring.see",
     "admin.batches": "sales.see",
     "admin.jobs": "sales.see",
     "admin.active_calls": "monitoring.see",

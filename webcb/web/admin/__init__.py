@@ -7,6 +7,8 @@ from flask import Blueprint, Flask
 from webcb.money import format_amount
 from webcb.web.admin import (
     active,
+    aids,
+    alarms,
     catalog,
     checklist,
     dashboard,
@@ -17,11 +19,14 @@ from webcb.web.admin import (
     monitoring,
     number_test,
     programs,
+    prompts,
     rate_sheets,
+    routing,
     sales,
     setup,
     sign_in,
     statistics,
+    vouchers,
 )
 from webcb.web.admin import listing as lists
 from webcb.web.admin.menu import menu_of
@@ -32,6 +37,8 @@ from webcb.web.forms import PressForm
 
 SCREENS = (
     active,
+    aids,
+    alarms,
     catalog,
     checklist,
     dashboard,
@@ -42,10 +49,13 @@ SCREENS = (
     monitoring,
     number_test,
     programs,
+    prompts,
     rate_sheets,
+    routing,
     sales,
     setup,
     statistics,
+    vouchers,
 )
 BLUEPRINTS: tuple[Blueprint, ...] = (sign_in.blueprint, blueprint)
 

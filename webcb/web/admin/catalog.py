@@ -116,6 +116,7 @@ screen(
                         "definition",
                         "Definition",
                         "Time::Period text, as in hr{6pm-5am} wd{mo-fr}, md{1 24-26} mo{dec}. Hours are whole: 5am runs to 05:59:59.",
+                        aid="period",
                     ),
                 ),
             ),
@@ -221,6 +222,7 @@ def tariff_tabs(row: Any) -> list[tuple[str, str]]:
         ("General info", url_for("admin.tariffs_edit", row_id=row.id)),
         ("Rates", url_for("admin.rates", parent_id=row.id)),
         ("Rate sheet", url_for("admin.rate_sheet", tariff_id=row.id)),
+        *([("Routes", url_for("admin.routes", parent_id=row.id))] if row.applied_to == "vendor" else []),
     ]
 
 
@@ -270,6 +272,7 @@ RATES_EDITOR = Editor(
                     "formula",
                     "Rate formula",
                     "As in 1x60@first; 2x60@1.80; fee 0.50; *x6@next. Empty: the intervals above.",
+                    aid="rate",
                 ),
                 Item("effective_from", "Effective from", "Empty, or a past moment: now."),
                 Item("forbidden", "Forbidden", "Calls there are refused."),

@@ -36,8 +36,8 @@ SUGGESTED_MAX: Final = 500
 class Item:
     """A field of a panel. `hint` stands below its label; `with_field`: only shown where that field has one of the values.
 
-    `ticked` are the values of a list that are ticked, not written; `words` what values are called; `aid` is a template that
-    stands below the field.
+    `ticked` are the values of a list that are ticked, not written; `words` what values are called; `aid` is one of
+    AIDS, below the field.
     """
 
     field: str
@@ -49,6 +49,27 @@ class Item:
     ticked: tuple[str, ...] = ()
     words: Mapping[str, str] | None = None
     aid: str = ""
+
+
+@dataclass(frozen=True)
+class Aid:
+    """What stands below a field to try its text: a template, the address of its changing part, the fields that it looks at.
+
+    `shows` says what the template shows of what is typed; `writes` makes a new text, and says what is wrong.
+    """
+
+    template: str
+    part: str
+    fields: tuple[str, ...]
+    shows: Callable[[Mapping[str, str], Any], dict[str, Any]]
+    writes: Callable[[Mapping[str, str]], tuple[str, str]] | None = None
+
+    def watched(self, field: str) -> list[str]:
+        """The names of the fields it looks at, below this field."""
+        return [name.format(field) for name in self.fields]
+
+
+AIDS: Final[dict[str, Aid]] = {}
 
 
 @dataclass(frozen=True)
@@ -328,6 +349,9 @@ def edit(editor: Editor, row: Table | None, parent: Any = None, **context: Any) 
         if request.form.get("step") == "remove" and stored is not None:
             return _removed(editor, stored, row, parent, names, context)
         form = form_of(editor, None, row is None, names)
+        if request.form.get("step", "").partition(" ")[0] in ("try", "write"):
+            _tried(editor, form)
+            return _page(editor, form, row, parent, may_change, names, context)
         if form.validate():
             try:
                 save(editor, posted(editor, form), stored, parent)
@@ -352,6 +376,24 @@ def _removed(editor: Editor, stored: Any, row: Any, parent: Any, names: Any, con
     return redirect(url_for(f"admin.{editor.endpoint}", **({"parent_id": parent.id} if parent else {})), 303)
 
 
+def _tried(editor: Editor, form: Any) -> None:
+    """Nothing is saved: the aid of a field shows what is typed, or writes what was chosen beside it into the field."""
+    step, _, name = request.form.get("step", "").partition(" ")
+    item = next((each for each in editor.items if each.field == name), None)
+    aid = AIDS.get(item.aid) if item else None
+    if step == "write" and aid is not None and aid.writes is not None:
+        text, problem = aid.writes(_typed(editor, form))
+        form[name].data = text
+        if problem:
+            form[name].errors = [problem]
+
+
+def _typed(editor: Editor, form: Any) -> dict[str, str]:
+    """What stands in the fields as it would be typed, and what is chosen beside them."""
+    beside = {name: text for name, text in request.values.items() if name.startswith("try_")}
+    return beside | {item.field: str(form[item.field].data or "") for item in editor.items}
+
+
 def _say(form: Any, wrong: NotSaved) -> None:
     """Every problem beside its field; what belongs to none stands above the form."""
     for problem in wrong.problems:
@@ -373,10 +415,17 @@ def _after(editor: Editor, form: Any, row: Any, parent: Any) -> str:
     return url_for(f"admin.{editor.endpoint}_edit", row_id=row.id)
 
 
+def _of(item: Item, typed: Mapping[str, str]) -> dict[str, str]:
+    """What an aid looks at: its own field and those that it names."""
+    wanted = {item.field, *AIDS[item.aid].watched(item.field)}
+    return {name: text for name, text in typed.items() if name in wanted}
+
+
 def _page(
     editor: Editor, form: Any, row: Any, parent: Any, may_change: bool, names: Any, context: Mapping[str, Any]
 ) -> str:
     user: Any = signing.current()
+    typed = _typed(editor, form)
     hidden = {item.field for item in editor.items if not may(user.role, item.needs)}
     return render_template(
         str(context.get("template", "admin/edit.html")),
@@ -387,6 +436,11 @@ def _page(
         may_change=may_change,
         hidden=hidden,
         hints={item.field: item.hint or _spoken(editor.kind.reader(item.field).description) for item in editor.items},
+        aids={
+            item.field: (AIDS[item.aid], AIDS[item.aid].shows(_of(item, typed), parent))
+            for item in editor.items
+            if item.aid
+        },
         names={field: each for field, each in names.items() if len(each) > LISTED_MAX},
         **{name: value for name, value in context.items() if name != "template"},
     )

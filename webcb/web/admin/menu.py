@@ -33,6 +33,8 @@ MENU: Final = (
             Entry("Nodes", "nodes", "infrastructure.see"),
             Entry("Vendors", "vendors", "infrastructure.see"),
             Entry("Connections", "connections", "infrastructure.see"),
+            Entry("Routing", "routing", "infrastructure.see"),
+            Entry("Prompts", "prompts", "infrastructure.see"),
         ),
     ),
     Group(
@@ -51,6 +53,7 @@ MENU: Final = (
             Entry("Accounts", "accounts", "sales.see"),
             Entry("Account generator", "account_generator", "sales.change"),
             Entry("Batches", "batches", "sales.see"),
+            Entry("Vouchers", "vouchers", "sales.see"),
             Entry("Distributors", "distributors", "sales.see"),
             Entry("Background work", "jobs", "sales.see"),
         ),
@@ -66,6 +69,7 @@ MENU: Final = (
             Entry("Test number", "test_number", "monitoring.see"),
             Entry("Price calculator", "price_calculator", "money"),
             Entry("Refusals", "refusals", "monitoring.see"),
+            Entry("Alarms", "alarms", "monitoring.see"),
         ),
     ),
     Group(

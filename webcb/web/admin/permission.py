@@ -19,6 +19,18 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
     "support": frozenset({"sales.see", "monitoring.see", "monitoring.change", "numbers"}),
     "read only": (_SEES - {"setup.see"}) | {"money"},
 }
+_AREAS_SAID: Final = {
+    "infrastructure": "infrastructure",
+    "catalog": "the service catalog",
+    "sales": "sales",
+    "monitoring": "monitoring",
+    "setup": "setup",
+}
+SAID: Final[dict[str, str]] = (
+    {f"{area}.see": f"See {words}" for area, words in _AREAS_SAID.items()}
+    | {f"{area}.change": f"Change {words}" for area, words in _AREAS_SAID.items()}
+    | {"money": "See prices, charges and balances", "numbers": "See telephone numbers in full, and messages"}
+)
 ROLES: Final = tuple(PERMISSIONS)
 ALL: Final = _SEES | _CHANGES | _THINGS
 

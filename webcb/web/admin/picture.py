@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 from xml.etree import ElementTree
 
 import pygal
@@ -31,6 +31,15 @@ _STYLE: Final = Style(
 )
 
 
+def stepped(label: str, points: Sequence[tuple[float, float]]) -> Response:
+    """A line through points, seconds across, as an SVG file."""
+    made = pygal.XY(style=_STYLE, width=900, height=280, show_legend=False, js=(), margin=4, explicit_size=False, show_dots=False,
+                    no_data_text="Nothing to plot yet", include_x_axis=True, disable_xml_declaration=True,
+                    x_title="seconds", xrange=(0, points[-1][0] if points else 1))  # fmt: skip
+    made.add(label, list(points))
+    return _as_file(made)
+
+
 def drawn(label: str, names: Sequence[str], values: Sequence[float | None], *, as_line: bool = False) -> Response:
     """A chart as an SVG file, readable on light and dark, without any script."""
     kind = pygal.Line if as_line else pygal.Bar
@@ -39,6 +48,11 @@ def drawn(label: str, names: Sequence[str], values: Sequence[float | None], *, a
                 include_x_axis=True, disable_xml_declaration=True, truncate_label=16)  # fmt: skip
     made.x_labels = list(names)
     made.add(label, list(values))
+    return _as_file(made)
+
+
+def _as_file(made: Any) -> Response:
+    """The chart without the script that the library puts into it."""
     tree = made.render_tree()
     for parent in tree.iter():
         for child in [each for each in parent if str(each.tag).endswith("script")]:

@@ -27,14 +27,18 @@ def screen(
     table: type[Table] | None = None,
     context: Context = lambda _: {},
     template: str = "admin/list.html",
+    beside: dict[str, Any] | None = None,
 ) -> None:
-    """Register the list at /admin/<address>, and where there is an editor, /new and /<id> below it."""
+    """Register the list at /admin/<address>, and where there is an editor, /new and /<id> below it.
+
+    `context` is what the form's page knows beside its row, `beside` what the list's own template shows.
+    """
     endpoint = listing.name.replace("-", "_")
 
     @blueprint.get(f"/{address}", endpoint=endpoint)
     @guarded(f"{area}.see")
     def shown() -> Any:
-        return lists.show(listing, template, editor=editor, area=area)
+        return lists.show(listing, template, editor=editor, area=area, **(beside or {}))
 
     if editor is None or table is None:
         return

@@ -16,7 +16,7 @@ from webcb.models import Audit, ExchangeRate, User, UserSession
 from webcb.web.admin import signing
 from webcb.web.admin.editor import Editor, Item, Panel
 from webcb.web.admin.listing import Between, Choice, Column, Contains, Listing
-from webcb.web.admin.permission import ROLES
+from webcb.web.admin.permission import PERMISSIONS, ROLES, SAID
 from webcb.web.admin.screen import blueprint, found, screen
 from webcb.web.admin.signing import guarded
 from webcb.web.forms import add_error
@@ -55,6 +55,7 @@ screen(
         search=(Contains(User.login), Contains(User.name)),
     ),
     template="admin/users.html",
+    beside={"roles": PERMISSIONS, "permissions": SAID},
 )
 
 screen(

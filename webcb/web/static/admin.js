@@ -14,6 +14,28 @@ const follow = (item) => {
 };
 document.querySelectorAll("[data-with]").forEach(follow);
 
+// What a text of a grammar of its own says is shown while it is typed.
+for (const aid of document.querySelectorAll("[data-try]")) {
+  const form = aid.closest("form");
+  const names = aid.dataset.tryFields.split(" ").filter(Boolean);
+  const part = aid.querySelector(".aid-part");
+  let waiting = 0;
+  const show = async () => {
+    const address = new URL(aid.dataset.try, window.location);
+    for (const name of names) if (form.elements[name]) address.searchParams.set(name, form.elements[name].value);
+    try {
+      const answer = await fetch(address, { credentials: "same-origin" });
+      if (answer.ok && !answer.redirected) part.innerHTML = await answer.text();
+    } catch { /* the server is away for a moment */ }
+  };
+  form.addEventListener("input", (event) => {
+    if (!names.includes(event.target.name)) return;
+    clearTimeout(waiting);
+    waiting = setTimeout(show, 250);
+  });
+}
+for (const button of document.querySelectorAll(".no-script")) button.hidden = true;
+
 // What was typed and not saved is not lost without a word.
 for (const form of document.querySelectorAll("[data-unsaved]")) {
   let changed = false;
@@ -25,6 +47,17 @@ for (const form of document.querySelectorAll("[data-unsaved]")) {
 // On a narrow screen the menu begins closed.
 const menu = document.querySelector(".admin-menu");
 if (menu && window.matchMedia("(max-width: 61.99rem)").matches) menu.open = false;
+
+// A prompt is heard on its page.
+let sound = null;
+for (const link of document.querySelectorAll("[data-play]")) {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    if (sound) sound.pause();
+    sound = new Audio(link.href);
+    sound.play();
+  });
+}
 
 // A part of a page that changes by itself is fetched again and again, as long as somebody looks at it.
 const keepAlive = (part) => {
