@@ -40,7 +40,7 @@ struct bridge_plan {
     uint32_t latch_ms;           /* the address of the SDP must be silent so long before another is believed */
     uint32_t relearn_ms;         /* who was believed must be silent so long before a neighbour is, twice as long for others */
     uint32_t report_ms;          /* mean time between two RTCP reports of a port (RFC 3550, 6.2) */
-    uint32_t gather_us;          /* after packets came the next are let gather so long: less CPU, that much more latency */
+    uint32_t gather_us;          /* after packets came the next are let gather so long at most: less CPU, that much more latency */
     enum way way;                /* WAY_BEST: io_uring where the host permits it */
     bool kernel;                 /* joined pairs pass through the kernel where they may and the host permits it */
     const char *kernel_owner;    /* whose flows outlive the process, and are taken over by the next; NULL: nobody's */

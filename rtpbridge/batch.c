@@ -72,9 +72,9 @@ bool batch_unwatch(struct batch *batch, struct port *port)
     return batch->carriage->unwatch(batch->state, port);
 }
 
-void batch_wait(struct batch *batch)
+void batch_wait(struct batch *batch, int64_t patience_ns)
 {
-    batch->carriage->wait(batch->state);
+    batch->carriage->wait(batch->state, patience_ns);
     batch->departures.count = 0;
     batch->own_rooms_used = 0;
 }

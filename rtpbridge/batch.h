@@ -22,8 +22,8 @@ enum way batch_way(const struct batch *batch);
 /* See carriage.h. */
 int batch_watch(struct batch *batch, struct port *port);
 bool batch_unwatch(struct batch *batch, struct port *port);
-/* Sends what still waits, then waits for the next turn; all rooms are free then. */
-void batch_wait(struct batch *batch);
+/* Sends what still waits, then waits for the next turn, a patience as in carriage.h; all rooms are free then. */
+void batch_wait(struct batch *batch, int64_t patience_ns);
 bool batch_next(struct batch *batch, struct arrival *arrival);
 
 /* A room to write a packet of our own into; valid while no more than `ahead` others are asked for. */

@@ -3,7 +3,6 @@
 #include "bridge.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -163,7 +162,7 @@ static bool take_turn(struct bridge *bridge, const struct turn *turn, bool *pack
         *packets = *packets || arrival.kind == ARRIVAL_RTP;
         going_on = serve(bridge, &arrival, turn);
     }
-    batch_send(bridge->batch, (*packets && bridge->gather_ns > 0) || flows_overtake(&bridge->flows));
+    batch_send(bridge->batch, flows_overtake(&bridge->flows));
     settle(bridge, turn->now_ns);
     bridge_unlock(bridge);
     if (atomic_load_explicit(&bridge->ring.written, memory_order_relaxed) != written)
@@ -171,16 +170,12 @@ static bool take_turn(struct bridge *bridge, const struct turn *turn, bool *pack
     return going_on;
 }
 
-/* Lets packets come together, until the next tick at most; whoever asks something is not kept waiting. */
-static void gather(struct bridge *bridge, int64_t turn_ns)
+/* How long packets may come together after a turn: until the next tick at most. */
+static int64_t patience_ns(const struct bridge *bridge, int64_t turn_ns)
 {
-    const int64_t due_ns = bridge->tick_ns + FRAME_NS, enough_ns = turn_ns + bridge->gather_ns;
-    const int64_t left_ns = (due_ns < enough_ns ? due_ns : enough_ns) - bridge_now_ns();
-    const struct timespec left = {.tv_nsec = left_ns};
-    struct pollfd wake = {.fd = bridge->wake_fd, .events = POLLIN};
+    const int64_t due_ns = bridge->tick_ns + FRAME_NS, long_ns = turn_ns + bridge->gather_ns;
 
-    if (left_ns > 0 && left_ns < NS_PER_SECOND)
-        ppoll(&wake, 1, &left, NULL);
+    return (due_ns < long_ns ? due_ns : long_ns) - bridge_now_ns();
 }
 
 /*
@@ -198,17 +193,17 @@ static void *run(void *argument)
 {
     struct bridge *const bridge = argument;
     bool going_on = true;
+    int64_t patience = 0;
 
     ask_for_real_time();
     while (going_on) {
         struct turn turn = {bridge->batch, &bridge->ring, 0, bridge->latch};
         bool packets = false;
 
-        batch_wait(bridge->batch);
+        batch_wait(bridge->batch, patience);
         turn.now_ns = bridge_now_ns();
         going_on = take_turn(bridge, &turn, &packets);
-        if (packets && going_on && bridge->gather_ns > 0)
-            gather(bridge, turn.now_ns);
+        patience = packets && bridge->gather_ns > 0 ? patience_ns(bridge, turn.now_ns) : 0;
     }
     return NULL;
 }

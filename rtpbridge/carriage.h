@@ -13,6 +13,7 @@
 
 #define TURN_ARRIVALS 256 /* taken in one turn: bounds how long a caller waits for the state */
 #define LEAVING_MAX 512   /* of one turn: what came and what we made */
+#define GATHERED_ENOUGH 32 /* in one turn: waking up for it costs as much as a few packets */
 
 struct port;
 
@@ -50,8 +51,11 @@ struct carriage {
     int (*watch)(void *state, struct port *port);
     /* True: nothing of the port comes any more. False: ARRIVAL_ENDED will say when. */
     bool (*unwatch)(void *state, struct port *port);
-    /* Waits until next() has something. What was sent is on its way after that. */
-    void (*wait)(void *state);
+    /*
+     * Waits until next() has something; with a patience until GATHERED_ENOUGH has come or the patience is over, whatever has
+     * come by then. What was sent is on its way before it waits.
+     */
+    void (*wait)(void *state, int64_t patience_ns);
     /* False: the turn is over, because nothing is left or it has been long enough. */
     bool (*next)(void *state, struct arrival *arrival);
     /* Sends in that order and counts it on the ports; `now`, or by the next wait() at the latest, up to which nothing may move. */

@@ -1,6 +1,7 @@
 /* Datagrams by epoll, recvmmsg and sendmmsg: the way that is always there. */
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 
 struct epoll {
     int fd;
+    int wake_fd;
     struct epoll_event events[EVENTS];
     size_t events_count;
     size_t event;                   /* that is served */
@@ -62,6 +64,7 @@ static int epoll_open(void **state, int tick_fd, int wake_fd)
         opened->received[i].msg_hdr.msg_iovlen = 1;
         opened->received[i].msg_hdr.msg_name = &opened->sources[i];
     }
+    opened->wake_fd = wake_fd;
     opened->fd = epoll_create1(EPOLL_CLOEXEC);
     if (opened->fd < 0)
         error = errno;
@@ -98,10 +101,23 @@ static bool epoll_unwatch(void *state, struct port *port)
     return true;
 }
 
-static void epoll_await(void *state)
+/* A descriptor of the sockets cannot be asked for more than one: it is left alone for that long, and who asks something is not. */
+static void gather(const struct epoll *epoll, int64_t patience_ns)
+{
+    const struct timespec left = {.tv_nsec = patience_ns};
+    struct pollfd wake = {.fd = epoll->wake_fd, .events = POLLIN};
+
+    ppoll(&wake, 1, &left, NULL);
+}
+
+static void epoll_await(void *state, int64_t patience_ns)
 {
     struct epoll *const epoll = state;
-    const int count = epoll_wait(epoll->fd, epoll->events, EVENTS, -1);
+    int count;
+
+    if (patience_ns > 0)
+        gather(epoll, patience_ns);
+    count = epoll_wait(epoll->fd, epoll->events, EVENTS, -1);
 
     epoll->events_count = count > 0 ? (size_t)count : 0;
     epoll->event = 0;
