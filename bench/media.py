@@ -1,8 +1,8 @@
 """What carrying the voice costs: CPU per packet, loss and latency of every relay in bench/relays.py, in one run.
 
 The phones are bench/media_load.c, in a process of its own; our bridge is this process. All relays take turns, and the
-medians are reported, so that other work on the machine falls on all alike. `python -m bench.media CALLS ...` measures
-other sizes than those of the table.
+medians are reported, so that other work on the machine falls on all alike. The beginning, when all calls are set up at once, is
+measured apart from what follows. `python -m bench.media CALLS ...` measures other sizes than those of the table.
 """
 
 import argparse
@@ -12,12 +12,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.relays import RELAYS, Missing, Relay
 
 CALLS = (100, 500, 1_000, 2_000)
+BEGINNING_SECONDS = 1
 SECONDS = 4
 RUNS = 3
 PACKETS_PER_CALL_SECOND = 100
@@ -27,8 +29,13 @@ _DESCRIPTORS_PER_CALL = 8  # of rtpengine, which inherits the limit
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the phones; CPU seconds per million packets sent, latency in microseconds."""
+    """One run of the phones; CPU seconds per million packets sent, latency in microseconds.
 
+    `late_p99_us` is how late the phones themselves were: with much of it the machine had no more to give, and they sent in heaps.
+    `begin_p999_us` is the latency of the first seconds, in which every call begins.
+    """
+
+    per_second: float
     lost_percent: float
     machine_cpu_s: float
     phones_cpu_s: float
@@ -36,28 +43,55 @@ class Run:
     p50_us: float
     p99_us: float
     p999_us: float
+    late_p99_us: float
+    begin_p999_us: float
+
+    @property
+    def both_cpu_s(self) -> float:
+        """Of phones and relay: on loopback the work of delivering a packet falls to whoever sent it."""
+        return self.phones_cpu_s + self.relay_cpu_s
 
 
-def _machine_cpu_s() -> float:
-    """Of all cores, whoever used them: user, nice, system, irq, softirq."""
-    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
-    return sum(int(fields[place]) for place in (0, 1, 2, 5, 6)) / 100
+def _tasks_ns() -> dict[str, int]:
+    """How long each thread of the machine has run, those of the kernel (ksoftirqd, kworker, io_uring's) among them.
+
+    As the scheduler has it, in nanoseconds: /proc/stat counts who runs when the clock ticks, from which those hide that wake
+    with the tick. Not in it: interrupts that find the core idle, threads that ended before they were looked at again.
+    """
+    ran = {}
+    for path in Path("/proc").glob("[0-9]*/task/[0-9]*/schedstat"):
+        with suppress(OSError):  # it has ended meanwhile
+            ran[path.parent.name] = int(path.read_text().split()[0])
+    return ran
+
+
+def _since(before: dict[str, int]) -> float:
+    """Seconds of CPU of all threads since then."""
+    return sum(now - before.get(task, 0) for task, now in _tasks_ns().items()) / 1e9
+
+
+def _read_numbers(process: "subprocess.Popen[str]") -> list[int]:
+    assert process.stdout is not None
+    return [int(number) for number in process.stdout.readline().split()]
 
 
 def _measure(load: Path, relay: Relay, calls: int, seconds: int) -> Run:
     phones_count = 2 * calls
-    command = [str(load), str(phones_count), str(seconds)]
+    command = [str(load), str(phones_count), str(BEGINNING_SECONDS), str(seconds)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None and process.stdout is not None
         phones = [int(process.stdout.readline()) for _ in range(phones_count)]
-        destinations = relay.join(phones)
-        machine_s, relay_s = _machine_cpu_s(), relay.cpu_s()
-        process.stdin.write("\n".join(map(str, destinations)) + "\n")
+        process.stdin.write("\n".join(map(str, relay.join(phones))) + "\n")
         process.stdin.close()
-        sent, received, cpu_us, p50_ns, p99_ns, p999_ns = map(int, process.stdout.readline().split())
-        machine_s, relay_s = _machine_cpu_s() - machine_s, relay.cpu_s() - relay_s
+        assert process.stdout.readline() == "begun\n"
+        machine, relay_s = _tasks_ns(), relay.cpu_s()
+        assert process.stdout.readline() == "ended\n"
+        machine_s, relay_s = _since(machine), relay.cpu_s() - relay_s
+        *_, begin_p999_ns, _late_ns = _read_numbers(process)
+        sent, received, cpu_us, per_second, p50_ns, p99_ns, p999_ns, late_ns = _read_numbers(process)
     million = sent / 1e6
     return Run(
+        per_second=per_second,
         lost_percent=(sent - received) / sent * 100,
         machine_cpu_s=machine_s / million,
         phones_cpu_s=cpu_us / 1e6 / million,
@@ -65,6 +99,8 @@ def _measure(load: Path, relay: Relay, calls: int, seconds: int) -> Run:
         p50_us=p50_ns / 1e3,
         p99_us=p99_ns / 1e3,
         p999_us=p999_ns / 1e3,
+        late_p99_us=late_ns / 1e3,
+        begin_p999_us=begin_p999_ns / 1e3,
     )
 
 
@@ -98,18 +134,35 @@ def build_load(folder: Path) -> Path:
 
 
 def _print_table(calls: int, compared: dict[str, Run]) -> None:
-    floor_s = compared["no relay"].machine_cpu_s
-    print(f"\n{calls:,} calls, {calls * PACKETS_PER_CALL_SECOND:,} packets a second")
-    print(f"{'':14}{'CPU s per million packets':>36}{'lost':>9}{'latency, microseconds':>30}")
-    print(f"{'':14}{'machine':>9}{'added':>9}{'phones':>9}{'relay':>9}{'%':>9}{'p50':>10}{'p99':>10}{'p99.9':>10}")
+    nothing, peer = compared["no relay"], compared.get("rtpengine")
+    print(f"\n{calls:,} calls, {calls * PACKETS_PER_CALL_SECOND:,} packets a second wanted")
+    print(
+        f"{'':11}{'CPU s per million packets':>34}{'packets':>10}{'lost':>8}{'latency, microseconds':>27}{'begin':>9}{'phones':>8}"
+    )
+    print(
+        f"{'':11}{'machine':>8}{'phones':>7}{'relay':>6}{'both':>6}{'':>7}{'a second':>10}{'%':>8}"
+        f"{'p50':>9}{'p99':>9}{'p99.9':>9}{'p99.9':>9}{'late p99':>9}"
+    )
     for name, run in compared.items():
-        cpu = f"{run.machine_cpu_s:9.1f}{run.machine_cpu_s - floor_s:9.1f}{run.phones_cpu_s:9.1f}{run.relay_cpu_s:9.1f}"
-        print(f"{name:14}{cpu}{run.lost_percent:9.3f}{run.p50_us:10,.0f}{run.p99_us:10,.0f}{run.p999_us:10,.0f}")
+        share = ""
+        if name == "kernel":
+            share = f"{run.both_cpu_s / nothing.both_cpu_s - 1:+7.0%}"
+        elif name == "user space" and peer is not None:
+            share = f"{run.relay_cpu_s / peer.relay_cpu_s:7.2f}"
+        cpu = f"{run.machine_cpu_s:8.1f}{run.phones_cpu_s:7.1f}{run.relay_cpu_s:6.1f}{run.both_cpu_s:6.1f}{share:7}"
+        print(
+            f"{name:11}{cpu}{run.per_second:10,.0f}{run.lost_percent:8.3f}"
+            f"{run.p50_us:9,.0f}{run.p99_us:9,.0f}{run.p999_us:9,.0f}{run.begin_p999_us:9,.0f}{run.late_p99_us:9,.0f}"
+        )
 
 
 def _plot(tables: dict[int, dict[str, Run]]) -> None:
-    """CPU of the relay and latency over the number of calls, as one SVG."""
-    from matplotlib.figure import Figure
+    """CPU of the relay and latency over the number of calls, as one SVG; without matplotlib the tables have to do."""
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError:
+        print("\nnot plotted: matplotlib is not here. `make bench` installs it, as does: pip install -e '.[bench]'")
+        return
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     cpu, latency = figure.subplots(1, 2)
@@ -133,10 +186,10 @@ def _plot(tables: dict[int, dict[str, Run]]) -> None:
 
 
 def run(calls: Sequence[int] = CALLS, *, seconds: int = SECONDS, runs: int = RUNS) -> dict[str, object]:
-    """Runs the comparison (four minutes), prints its tables, plots them and returns the figures.
+    """Runs the comparison (six minutes), prints its tables, plots them and returns the figures.
 
-    `machine` is all the machine did, `added` what it did beyond the phones' own talk: on loopback the work of delivering a
-    packet falls to whoever sent it. `no relay` also says how fast the machine was.
+    `machine` is what all threads of the machine did, whoever they belong to. `both` is of phones and relay, and beside it how much
+    more than with no relay that is in the kernel path, and what part of rtpengine's CPU the relay of our user space takes.
     """
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < _DESCRIPTORS_PER_CALL * max(calls):

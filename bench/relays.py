@@ -4,7 +4,6 @@ A relay is told the ports of the phones, joins each pair of neighbours, and answ
 one is added to RELAYS and nowhere else.
 """
 
-import os
 import resource
 import shutil
 import socket
@@ -21,7 +20,6 @@ PORT_MIN, PORT_MAX = 10_000, 32_000
 PAYLOADS = {"PCMU/8000": 0, "telephone-event/8000": 101}
 NG_PORT: Final = 22_222
 NG_PATIENCE_S: Final = 5.0
-_TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 
 
 class Missing(Exception):
@@ -132,8 +130,8 @@ class RtpEngine:
         return destinations
 
     def cpu_s(self) -> float:
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
+        threads = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")
+        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
     def close(self) -> None:
         self._ng.close()
