@@ -136,6 +136,7 @@ RULES = [
     rule("webcb.brand", pure=True),
     rule("webcb.translation", pure=True),
     rule("webcb.webhook", pure=True),
+    rule("webcb.client", "webcb.clock", "webcb.webhook"),
     rule("webcb.clock"),
     rule("webcb.settings"),
     rule("webcb.doorbell"),

@@ -8,6 +8,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -63,8 +64,15 @@ class Server:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The real server over a fresh scene: gunicorn with two workers of threads."""
     data_dir = tmp_path_factory.mktemp("server")
-    chosen = scene.settings(data_dir)
-    scene.build(chosen)
+    scene.build(scene.settings(data_dir))
+    with serving(data_dir) as started:
+        yield started
+    db.database.close()
+
+
+@contextmanager
+def serving(data_dir: Path) -> Iterator[Server]:
+    """gunicorn over the installation in this folder, until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -88,7 +96,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     finally:
         process.terminate()
         process.wait(20)
-        db.database.close()
 
 
 def _await_health(url: str, process: subprocess.Popen[bytes]) -> None:
