@@ -7,7 +7,7 @@ STAMP := $(VENV)/.stamp
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet
 C_SOURCES := $(wildcard rtpbridge/*.c rtpbridge/*.h) rtpbridge/build.py
 
-.PHONY: setup demo test bench soak lint docs clean test-system translations
+.PHONY: setup demo test test-postgresql bench soak lint docs clean test-system translations
 
 setup: $(STAMP)-base
 
@@ -35,6 +35,12 @@ test-system:
 # Most of the suite waits for real programs; two at a time halve the wait.
 test: $(STAMP)-develop test-system lint docs
 	$(BIN)/python -m pytest -m 'not soak' --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m 'not soak' --numprocesses 2 --dist worksteal --database postgresql \
+		tests/billing tests/cli tests/clerk tests/provisioning
+
+# The tests that go through the database, on the other one.
+test-postgresql: $(STAMP)-develop test-system
+	$(BIN)/python -m pytest -m 'not soak' --numprocesses 2 --dist worksteal --database postgresql $(PYTEST_ARGS)
 
 soak: $(STAMP)-develop test-system
 	@deploy/need-soak-tools

@@ -1,5 +1,5 @@
 """What a WSGI server loads: `gunicorn wsgi:app`."""
 
-from webcb.web import create_app
+from webcb.web import serve_app
 
-app = create_app()
+app = serve_app()

@@ -1,12 +1,53 @@
 """Writes the generated parts of the project anew: `python -m tests.reference_pages`. Tests compare them with what is committed."""
 
 import re
+from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
 
 from tests.cli.commands_page import command_reference
+from webcb import clock, db
 from webcb.provisioning import reference
+from webcb.settings import ENVIRONMENT_PREFIX, Settings
+from webcb.watching import counting, tables
 
 TOP = Path(__file__).parent.parent
+
+
+def setting_table() -> str:
+    """A row for every setting: its name, its variable of the environment, its default, what it is for."""
+    rows = ["| setting | in the environment | default | what it is for |", "|---|---|---|---|"]
+    for setting in fields(Settings):
+        default = setting.default
+        value = ",".join(map(str, default)) if isinstance(default, tuple) else "" if default is None else str(default)
+        shown = f"`{value}`" if value else ""
+        rows.append(
+            f"| `{setting.name}` | `{ENVIRONMENT_PREFIX}{setting.name.upper()}` | {shown} | {setting.metadata['help']} |"
+        )
+    return "\n".join(rows)
+
+
+def metric_tables() -> tuple[str, str]:
+    """A row for every metric: what the tables tell (of an empty database), and what processes count."""
+    with TemporaryDirectory() as folder:
+        opened = db.connect(f"sqlite:///{folder}/empty.sqlite")
+        db.migrate()
+        told = list(tables.Tables(clock.utc_now).collect())
+        opened.close()
+    counted = counting.Numbers(CollectorRegistry()).registry.collect()
+    return _metric_table(told), _metric_table(counted)
+
+
+def _metric_table(families: Iterable[Metric]) -> str:
+    rows = [
+        f"| `{family.name}{'_total' if family.type == 'counter' else ''}` | {family.documentation} |"
+        for family in families
+    ]
+    return "\n".join(["| metric | |", "|---|---|", *rows])
 
 
 def between(text: str, mark: str, generated: str) -> str:
@@ -20,6 +61,9 @@ def main() -> None:
     for page, mark, generated in (
         ("docs/provisioning.md", "fields", reference.field_tables()),
         ("docs/commands.md", "commands", command_reference()),
+        ("docs/settings.md", "settings", setting_table()),
+        ("docs/watching.md", "tables", metric_tables()[0]),
+        ("docs/watching.md", "counted", metric_tables()[1]),
     ):
         path = TOP / page
         path.write_text(between(path.read_text(), mark, generated))

@@ -35,9 +35,11 @@ CORRIDOR = {
     "webcb.doorbell",
     "webcb.jobs",
     "webcb.models",
+    "webcb.pool",
     "webcb.settings",
     "webcb.sinks",
     "webcb.table",
+    "webcb.watching",
 } | VALUES
 BILLING_DOORS = {
     "webcb.billing." + name
@@ -64,6 +66,7 @@ ENGINE_DOORS = {
     for name in (
         "archive",
         "calls",
+        "counted",
         "exchange",
         "journal",
         "line",
@@ -92,8 +95,10 @@ OTHER_DOORS = {
     "webcb.db",
     "webcb.doorbell",
     "webcb.jobs",
+    "webcb.keeping",
     "webcb.models",
     "webcb.operators",
+    "webcb.pool",
     "webcb.prompts.library",
     "webcb.prompts.synthesis",
     "webcb.prompts.__main__",
@@ -101,6 +106,7 @@ OTHER_DOORS = {
     "webcb.settings",
     "webcb.sinks",
     "webcb.table",
+    "webcb.watching",
 }
 DOORS = BILLING_DOORS | ENGINE_DOORS | OTHER_DOORS
 
@@ -140,7 +146,8 @@ RULES = [
     rule("webcb.clock"),
     rule("webcb.settings"),
     rule("webcb.doorbell"),
-    rule("webcb.db", "webcb.clock"),
+    rule("webcb.pool"),
+    rule("webcb.db", "webcb.clock", "webcb.pool"),
     rule("webcb.table", "webcb.db"),
     rule("webcb.operators", "webcb.table"),
     rule("webcb.models", "webcb.operators", "webcb.table"),
@@ -169,7 +176,11 @@ RULES = [
     rule("webcb.provisioning.document", "webcb.provisioning", "webcb.billing", *VALUES, pure=True),
     rule("webcb.provisioning", "webcb.provisioning", "webcb.billing", *CORRIDOR),
     rule("webcb.demo", "webcb.demo", "webcb.sip", "webcb.billing", "webcb.provisioning", "webcb.serve", *CORRIDOR),
-    rule("webcb.clerk", "webcb.clerk", "webcb.billing", *CORRIDOR),
+    rule("webcb.clerk", "webcb.clerk", "webcb.billing", "webcb.keeping", *CORRIDOR),
+    rule("webcb.watching.counting"),
+    rule("webcb.watching.log", *VALUES),
+    rule("webcb.watching", "webcb.watching", "webcb.billing", *CORRIDOR),
+    rule("webcb.keeping", "webcb.keeping", "webcb.billing", *CORRIDOR),
     rule("webcb.serve", *CORRIDOR),
     rule("webcb.cli", "webcb", "rtpbridge"),
     rule("webcb"),
@@ -283,8 +294,9 @@ def test_only_the_clock_reads_the_time() -> None:
 
 
 def test_only_the_settings_read_the_environment() -> None:
-    # The supervisor and the demo hand an environment on to the processes they start; they read no setting from it.
-    hand_it_on = {"webcb.settings", "webcb.serve", "webcb.demo"}
+    # The supervisor and the demo hand an environment on to the processes they start, what is counted one to a library; they
+    # read no setting from it.
+    hand_it_on = {"webcb.settings", "webcb.serve", "webcb.demo", "webcb.watching.counting"}
     wrong = [
         each
         for path in SOURCES

@@ -1,11 +1,13 @@
 """schema.sql, the migrations and the models on a real PostgreSQL: one file serves both databases."""
 
+import threading
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from peewee import DatabaseError, IntegrityError
 
-from webcb import db, models
+from webcb import db, models, pool
 from webcb.clock import utc_now
 
 
@@ -59,3 +61,76 @@ def test_checks_bite(postgresql: None) -> None:
             models.Wallet.create(**wrong)
     with pytest.raises(IntegrityError), db.writing():
         models.Destination.create(prefix="1a")
+
+
+# The pool ------------------------------------------------------------------------------------------------------------
+
+
+def backend() -> int:
+    return int(db.database.execute_sql("SELECT pg_backend_pid()").fetchone()[0])
+
+
+def test_a_connection_goes_back_and_is_taken_again(postgresql: None) -> None:
+    first = backend()
+    db.database.close()
+    assert db.database.open_count() == (0, 1)
+    assert backend() == first
+    assert db.database.open_count() == (1, 0)
+
+
+def test_what_the_server_closed_is_replaced_as_it_is_taken(postgresql: None, postgresql_url: str) -> None:
+    """A restart of the server costs those who work at that moment; who comes afterwards notices nothing."""
+    first = backend()
+    db.database.close()
+    with psycopg.connect(postgresql_url, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (first,))
+    assert backend() != first
+
+
+def test_who_works_at_that_moment_is_told_that_it_is_away_and_goes_on_after(
+    postgresql: None, postgresql_url: str
+) -> None:
+    first = backend()
+    with psycopg.connect(postgresql_url, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (first,))
+    with pytest.raises(db.UNAVAILABLE):
+        backend()
+    db.database.close()
+    assert backend() != first
+
+
+def test_no_more_are_opened_than_was_said(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "WAIT_SECONDS_MAX", 0.05)
+    opened = db.connect(postgresql_url, connections_max=1)
+    backend()
+    refused: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            backend()
+        except db.UNAVAILABLE as wrong:
+            refused.append(wrong)
+
+    other = threading.Thread(target=ask)
+    other.start()
+    other.join()
+    assert len(refused) == 1
+    opened.close()
+
+
+def test_a_server_that_may_only_be_read_counts_as_away(postgresql: None, postgresql_url: str) -> None:
+    db.migrate()
+    with psycopg.connect(postgresql_url, autocommit=True) as other:
+        other.execute("ALTER DATABASE postgres SET default_transaction_read_only = on")
+    try:
+        with pytest.raises(db.UNAVAILABLE):
+            db.database.execute_sql("SET default_transaction_read_only = on")
+            models.Wallet.create(currency="USD")
+        db.database.close()
+        db.database.close_idle()
+        with pytest.raises(db.UNAVAILABLE, match="read-only"):
+            db.database.connect()
+    finally:
+        with psycopg.connect(postgresql_url, autocommit=True) as other:
+            other.execute("SET default_transaction_read_only = off")
+            other.execute("ALTER DATABASE postgres RESET default_transaction_read_only")

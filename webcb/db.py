@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -17,15 +18,18 @@ from peewee import (  # type: ignore[attr-defined]
     Database,
     DatabaseProxy,
     InterfaceError,
+    InternalError,
     OperationalError,
-    PostgresqlDatabase,
     SqliteDatabase,
     __exception_wrapper__,
 )
+from playhouse.pool import MaxConnectionsExceeded
 
 from webcb import clock
+from webcb.pool import PooledPostgresql
 
 BUSY_TIMEOUT_MS = 10_000
+CONNECTIONS_MAX = 20  # to PostgreSQL, of a process that says nothing else
 SCHEMA_VERSION = 1  # of schema.sql; migrations carry an older database up to the newest number
 
 # WAL lets pages read while the engine writes. synchronous=FULL is deliberate: with WAL and NORMAL, transactions that were
@@ -38,7 +42,8 @@ SQLITE_PRAGMAS = {
     "temp_store": "memory",
 }
 
-UNAVAILABLE = (OperationalError, InterfaceError)  # what is raised while the database is away or locked: try again later
+# What is raised while the database is away, locked, full or only to be read (PostgreSQL: an internal error): try again later.
+UNAVAILABLE = (OperationalError, InterfaceError, InternalError, MaxConnectionsExceeded)
 
 database = DatabaseProxy()
 
@@ -47,22 +52,30 @@ class DatabaseProblem(Exception):
     """The database cannot be used as it stands; the message says why and what to do."""
 
 
-def connect(url: str) -> Database:
-    """Bind the models to the database at `url` (`sqlite:///path` or `postgresql://user:password@host/name`)."""
-    opened = _database(url)
+def connect(url: str, connections_max: int = CONNECTIONS_MAX) -> Database:
+    """Bind the models to the database at `url` (`sqlite:///path` or `postgresql://user:password@host/name`).
+
+    On PostgreSQL at most `connections_max` connections are open at a time; each thread takes one with `connect` and gives it
+    back with `close`. One that the server closed meanwhile is replaced as it is taken.
+    """
+    opened = open_database(url, connections_max)
+    if isinstance(database.obj, PooledPostgresql):
+        database.obj.close_idle()  # of whoever was bound before
     database.initialize(opened)
     return opened
 
 
-def _database(url: str) -> Database:
+def open_database(url: str, connections_max: int = CONNECTIONS_MAX) -> Database:
+    """The database at `url`, bound to nothing."""
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite":
         path = Path(rest.removeprefix("/"))  # sqlite:///relative, sqlite:////absolute
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         return SqliteDatabase(str(path), pragmas=SQLITE_PRAGMAS, timeout=BUSY_TIMEOUT_MS / 1000)
     if scheme == "postgresql":
-        # Planning a look-up of prefixes takes five times as long as running it: a prepared statement keeps its plan.
-        return PostgresqlDatabase(url, prefer_psycopg3=True, options="-c plan_cache_mode=force_generic_plan")
+        if find_spec("psycopg") is None:
+            raise DatabaseProblem("PostgreSQL needs psycopg: pip install 'webcb[postgresql]'")
+        return PooledPostgresql(url, connections_max)
     raise DatabaseProblem(f"{scheme}:// is no database this runs on; use sqlite:///path or postgresql://...")
 
 
@@ -205,10 +218,15 @@ def version() -> int:
     return int(database.execute_sql("SELECT MAX(version) FROM schema_version").fetchone()[0] or 0)
 
 
+def newest_version() -> int:
+    """The version of the schema that this program works with."""
+    return max([SCHEMA_VERSION, *_migrations()])
+
+
 def migrate() -> tuple[int, int]:
     """Make the schema, or carry an older one up to date; returns the versions before and after. Safe to run at every start."""
     migrations = _migrations()
-    newest = max([SCHEMA_VERSION, *migrations])
+    newest = newest_version()
     with writing():
         before = version()
         if before > newest:

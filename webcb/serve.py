@@ -18,6 +18,8 @@ from typing import IO
 
 from webcb import clock, db
 from webcb.settings import Bind, Settings
+from webcb.watching import counting
+from webcb.watching import log as logs
 
 STEADY_SECONDS = 10.0  # who lived so long has started well: his next death is the first in a row again
 RESTART_SECONDS_MIN = 0.25
@@ -261,7 +263,8 @@ def why_not_bindable(bind: Bind, kind: int = socket.SOCK_STREAM) -> str | None:
 
 def main(settings: Settings) -> int:
     """Bring the database up to date, then run all until told to end. Exit status as `Supervisor.run`."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.start(settings.log_format, settings.node_name)
+    counting.start_anew(settings.data_dir)
     reason = why_not_bindable(settings.http_bind)
     if reason:
         log.error("the pages cannot be served at %s: %s; set http_bind to another address", settings.http_bind, reason)

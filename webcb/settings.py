@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,6 +43,9 @@ class Bind:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+Network = IPv4Network | IPv6Network
 
 
 # Readers: text or TOML value in, setting out; ValueError says what would be right --------------------------------------
@@ -134,6 +137,14 @@ def _literals(value: Any) -> tuple[str, ...]:
     return read
 
 
+def _networks(value: Any) -> tuple[Network, ...]:
+    items = value if isinstance(value, list) else str(value).split(",")
+    try:
+        return tuple(ip_network(str(item).strip()) for item in items if str(item).strip())
+    except ValueError:
+        raise ValueError("write networks, as in 127.0.0.0/8,2001:db8::/64, comma between") from None
+
+
 def _bind_or_none(value: Any) -> Bind | None:
     return None if value == "" else _literal_bind(value)
 
@@ -202,6 +213,9 @@ class Settings:
     database_url: str = _setting(
         _database_url, "", "sqlite:///path or postgresql://...; empty: webcb.sqlite in data_dir", secret=True
     )
+    database_connections: int = _setting(
+        _integer(2, 200), 20, "connections to PostgreSQL that each process of the pages may have open"
+    )
     secret_key: str = _setting(
         _secret, "", "signs sessions and seals trunk passwords; made once in data_dir", secret=True
     )
@@ -238,6 +252,14 @@ class Settings:
         _one_of("auto", "off"),
         "auto",
         "auto: voice of joined legs passes through the kernel where the host permits it; off",
+    )
+    log_format: Literal["text", "json"] = _setting(
+        _one_of("text", "json"), "text", "log lines as text, or as one JSON object each"
+    )
+    metrics_networks: tuple[Network, ...] = _setting(
+        _networks,
+        (ip_network("127.0.0.0/8"), ip_network("::1")),
+        "who may read /metrics: networks, comma between; empty: nobody",
     )
     smtp_host: str = _setting(_host_or_empty, "", "mail server that takes our mails; empty: none are sent")
     smtp_port: int = _setting(_integer(1, 65535), 587, "its port; 465 is usual for tls, 25 for none")

@@ -197,13 +197,13 @@ def test_any_day_on_sqlite() -> None:
     run_state_machine_as_test(Day, settings=BOUNDS)
 
 
-def test_any_day_on_postgresql(postgresql_url: str) -> None:
+def test_any_day_on_postgresql(migrated_postgresql: str) -> None:
     class DayOnPostgresql(Day):
-        url = postgresql_url
+        url = migrated_postgresql
 
     run_state_machine_as_test(DayOnPostgresql, settings=settings(BOUNDS, max_examples=12))
 
 
 @pytest.mark.soak
-def test_many_days(postgresql_url: str) -> None:
+def test_many_days(migrated_postgresql: str) -> None:
     run_state_machine_as_test(Day, settings=settings(BOUNDS, max_examples=2000, stateful_step_count=100))

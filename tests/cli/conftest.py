@@ -47,8 +47,10 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capture
 
 
 @pytest.fixture
-def installed(typed: Types) -> Iterator[Types]:
+def installed(typed: Types, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Types]:
     """The same where an installation is configured; its books must be right in the end."""
+    if not database_url.startswith("sqlite"):
+        monkeypatch.setenv("WEBCB_DATABASE_URL", database_url)
     assert typed("init").status == 0
     assert typed("apply", str(CONFIGURATION)).status == 0
     yield typed

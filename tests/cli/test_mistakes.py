@@ -108,7 +108,7 @@ def test_no_command_prints_a_secret(installed: Types) -> None:
 
 
 def started(*arguments: str, **more: object) -> subprocess.Popen[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("WEBCB_")}
+    environment = dict(os.environ)  # of an installation alone: conftest.typed
     environment["PYTHONPATH"] = str(Path(__file__).parent.parent.parent)
     command = [sys.executable, "-m", "webcb.cli", *arguments]
     pipe = subprocess.PIPE

@@ -1,7 +1,6 @@
 """A world for every test that asks for one: a database on a real file, its books checked at the end."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,9 +10,9 @@ from webcb.billing import books, credentials
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[str]:
+def database(database_url: str) -> Iterator[str]:
     """The URL of a migrated database that this thread has open."""
-    url = f"sqlite:///{tmp_path / 'webcb.sqlite'}"
+    url = database_url
     opened = db.connect(url)
     opened.connect()
     opened.execute_sql("PRAGMA synchronous = OFF")  # what a power cut would lose is asked in tests/billing

@@ -63,6 +63,7 @@ def commits(path: Path) -> int:
     return sum(int.from_bytes(log[start + 4 : start + 8]) > 0 for start in frames)
 
 
+@pytest.mark.sqlite_alone
 def test_jobs_that_wait_share_a_commit_and_keep_their_order(journal: Journal, database: str) -> None:
     path = Path(database.removeprefix("sqlite:///"))
     before = commits(path)
@@ -91,6 +92,7 @@ def test_a_job_that_fails_undoes_nothing_but_itself(journal: Journal) -> None:
     assert names() == ["before", "after"]
 
 
+@pytest.mark.sqlite_alone
 def test_a_locked_database_is_waited_for_and_nothing_is_lost(
     journal: Journal, database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

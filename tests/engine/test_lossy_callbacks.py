@@ -126,6 +126,7 @@ class LossyWorld(World):
         return -(-micros // 1_000_000) * PRICE_MICROS
 
 
+@pytest.mark.sqlite_alone
 @pytest.mark.parametrize(("seed", "loss"), [(21, 0.2)])
 def test_callbacks_over_a_network_that_loses(database: str, seed: int, loss: float) -> None:
     db.database.execute_sql("PRAGMA synchronous = OFF")  # what a power cut would lose is not asked here

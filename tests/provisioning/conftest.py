@@ -25,8 +25,8 @@ def counts() -> dict[str, int]:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[None]:
-    opened = db.connect(f"sqlite:///{tmp_path / 'webcb.sqlite'}")
+def database(database_url: str) -> Iterator[None]:
+    opened = db.connect(database_url)
     opened.connect()
     db.migrate()
     credentials.use_key("the key of the tests")

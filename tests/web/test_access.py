@@ -15,6 +15,8 @@ GUARDS = {
     "branding.logo": "public",
     "branding.style": "public",
     "health.healthz": "public",
+    "health.metrics": "watchers",
+    "health.readyz": "public",
     "api.description": "public",
     "api.create_call": "API key: calls",
     "api.get_call": "API key: calls",

@@ -18,6 +18,8 @@ from webcb.clerk import mail
 from webcb.clerk.courier import Courier
 from webcb.jobs import Work
 from webcb.settings import Settings
+from webcb.watching import counting
+from webcb.watching import log as logs
 
 log = logging.getLogger("webcb.clerk")
 
@@ -39,7 +41,8 @@ def owner(settings: Settings) -> str:
 
 def main(settings: Settings) -> int:
     """Work until SIGTERM or SIGINT; what is in hand then is given back, to be gone on with. Returns 0."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.start(settings.log_format, settings.node_name)
+    counting.share(settings.data_dir)
     db.connect(settings.database)
     db.migrate()
     credentials.use_key(settings.secret_key)
@@ -94,6 +97,7 @@ class Clerk:
                 return self._seconds_to(mail.send_due(self._settings, clock.utc_now()))
         except db.UNAVAILABLE as wrong:
             log.warning("the database is away: %s", wrong)
+            counting.numbers().database_failures.labels("clerk").inc()
             return AGAIN_SECONDS
 
     def _take_one(self) -> bool:
@@ -103,6 +107,7 @@ class Clerk:
         log.info("job %d: %s, from %d of %d", work.id, work.kind, work.done, work.total)
         try:
             RUNS[work.kind](work, self._settings, lambda _: self._keep_on())
+            counting.numbers().jobs.labels(work.kind, "ended").inc()
         except jobs.LeaseLost as wrong:
             log.warning("%s", wrong)
         except db.UNAVAILABLE:
@@ -113,6 +118,7 @@ class Clerk:
         return True
 
     def _note_fault(self, work: Work) -> None:
+        counting.numbers().jobs.labels(work.kind, "fault").inc()
         self._faults[work.id] = self._faults.get(work.id, 0) + 1
         if self._faults[work.id] < FAULTS_MAX:
             jobs.give_back(work)

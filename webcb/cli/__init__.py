@@ -16,6 +16,7 @@ from webcb.cli import (
     calls,
     funds,
     installation,
+    keeping,
     keys,
     lists,
     prompts,
@@ -35,6 +36,7 @@ INTERRUPTED = 130
 
 PANELS = (
     installation,
+    keeping,
     prompts,
     provisioning,
     calls,

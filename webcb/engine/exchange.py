@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 from webcb.billing.authorization import Reason
-from webcb.engine import archive, callback, events, rows
+from webcb.engine import archive, callback, counted, events, rows
 from webcb.engine.callback import Plan
 from webcb.engine.calls import Calls, Connections, Resolver
 from webcb.engine.causes import Q850, Ending, LegName
@@ -46,6 +46,7 @@ from webcb.engine.resumption import Resumable
 from webcb.engine.running import Running
 from webcb.number import mask_number
 from webcb.sip.grammar import ProtocolError
+from webcb.watching import counting
 
 log = logging.getLogger(__name__)
 
@@ -139,6 +140,7 @@ class Exchange:
             mask_number(plan.b.cld),
             plan.funds_micros,
         )
+        counting.numbers().callbacks_begun.inc()
         begun, commands = callback.begin(plan, self._now_us())
         self._start(Running(begun), commands)
 
@@ -181,6 +183,11 @@ class Exchange:
         running = self._running.get(callback_id)
         if running is not None and running.callback.starved:
             self._feed(running, events.FundsFree())
+
+    @property
+    def running(self) -> int:
+        """How many callbacks are in progress."""
+        return len(self._running)
 
     @property
     def talking(self) -> int:
@@ -236,6 +243,7 @@ class Exchange:
                 action = self._carry_out.get(type(command))
                 if action is None:
                     running.writes.append(command)  # type: ignore[arg-type]
+                    counted.attempt(running, command)
                 else:
                     action(running, command)
         except Exception:
@@ -413,6 +421,7 @@ class Exchange:
             self._timekeeper.call_at(again, self._post_settle, running, settle)
             return
         log.info("callback %s: %s", running.id, settle.ending)
+        counting.numbers().callbacks_ended.labels(settle.ending).inc()
         self._feed(running, events.Settled())
 
 

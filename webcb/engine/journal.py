@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from webcb import db
+from webcb import clock, db
+from webcb.watching import counting
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,11 @@ class Journal:
         While the database is away or locked the jobs wait, all in their order; a job may so be tried more than once.
         """
         self._jobs.put(Job(work, done))
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait."""
+        return self._jobs.qsize()
 
     def close(self, seconds_max: float) -> bool:
         """Finish what waits and stop; False where the database did not let it in time."""
@@ -89,8 +95,11 @@ class Journal:
         while not self._given_up.is_set():
             try:
                 db.database.connect(reuse_if_open=True)
+                began = clock.monotonic()
                 with db.writing():
                     results = [_run(job) for job in jobs]
+                counting.numbers().commit_seconds.observe(clock.monotonic() - began)
+                counting.numbers().commit_jobs.inc(len(jobs))
             except db.UNAVAILABLE as wrong:
                 if len(jobs) > 1 and db.was_broken_off(wrong):
                     # Two engines held wallets that the other wanted: a job by itself holds few, in less time.
@@ -100,6 +109,7 @@ class Journal:
                     return
                 seconds = BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS) - 1)]
                 failures += 1
+                counting.numbers().database_failures.labels("engine").inc()
                 log.warning("the database is not available (%s); %d jobs wait %.2f s", wrong, len(jobs), seconds)
                 _drop_connection()
                 self._given_up.wait(seconds)

@@ -13,6 +13,7 @@ from webcb.engine.trust import Trust
 from webcb.sip import events as sip_events
 from webcb.sip.events import Address, Cause, SessionId
 from webcb.sip.useragent import Call, Credentials, Identity, Registrar, UserAgent
+from webcb.watching import counting
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class Line:
 
     def receive(self, data: bytes, address: Address) -> None:
         """Take in one datagram; `flush` afterwards, once for a batch."""
+        counting.numbers().sip_messages.labels("in").inc()
         self._note(False, data, address)
         self._agent.receive(data, address, self._timekeeper.time())
 
@@ -217,6 +219,7 @@ class Line:
 
     def _send_all(self) -> None:
         for data, address in self._agent.to_send():
+            counting.numbers().sip_messages.labels("out").inc()
             self._note(True, data, address)
             self._send(data, address)
 

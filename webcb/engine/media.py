@@ -24,6 +24,7 @@ from rtpbridge import (
     TimedTone,
     Tone,
 )
+from webcb.engine import counted
 from webcb.engine.codecs import DIGITS, heard_codecs, offered_codecs
 from webcb.engine.tones import WARNING, ringback
 from webcb.prompts.library import Recording
@@ -372,6 +373,7 @@ class Media:
     def close_voice(self, voice: Voice) -> None:
         """Free the leg's port."""
         self._watchers.pop(voice.port.id, None)
+        counted.voice(voice.port.counters())
         voice.port.close()
 
     def fileno(self) -> int:

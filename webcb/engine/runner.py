@@ -20,6 +20,7 @@ from webcb import __version__, clock, db, doorbell
 from webcb.billing import credentials
 from webcb.engine import recovery
 from webcb.engine.causes import Ending
+from webcb.engine.counted import Pulse
 from webcb.engine.exchange import Exchange
 from webcb.engine.journal import Journal
 from webcb.engine.line import Line
@@ -37,6 +38,8 @@ from webcb.sip import location
 from webcb.sip.events import Address
 from webcb.sip.location import Family
 from webcb.sip.useragent import Identity
+from webcb.watching import counting
+from webcb.watching import log as logs
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +61,8 @@ def main(settings: Settings, *, stands_by: bool = False, takes_over: bool = Fals
 
     `stands_by`: where another runs on the data folder, wait until that ends, and go on with its calls; `takes_over`: ask it to.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.start(settings.log_format, settings.node_name)
+    counting.share(settings.data_dir)
     try:
         if stands_by or takes_over:
             next_engine_of(settings, takes_over)
@@ -156,6 +160,8 @@ class Engine:
             raise StartProblem(f"the database does not answer within {START_SECONDS_MAX} s") from None
         self.lookout = Lookout(self._loop, clock.utc_now, self._lines, self._journal, self._exchange, node)
         self._opened.callback(self.lookout.close)
+        pulse = Pulse(self._loop, self._exchange, lambda: self._journal.waiting)
+        self._opened.callback(pulse.close)
         self.lookout.look()
         self._prober.look()
         self._registrations.look()

@@ -30,6 +30,7 @@ class Running:
     tickets: dict[LegName, Ticket] = field(default_factory=dict)
     reached: set[LegName] = field(default_factory=set)
     waits_until: dict[LegName, float] = field(default_factory=dict)  # of those that had to wait for a turn
+    tried: dict[LegName, int] = field(default_factory=dict)  # the connection of the attempt in hand
     trace: Trace = field(default_factory=Trace)
     open_traces: int = 0  # sessions that may still say something
     alarms: dict[Timer, Alarm] = field(default_factory=dict)

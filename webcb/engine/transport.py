@@ -15,6 +15,7 @@ from webcb.settings import Bind
 from webcb.sip.events import Address
 from webcb.sip.grammar import print_host_port
 from webcb.sip.location import Located, NextHop
+from webcb.watching import counting
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +126,7 @@ class Wire:
     def _admits(self, host: str) -> bool:
         if self._guard.admits(host, self._loop.time()):
             return True
+        counting.numbers().sip_dropped.inc()
         if self._report is None and (due := self._guard.report_at()) is not None:
             self._report = self._loop.call_at(due, self._tell_refused)
         return False

@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webcb import db, settings
 from webcb.billing import credentials
+from webcb.watching import counting, log
 from webcb.web import (
     access,
     admin,
@@ -19,6 +20,7 @@ from webcb.web import (
     languages,
     printing,
     progress,
+    requests,
     selfcare,
     trigger,
 )
@@ -81,9 +83,11 @@ def create_app(chosen: settings.Settings | None = None) -> Flask:
         hops = chosen.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
 
-    db.connect(chosen.database)
+    # A page holds a connection only while it reads or writes; one that follows a call holds none in between.
+    db.connect(chosen.database, connections_max=chosen.database_connections)
     credentials.use_key(chosen.secret_key)
     app.before_request(lambda: access.allow_files(app))
+    requests.init_app(app)
     app.before_request(_open_database)
     app.teardown_request(_close_database)
     app.after_request(_add_headers)
@@ -108,8 +112,17 @@ def create_app(chosen: settings.Settings | None = None) -> Flask:
     return app
 
 
+def serve_app() -> Flask:
+    """The application in a process of its own: writes the node's log, and shares what it counts with the node's processes."""
+    chosen = settings.load()
+    log.start(chosen.log_format, chosen.node_name)
+    counting.share(chosen.data_dir)
+    return create_app(chosen)
+
+
 def _open_database() -> None:
-    if request.endpoint and request.endpoint not in access.STATIC_ENDPOINTS:
+    # What the processes count is told while the database is away, too.
+    if request.endpoint and request.endpoint not in access.STATIC_ENDPOINTS | {"health.metrics"}:
         db.database.connect(reuse_if_open=True)
 
 

@@ -2,9 +2,10 @@
 
 from flask import Flask, Response, current_app, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
-from peewee import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
+from webcb import db
+from webcb.watching import counting
 from webcb.web.languages import gettext, marked
 from webcb.web.problem import API, problem
 
@@ -45,7 +46,7 @@ def init_app(app: Flask) -> None:
     """Register the error pages."""
     app.register_error_handler(CSRFError, too_old)
     app.register_error_handler(HTTPException, _refused)
-    for away in (OperationalError, InterfaceError):
+    for away in db.UNAVAILABLE:
         app.register_error_handler(away, _database_away)
 
 
@@ -75,6 +76,7 @@ def _refused(error: HTTPException) -> Response:
 
 def _database_away(error: Exception) -> Response:
     current_app.logger.error("the database is away: %s", error)
+    counting.numbers().database_failures.labels("web").inc()
     if request.path.startswith(API):
         return problem(503, Retry_After=str(RETRY_AFTER_SECONDS))
     answer = page(503, *_TEXTS[503])

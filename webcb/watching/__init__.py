@@ -1,0 +1,1 @@
+"""Watching an installation: what its processes count, what the tables tell at a moment, how its log lines are written."""
