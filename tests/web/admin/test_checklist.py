@@ -29,7 +29,7 @@ def lines(page: str) -> dict[str, tuple[bool, str]]:
 
 def test_what_is_there_is_done(admin: Operator) -> None:
     admin.get("/admin/")
-    Node.create(name="test", heard_at=clock.utc_now())
+    Node.update(heard_at=clock.utc_now()).execute()
     Connection.update(state="up", probe_seconds=30).execute()
     table = lines(admin.get("/admin/checklist"))
     missing = {text for text, (done, _) in table.items() if not done}
@@ -56,7 +56,7 @@ def test_what_is_there_is_done(admin: Operator) -> None:
 )  # fmt: skip
 def test_what_is_missing_is_named(admin: Operator, breaks, text: str, said: str) -> None:  # type: ignore[no-untyped-def]
     admin.get("/admin/")
-    Node.create(name="test", heard_at=clock.utc_now())
+    Node.update(heard_at=clock.utc_now()).execute()
     Connection.update(state="up", probe_seconds=30).execute()
     breaks()
     page = admin.get("/admin/checklist")

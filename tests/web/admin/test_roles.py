@@ -39,6 +39,8 @@ PERMISSION = {
     "admin.vouchers": "sales.see",
     "admin.voucher_new": "sales.change",
     "admin.alarms": "monitoring.see",
+    "admin.wizard": "setup.change",
+    "admin.wizard_step": "setup.change",
     "admin.batches": "sales.see",
     "admin.jobs": "sales.see",
     "admin.active_calls": "monitoring.see",

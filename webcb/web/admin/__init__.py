@@ -27,6 +27,7 @@ from webcb.web.admin import (
     sign_in,
     statistics,
     vouchers,
+    wizard,
 )
 from webcb.web.admin import listing as lists
 from webcb.web.admin.menu import menu_of
@@ -56,6 +57,7 @@ SCREENS = (
     setup,
     statistics,
     vouchers,
+    wizard,
 )
 BLUEPRINTS: tuple[Blueprint, ...] = (sign_in.blueprint, blueprint)
 

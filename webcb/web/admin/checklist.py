@@ -6,12 +6,13 @@ A line that is not done names what is missing, with a link that opens the form f
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from flask import current_app, flash, redirect, render_template, request, url_for
 
 from webcb import clock, db, doorbell
-from webcb.billing import catalog, product, reception
+from webcb.billing import catalog, credentials, product, reception
 from webcb.billing.authorization import Refusal
 from webcb.billing.product import LegName
 from webcb.billing.tariff import rate_in_force
@@ -233,6 +234,38 @@ def _accounts(of: Sample) -> Iterator[Line]:
     filled.pop("prefix")
     new = url_for("admin.accounts_new", **filled)
     yield Line(group, "Create an internal account", internal is not None or not is_needed, said, new)
+    if internal is not None:
+        yield _guarded(group, internal.internal_account)
+
+
+def _guarded(group: str, account: Any) -> Line:
+    """Whether somebody could use the internal account by guessing (the handbook warns of it)."""
+    text, link = "The internal account cannot be entered by guessing", url_for("admin.accounts_edit", row_id=account.id)
+    if not account.service_password:
+        return Line(group, text, True, "it has no service password: nobody logs in with it", link)
+    if _is_guessed(account.service_password, account.login):
+        return Line(group, text, False, "its service password is among the first that anybody would try", link)
+    is_right = account.type == "credit" and account.balance_control == "subordinate"
+    said = "its service password is none of the usual ones" if is_right else "make it Credit and Subordinate"
+    return Line(group, text, is_right, said, link)
+
+
+@lru_cache(maxsize=64)
+def _is_guessed(hashed: str, login: str) -> bool:
+    """Whether the password is one of the usual; asked once of each hash, for it takes a while."""
+    guesses = (
+        login,
+        f"{login}1",
+        f"{login}123",
+        login[::-1],
+        "password",
+        "123456",
+        "12345678",
+        "1234",
+        "secret",
+        "admin",
+    )
+    return any(credentials.verify_password(hashed, guess) for guess in guesses)
 
 
 def _exists(group: str, text: str, row: Any, noun: str, new: str) -> Line:

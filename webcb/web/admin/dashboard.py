@@ -9,7 +9,7 @@ from peewee import fn
 
 from webcb import clock, db
 from webcb.models import Account, Callback, Connection, Customer, Leg, SavedFilter
-from webcb.web.admin import signing, statistics
+from webcb.web.admin import signing, statistics, wizard
 from webcb.web.admin.permission import may
 from webcb.web.admin.screen import blueprint
 from webcb.web.admin.signing import guarded
@@ -21,6 +21,7 @@ FOUND_MAX = 8
 @guarded("")
 def dashboard() -> Any:
     """Figures of the last 24 hours."""
+    user: Any = signing.current()
     at = clock.utc_now()
     since = at - timedelta(hours=24)
     totals = statistics.totals(statistics.measured("hour", since, at + timedelta(seconds=1), ZoneInfo("UTC")))
@@ -43,6 +44,7 @@ def dashboard() -> Any:
         pdd=None if not set_up else round(sum(each.setup_ms for each in totals) / set_up),
         totals=totals,
         endings=[(row.ending, row.count) for row in endings],
+        to_set_up=may(user.role, "setup.change") and wizard.is_needed(),
         down=list(Connection.select().where((Connection.state == "down") & Connection.active)),
     )
 
