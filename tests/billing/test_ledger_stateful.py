@@ -103,7 +103,7 @@ class Day(RuleBasedStateMachine):
         beyond = self.protection == "none" and self.cap is not None
         if self.protection == "whole balance" or (self.protection == "none" and not beyond):
             return
-        held = ledger.hold(callback_id, Talking(legs[0], legs[1], 0, seconds), NOON, beyond_balance=beyond)
+        held, _ = ledger.hold(callback_id, Talking(legs[0], legs[1], 0, seconds), NOON, beyond_balance=beyond)
         if callback_id in self.held:
             assert held >= self.held[callback_id]
             self.held[callback_id] = held

@@ -72,22 +72,22 @@ def test_free_seconds_do_not_save_a_callback_from_needing_its_first_interval():
 def test_a_callback_holds_more_as_it_goes_on_and_gives_it_all_back():
     house = rows.house()
     callback_id = begun(house)
-    assert ledger.hold(callback_id, talking(callback_id, 61), NOON) == 400_000
-    assert ledger.hold(callback_id, talking(callback_id, 61), NOON) == 400_000  # asked twice, held once
-    assert ledger.hold(callback_id, talking(callback_id, 30), NOON) == 400_000  # never less
+    assert ledger.hold(callback_id, talking(callback_id, 61), NOON).amount_micros == 400_000
+    assert ledger.hold(callback_id, talking(callback_id, 61), NOON).amount_micros == 400_000  # asked twice, held once
+    assert ledger.hold(callback_id, talking(callback_id, 30), NOON).amount_micros == 400_000  # never less
     assert (wallet(house).locked_micros, models.Lock.get().amount_micros) == (400_000, 400_000)
     settlement.settle(callback_id, [used("A", 61), used("B", 50)], "A hung up", True, NOON)
     assert (wallet(house).locked_micros, wallet(house).balance_micros) == (0, 4_700_000)
-    assert ledger.hold(callback_id, talking(callback_id, 600), NOON) == 0  # it has ended
+    assert ledger.hold(callback_id, talking(callback_id, 600), NOON).amount_micros == 0  # it has ended
     assert wallet(house).locked_micros == 0
 
 
 def test_a_callback_holds_what_of_the_rest_still_buys_a_second():
     house = rows.house(balance="0.70")
     callback_id = begun(house)
-    assert ledger.hold(callback_id, talking(callback_id, 600), NOON) == 600_000
+    assert ledger.hold(callback_id, talking(callback_id, 600), NOON).amount_micros == 600_000
     ledger.post(house.account.wallet_id, None, "payment", 100_000, "p", "admin", "", NOON)
-    assert ledger.hold(callback_id, talking(callback_id, 600), NOON) == 800_000
+    assert ledger.hold(callback_id, talking(callback_id, 600), NOON).amount_micros == 800_000
 
 
 def test_a_callback_waits_for_b_on_what_a_costs():
@@ -96,14 +96,14 @@ def test_a_callback_waits_for_b_on_what_a_costs():
     legs = pricings(callback_id)
     # A has run for 70 s and may run a minute more: 3 minutes of A, 1 of B.
     need = Waiting((legs["A"],), legs["B"], 70_000_000, 60)
-    assert ledger.hold(callback_id, need, NOON) == 400_000
+    assert ledger.hold(callback_id, need, NOON).amount_micros == 400_000
 
 
 def test_a_wallet_that_owes_too_much_gives_no_slice():
     house = rows.house()
     callback_id = begun(house)
     ledger.post(house.account.wallet_id, None, "manual charge", -5_000_000, "m", "admin", "", NOON)
-    assert ledger.hold(callback_id, talking(callback_id, 61), NOON) == 200_000
+    assert ledger.hold(callback_id, talking(callback_id, 61), NOON).amount_micros == 200_000
 
 
 def test_the_stricter_protection_of_the_two_legs_holds():
@@ -148,7 +148,7 @@ def test_what_is_charged_and_what_is_locked_count_for_the_day():
     models.Account.update(daily_spend_max_micros=500_000).execute()
     first = begun(house, "1")  # 0.20 locked
     assert ledger.spend_left_micros(house.account.id, NOON) == 300_000
-    assert ledger.hold(first, talking(first, 600), NOON) == 400_000
+    assert ledger.hold(first, talking(first, 600), NOON).amount_micros == 400_000
     refused = reception.place(rows.order(house, "2"), NOON)
     assert refused == Refusal(Reason.DAILY_SPEND, needed_micros=200_000, currency="USD")
     settlement.settle(first, [used("A", 60), used("B", 60)], "A hung up", True, NOON)

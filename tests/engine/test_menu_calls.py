@@ -290,9 +290,9 @@ def test_both_are_warned_a_minute_and_ten_seconds_before_the_end() -> None:
     due = {each.timer: each.at_us / SECOND for each in commands if isinstance(each, SetTimer)}
     assert due[Timer.DEADLINE] == 106
     assert (due[Timer.WARN_EARLY], due[Timer.WARN_LATE]) == (46, 96)
-    _, warned = callback.step(state, WarnDue(), 46 * SECOND)
+    _, warned = callback.step(state, WarnDue(60), 46 * SECOND)
     assert warned == [Warn("en", ("left", "number-1", "unit-minute-one"))]
-    _, warned = callback.step(state, WarnDue(), 96 * SECOND)
+    _, warned = callback.step(state, WarnDue(60), 96 * SECOND)
     assert warned == [Warn("en", ("left", "number-10", "unit-second-many"))]
 
 

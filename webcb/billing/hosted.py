@@ -74,7 +74,8 @@ class LoggedIn:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A destination that may be called, for so long; `funds_micros` is set aside for the callback in all."""
+    """A destination that may be called, for so long; `funds_micros` is set aside for the callback in all, `spare_micros` is there
+    besides."""
 
     talk_seconds: int
     pricing_b: Pricing
@@ -82,6 +83,7 @@ class Chosen:
     ring_seconds_b: int
     leg_b: LegNumbers
     funds_micros: int
+    spare_micros: int
 
 
 _TRIGGER = """
@@ -211,8 +213,8 @@ def choose(
     number_b = _typed_number(typed, found["default_country"])
     if number_b is None:
         return Refusal(Reason.BAD_NUMBER)
-    held = query.row("SELECT amount_micros FROM lock WHERE callback_id = ? AND state = 'held'", callback_id)
-    held_micros = 0 if held is None else int(held["amount_micros"])
+    lock = query.row("SELECT amount_micros FROM lock WHERE callback_id = ? AND state = 'held'", callback_id)
+    held_micros = 0 if lock is None else int(lock["amount_micros"])
     facts = _facts(found, _number_a(found), 0, at, number_b)
     spend_left = facts.spend_left_micros
     facts = replace(
@@ -230,11 +232,11 @@ def choose(
     talk_seconds = limit.joint_limit(pricings_of_a[0], pricing_b, ran_us, most_micros, found["talk_seconds_max"])
     if talk_seconds < 1:
         return Refusal(Reason.NO_FUNDS)
-    funds_micros = UNLIMITED_MICROS
+    held = ledger.Held(UNLIMITED_MICROS, 0)
     if not is_unlimited:
         seconds = min(protection.slice_seconds, found["talk_seconds_max"]) if protection.kind != "whole balance" else 1
         need = Waiting(pricings_of_a, pricing_b, ran_us, seconds)
-        funds_micros = ledger.hold(callback_id, need, at, beyond_balance=beyond_balance)
+        held = ledger.hold(callback_id, need, at, beyond_balance=beyond_balance)
     leg_b = LegNumbers(_cli_b(found), number_b.digits)
     query.change(
         "INSERT INTO leg (callback_id, name, cli, cld, pricing, vendor_pricings) VALUES (?, 'B', ?, ?, ?, ?)",
@@ -245,7 +247,7 @@ def choose(
         cost.frozen(verdict.routes_b),
     )
     routes = choices(route.connection for route in verdict.routes_b)
-    return Chosen(talk_seconds, verdict.pricing_b, routes, found["ring_seconds_b"], leg_b, funds_micros)
+    return Chosen(talk_seconds, verdict.pricing_b, routes, found["ring_seconds_b"], leg_b, *held)
 
 
 @db.transaction

@@ -9,7 +9,7 @@ called inside an outer `db.writing()`: it is then a part of that one.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from webcb import db
@@ -217,26 +217,34 @@ _HELD = """
 
 
 @db.transaction
-def hold(callback_id: str, need: Need, at: datetime, *, beyond_balance: bool = False) -> int:
-    """Set aside what a callback needs to go on, or what of it is left; returns what it holds in all, in micros.
+class Held(NamedTuple):
+    """What a callback holds in all, and what more it could have had; in micros."""
 
-    Never less than it held before; 0 for one that has ended. Asking twice for the same need changes nothing.
+    amount_micros: int
+    spare_micros: int
+
+
+def hold(callback_id: str, need: Need, at: datetime, *, beyond_balance: bool = False) -> Held:
+    """Set aside what a callback needs to go on, or what of it is left.
+
+    Never less than it held before; nothing for one that has ended. Asking twice for the same need changes nothing.
     """
     query.hold(WALLET_OF_CALLBACK, callback_id)
     held = query.row(_HELD, callback_id)
     if held is None:
-        return 0
+        return Held(0, 0)
     holds = int(held["amount_micros"])
     more = slices.UNLIMITED_MICROS if beyond_balance else int(held["available_micros"])
     spend_left = spend_left_micros(held["account_id"], at)
     if spend_left is not None:
         more = min(more, spend_left)
-    wanted = slices.fitting(need, holds + max(0, more)) - holds
+    more = max(0, more)
+    wanted = slices.fitting(need, holds + more) - holds
     if wanted <= 0:
-        return holds
+        return Held(holds, more)
     query.change("UPDATE wallet SET locked_micros = locked_micros + ? WHERE id = ?", wanted, held["wallet_id"])
     query.change("UPDATE lock SET amount_micros = amount_micros + ? WHERE callback_id = ?", wanted, callback_id)
-    return holds + wanted
+    return Held(holds + wanted, more - wanted)
 
 
 _SPENDING = "SELECT daily_spend_max_micros, time_zone, wallet_id FROM account WHERE id = ?"

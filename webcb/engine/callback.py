@@ -11,9 +11,8 @@ from typing import Any, Final
 
 from webcb.billing import rating
 from webcb.billing.limit import joint_limit, sole_limit
-from webcb.billing.pricing import Pricing
 from webcb.billing.slices import UNLIMITED_MICROS, Alone, Need, Talking, Waiting
-from webcb.engine import events, ivr, leg, speech
+from webcb.engine import events, ivr, leg, speech, warning
 from webcb.engine.causes import Ending, LegName, release_cause
 from webcb.engine.codecs import DIGITS, heard_codecs
 from webcb.engine.commands import (
@@ -28,7 +27,6 @@ from webcb.engine.commands import (
     SettleB,
     Split,
     Timer,
-    Warn,
     WriteCallback,
 )
 from webcb.engine.leg import SECOND_US, Leg, Turn
@@ -37,8 +35,6 @@ from webcb.engine.state import Hears as Hears
 from webcb.engine.state import Phase as Phase
 from webcb.engine.state import Plan as Plan
 
-WARN_SECONDS: Final = {Timer.WARN_EARLY: 60, Timer.WARN_LATE: 10}  # before the end
-WARN_SECONDS_MIN: Final = 3  # later than that nobody could act on it
 WAITING_SECONDS_MAX: Final = 3600  # A alone on the line while B is tried; the ring times end it long before
 
 
@@ -48,7 +44,8 @@ Step = tuple[Callback, list[Command]]
 def begin(plan: Plan, now_us: int) -> Step:
     """A callback claimed and authorized, its row in state "calling A": call A."""
     menu = ivr.begin(plan.menu or ivr.Setup())
-    callback = Callback(plan, Leg("A", plan.a), Leg("B", plan.b), plan.funds_micros, menu=menu)
+    a, b = Leg("A", plan.a), Leg("B", plan.b)
+    callback = Callback(plan, a, b, plan.funds_micros, menu=menu, spare_micros=plan.spare_micros)
     # A is offered first what some route of B carries, and B what A then answers: that needs no recoding.
     voices = dict.fromkeys(name for route in plan.b.routes or plan.a.routes for name in route.codecs)
     a, commands, turn = leg.call(callback.a, (*voices, DIGITS), now_us)
@@ -120,6 +117,7 @@ def _logged_in(callback: Callback, event: events.LoggedIn, now_us: int) -> Step:
 def _chosen(callback: Callback, event: events.Chosen, now_us: int) -> Step:
     plan = replace(callback.plan, b=event.b, pricing_b=event.pricing_b, funds_micros=event.funds_micros)
     callback = replace(callback, plan=plan, b=Leg("B", event.b), funds_micros=event.funds_micros, starved=False)
+    callback = replace(callback, spare_micros=event.spare_micros)
     callback, waiting = _wait(callback, now_us)
     callback, saying = _in_menu(callback, event, now_us)
     return callback, [*waiting, *saying]
@@ -189,7 +187,7 @@ def _call_b(callback: Callback, _: Turn | ivr.Turn, now_us: int) -> Step:
     plan = callback.plan
     callback, waiting = _wait(callback, now_us)
     answered: list[Command] = [WriteCallback("A answered"), *waiting]
-    pricing_a = pricings_of_a(callback)[0]
+    pricing_a = callback.pricings_of_a[0]
     ran_us = now_us - (callback.a.answered_us or 0)
     if joint_limit(pricing_a, plan.pricing_b, ran_us, callback.funds_micros, plan.talk_seconds_max) < 1:
         callback, ending = _end(callback, Ending.TIME_IS_OUT, now_us)
@@ -199,16 +197,9 @@ def _call_b(callback: Callback, _: Turn | ivr.Turn, now_us: int) -> Step:
     return callback, [*answered, WriteCallback("calling B"), *placing, *following]
 
 
-def pricings_of_a(callback: Callback) -> tuple[Pricing, ...]:
-    """Whatever A, which has answered, may be settled by: first the one for when B answers too."""
-    plan, at = callback.plan, callback.plan.instant(callback.a.answered_us or 0)
-    fails = plan.pricing_a_if_b_fails
-    return (plan.pricing_a.answered(at),) if fails is None else (plan.pricing_a.answered(at), fails.answered(at))
-
-
 def _wait(callback: Callback, now_us: int) -> Step:
     """How long A can be paid for while B is tried, and when to see to more."""
-    alone_seconds = sole_limit(pricings_of_a(callback), callback.funds_micros, WAITING_SECONDS_MAX)
+    alone_seconds = sole_limit(callback.pricings_of_a, callback.funds_micros, WAITING_SECONDS_MAX)
     deadline_us = (callback.a.answered_us or 0) + alone_seconds * SECOND_US
     callback = replace(callback, deadline_us=deadline_us)
     slice_seconds = callback.plan.slice_seconds
@@ -244,10 +235,12 @@ def _talk(callback: Callback, turn: Turn, now_us: int) -> Step:
     callback, seconds, timers = _limit_talk(callback, now_us)
     if seconds < 1:  # no second of both can be paid any more: B is charged nothing
         return _end(callback, callback.deadline_ending, now_us)
+    callback, warnings = warning.set_timers(warning.begin(callback, now_us), now_us)
     callback, joining = _let_a_hear_b(callback, turn, now_us)
     commands: list[Command] = [
         *joining,
         *timers,
+        *warnings,
         WriteCallback("talking", talking_us=now_us, deadline_us=callback.deadline_us),
         leg.watch_voice(callback.a, now_us),
         *([Inquire("A")] if callback.a.silent and not callback.a.held else []),
@@ -258,51 +251,21 @@ def _talk(callback: Callback, turn: Turn, now_us: int) -> Step:
 def _limit_talk(callback: Callback, now_us: int) -> tuple[Callback, int, list[Command]]:
     """The deadline that the funds set from the answer of B on: with it, the seconds of talk and the timers to set."""
     plan = callback.plan
-    answered_b_us, pricing_a, pricing_b, ran_a_us = _talking(callback)
-    seconds = joint_limit(pricing_a, pricing_b, ran_a_us, callback.funds_micros, plan.talk_seconds_max)
-    deadline_us = answered_b_us + seconds * SECOND_US
+    talk = callback.talk
+    seconds = talk.limit_seconds(callback.funds_micros, plan.talk_seconds_max)
+    deadline_us = talk.answered_us + seconds * SECOND_US
     is_longest = seconds >= plan.talk_seconds_max
     ending = Ending.LONGEST_TALK if is_longest else Ending.TIME_IS_OUT
     callback = replace(callback, deadline_us=deadline_us, deadline_ending=ending)
     timers: list[Command] = [SetTimer(Timer.DEADLINE, deadline_us)]
     if plan.slice_seconds is not None and not is_longest:
-        timers.append(SetTimer(Timer.RENEW, max(now_us, deadline_us - plan.slice_seconds * SECOND_US // 2)))
-    return callback, seconds, [*timers, *_warnings(callback, now_us)]
+        usual_us = max(now_us, deadline_us - plan.slice_seconds * SECOND_US // 2)
+        timers.append(SetTimer(Timer.RENEW, warning.renewal_us(callback, usual_us, now_us)))
+    return callback, seconds, timers
 
 
-def _warnings(callback: Callback, now_us: int) -> list[Command]:
-    """When both are told that the end is near: not while more time may still be had (domain 4)."""
-    plan, deadline_us = callback.plan, callback.deadline_us or 0
-    if plan.menu is None:
-        return []
-    is_last = plan.slice_seconds is None or callback.starved or callback.deadline_ending is Ending.LONGEST_TALK
-    if not is_last:
-        return [ClearTimer(timer) for timer in WARN_SECONDS]
-    left_us = deadline_us - now_us
-    timers: list[Command] = []
-    for timer, seconds in WARN_SECONDS.items():
-        if left_us > seconds * SECOND_US:
-            timers.append(SetTimer(timer, deadline_us - seconds * SECOND_US))
-        elif timer is Timer.WARN_EARLY and callback.starved and left_us > 2 * WARN_SECONDS[Timer.WARN_LATE] * SECOND_US:
-            timers.append(SetTimer(timer, now_us))  # that no slice is left was not known earlier
-    return timers
-
-
-def _warn(callback: Callback, _: events.WarnDue, now_us: int) -> Step:
-    left_seconds = round(((callback.deadline_us or 0) - now_us) / SECOND_US)
-    if left_seconds < WARN_SECONDS_MIN:
-        return callback, []
-    language = callback.menu.language
-    return callback, [Warn(language, ("left", *speech.duration(language, left_seconds)))]
-
-
-def _talking(callback: Callback) -> tuple[int, Pricing, Pricing, int]:
-    """When B answered, what both are charged by since, and how long A had run by then; moments and durations monotonic."""
-    plan = callback.plan
-    answered_b_us = callback.b.answered_us or 0
-    pricing_a = pricings_of_a(callback)[0]
-    pricing_b = plan.pricing_b.answered(plan.instant(answered_b_us))
-    return answered_b_us, pricing_a, pricing_b, answered_b_us - (callback.a.answered_us or 0)
+def _warn(callback: Callback, event: events.WarnDue, now_us: int) -> Step:
+    return warning.warn(callback, event.seconds, now_us)
 
 
 # After a crash -----------------------------------------------------------------------------------------------------------
@@ -315,9 +278,10 @@ def resume(callback: Callback, now_us: int) -> Step:
     """
     callback, _, timers = _limit_talk(callback, now_us)
     callback = replace(callback, phase=Phase.TALKING, hears=Hears.B)
+    callback, warnings = warning.set_timers(warning.begin(callback, now_us), now_us)
     if callback.deadline_us is not None and callback.deadline_us <= now_us:
         return _end(callback, callback.deadline_ending, now_us)
-    return callback, [Join(), *timers, Inquire("A"), Inquire("B")]
+    return callback, [Join(), *timers, *warnings, Inquire("A"), Inquire("B")]
 
 
 # Slices ------------------------------------------------------------------------------------------------------------------
@@ -330,11 +294,11 @@ def _renew(callback: Callback, _: events.RenewDue | events.FundsFree, now_us: in
         return callback, []
     ran_us = now_us - (callback.a.answered_us or 0)
     if callback.phase is Phase.MENU:
-        need: Need = Alone(pricings_of_a(callback), ran_us, slice_seconds)
+        need: Need = Alone(callback.pricings_of_a, ran_us, slice_seconds)
     elif callback.phase is Phase.CALLING_B:
-        need = Waiting(pricings_of_a(callback), callback.plan.pricing_b, ran_us, slice_seconds)
+        need = Waiting(callback.pricings_of_a, callback.plan.pricing_b, ran_us, slice_seconds)
     else:
-        answered_b_us, pricing_a, pricing_b, ran_a_us = _talking(callback)
+        answered_b_us, pricing_a, pricing_b, ran_a_us = callback.talk
         talked_seconds = -((answered_b_us - now_us) // SECOND_US)
         seconds = min(talked_seconds + slice_seconds, callback.plan.talk_seconds_max)
         need = Talking(pricing_a, pricing_b, ran_a_us, seconds)
@@ -351,16 +315,19 @@ def _funded_while_waiting(callback: Callback, event: events.Funded, now_us: int)
 
 def _funded_while_talking(callback: Callback, event: events.Funded, now_us: int) -> Step:
     callback, is_more = _funded(callback, event)
-    if not is_more:
-        return callback, _warnings(callback, now_us)
-    callback, _, timers = _limit_talk(callback, now_us)
-    return callback, [*timers, WriteCallback("talking", deadline_us=callback.deadline_us)]
+    timers: list[Command] = []
+    if is_more:
+        callback, _, timers = _limit_talk(callback, now_us)
+        timers.append(WriteCallback("talking", deadline_us=callback.deadline_us))
+    callback, warnings = warning.set_timers(callback, now_us)
+    return callback, [*timers, *warnings]
 
 
 def _funded(callback: Callback, event: events.Funded) -> tuple[Callback, bool]:
     is_more = event.funds_micros > callback.funds_micros
     funds_micros = max(callback.funds_micros, event.funds_micros)
-    return replace(callback, funds_micros=funds_micros, renewing=False, starved=not is_more), is_more
+    callback = replace(callback, funds_micros=funds_micros, spare_micros=event.spare_micros)
+    return replace(callback, renewing=False, starved=not is_more), is_more
 
 
 def _funds_free(callback: Callback, event: events.FundsFree, now_us: int) -> Step:

@@ -178,7 +178,9 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class WarnDue:
-    """The end of the talk is near enough to be told."""
+    """The end of the talk is near enough to be told: so many seconds before it, or as soon as that was known."""
+
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +190,10 @@ class RenewDue:
 
 @dataclass(frozen=True, slots=True)
 class Funded:
-    """So much is set aside for the callback now, in micros, and committed."""
+    """So much is set aside for the callback now, in micros, and committed; `spare_micros` could be had besides at that moment."""
 
     funds_micros: int
+    spare_micros: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,12 +260,14 @@ class NotLoggedIn:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The destination may be called, so long as is announced; its leg, what that is charged by, and what is set aside now."""
+    """The destination may be called, so long as is announced; its leg, what that is charged by, what is set aside now, and what
+    could be had besides."""
 
     talk_seconds: int
     b: LegPlan
     pricing_b: Pricing
     funds_micros: int
+    spare_micros: int = 0
 
 
 @dataclass(frozen=True, slots=True)

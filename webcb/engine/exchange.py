@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 from webcb.billing.authorization import Reason
-from webcb.engine import archive, callback, counted, events, rows
+from webcb.engine import archive, callback, counted, events, rows, warning
 from webcb.engine.callback import Plan
 from webcb.engine.calls import Calls, Connections, Resolver
 from webcb.engine.causes import Q850, Ending, LegName
@@ -64,8 +64,7 @@ _TIMER_EVENTS: Final[dict[Timer, events.Event]] = {
     Timer.DEADLINE: events.Deadline(),
     Timer.RENEW: events.RenewDue(),
     Timer.KEYS: events.KeysDue(),
-    Timer.WARN_EARLY: events.WarnDue(),
-    Timer.WARN_LATE: events.WarnDue(),
+    **{timer: events.WarnDue(seconds) for seconds, timer in warning.TIMERS.items()},
 }
 
 
@@ -341,9 +340,9 @@ class Exchange:
     def _renewed(self, running: Running, result: Any) -> None:
         if isinstance(result, Exception):
             log.error("callback %s: funds could not be set aside", running.id, exc_info=result)
-            result = 0
+            result = 0, 0
         if self._running.get(running.id) is running:
-            self._feed(running, events.Funded(result))
+            self._feed(running, events.Funded(*result))
 
     # The menu
 
@@ -355,7 +354,7 @@ class Exchange:
 
     def _choose(self, running: Running, choose: Choose) -> None:
         self._post_writes(running)
-        pricings, ran_us = callback.pricings_of_a(running.callback), running.ran_us(self._now_us())
+        pricings, ran_us = running.callback.pricings_of_a, running.ran_us(self._now_us())
         work = partial(rows.choose, running.callback.plan, choose, pricings, ran_us, self._at(running))
         self._journal.post(work, partial(self._answered, running, events.NotChosen(Reason.APPLICATION_CLOSED)))
 

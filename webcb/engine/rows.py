@@ -14,6 +14,7 @@ from webcb.billing import hosted, ledger, query, reception, settlement
 from webcb.billing.authorization import Refusal
 from webcb.billing.formula import Intervals
 from webcb.billing.hosted import BegunAlone
+from webcb.billing.ledger import Held
 from webcb.billing.pricing import Pricing
 from webcb.billing.query import micros
 from webcb.billing.reception import Begun
@@ -161,6 +162,7 @@ def _plan(callback_id: str, begun: Begun, menu: Setup, at: datetime, at_us: int)
         begun.slice_seconds,
         begun.beyond_balance,
         menu,
+        None if begun.beyond_balance else max(0, authorization.available_micros - begun.funds_micros),
     )
 
 
@@ -268,8 +270,8 @@ def _stored(plan: Plan, at_us: int | None) -> int | None:
 # Funds ---------------------------------------------------------------------------------------------------------------
 
 
-def renew(plan: Plan, renew: Renew, at: datetime) -> int:
-    """Set aside what the callback needs to go on, or what is left of it; what it holds now, in micros."""
+def renew(plan: Plan, renew: Renew, at: datetime) -> Held:
+    """Set aside what the callback needs to go on, or what is left of it."""
     return ledger.hold(plan.callback_id, renew.need, at, beyond_balance=plan.beyond_balance)
 
 
@@ -305,7 +307,7 @@ def choose(
         log.info("callback %s: destination refused: %s", plan.callback_id, found.reason)
         return NotChosen(found.reason)
     b = LegPlan(found.leg_b.cld, found.leg_b.cli, found.routes_b, found.ring_seconds_b, _country(found.leg_b.cld))
-    return Chosen(found.talk_seconds, b, found.pricing_b, found.funds_micros)
+    return Chosen(found.talk_seconds, b, found.pricing_b, found.funds_micros, found.spare_micros)
 
 
 def never_call(plan: Plan, at: datetime) -> None:
