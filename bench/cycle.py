@@ -89,7 +89,8 @@ def house() -> Iterator[tuple[Settings, int, int]]:
 
         environment = {**os.environ, "WEBCB_CONFIG": str(config)}
         log = ends.enter_context((folder / "log").open("w+"))
-        web, engine = (_start(program.command, environment, log, ends) for program in programs(chosen))
+        commands = {program.name: program.command for program in programs(chosen)}
+        web, engine = (_start(commands[name], environment, log, ends) for name in ("web", "engine"))
         _start((sys.executable, "-m", "bench.cycle_carrier", str(carrier.port)), environment, log, ends)
         wait(lambda: sip_answers(carrier), "the carrier answers")
         wait(lambda: sip_answers(chosen.sip_binds[0]), "the engine answers")
@@ -121,7 +122,9 @@ def _configuration(carrier: Bind) -> str:
         " opening_balance: 100000}\n"
         for number in range(ACCOUNTS)
     )
-    limits = "    talk_seconds_max: 60\n    concurrent_per_account: 1000\n"
+    many = ("asks_per_minute_account", "asks_per_minute_a", "asks_per_minute_block", "asks_per_minute_source")
+    at_once = ("concurrent_per_account", "concurrent_per_a", "concurrent_per_source")
+    limits = "    talk_seconds_max: 60\n" + "".join(f"    {limit}: 1000\n" for limit in (*many, *at_once))
     return configuration(carrier).replace("accounts:\n", "accounts:\n" + accounts) + limits
 
 

@@ -172,6 +172,6 @@ def test_a_days_spending_is_limited_even_where_the_balance_is_not():
     callback_id = rows.place(house)
     first = reception.begin(callback_id, NOON)
     assert (first.locked_micros, first.slice_seconds, first.beyond_balance) == (200_000, 60, True)
-    assert ledger.hold(callback_id, talking(callback_id, 600), NOON, beyond_balance=True) == 600_000
+    assert ledger.hold(callback_id, talking(callback_id, 600), NOON, beyond_balance=True).amount_micros == 600_000
     settlement.settle(callback_id, [used("A", 180), used("B", 180)], "time is out", True, NOON)
     assert wallet(house).balance_micros == -400_000
