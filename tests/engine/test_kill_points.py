@@ -1,0 +1,166 @@
+"""kill -9 of the engine at every commit and every datagram of one callback, by strace: nothing is lost, nothing doubled, nobody
+left on the line. A few of the points here, all of them in the soak.
+
+strace kills before the n-th call of its kind is made, so one point is after what came before it, too. The next engine stands by.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import webcb
+from tests.billing import rows
+from tests.engine.dutiful_phone import DutifulPhones
+from tests.engine.test_runner import SECRET, free_port
+from tests.waiting import wait_until
+from webcb import clock, doorbell, models
+from webcb.billing import books, credentials
+
+RING_SECONDS, TALK_SECONDS = 0.3, 0.6
+OVER_SECONDS_MAX = 5.0  # after the next engine is there nobody is on the line
+POINTS_MAX = 200
+COMMAND = [sys.executable, "-m", "webcb.cli", "engine", "--stand-by"]
+COMMIT, WRITE, DATAGRAM = "fdatasync", "pwrite64", "sendto"
+
+
+class Chain:
+    """Engines on one folder, one after the other: the first works, the second stands by."""
+
+    def __init__(self, folder: Path, house: rows.House, phones: DutifulPhones) -> None:
+        self.phones = phones
+        self.bell = folder / "engine.sock"
+        self.log = folder / "log"
+        self._folder, self._house = folder, house
+        values = {
+            "WEBCB_DATA_DIR": str(folder),
+            "WEBCB_SIP_BINDS": f"127.0.0.1:{free_port()}",
+            "WEBCB_SECRET_KEY": SECRET,
+            "WEBCB_NODE_NAME": "one",
+            "PYTHONPATH": str(Path(webcb.__file__).parent.parent),
+        }
+        self._environment = os.environ | values
+        self.engine = self._start()
+        wait_until(lambda: self._ups() == 1, "the engine is up")
+        self.spare = self._start()
+        wait_until(self._is_warm, "the spare engine is warm")
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            return subprocess.Popen(COMMAND, env=self._environment, cwd=self._folder, stderr=log)
+
+    def _ups(self) -> int:
+        return self.log.read_text().count("is up: SIP on")
+
+    def _is_warm(self) -> bool:
+        assert self.spare.poll() is None, self.log.read_text()
+        waiting = [line.split() for line in Path("/proc/locks").read_text().splitlines() if "->" in line]
+        return any(str(self.spare.pid) in words for words in waiting)
+
+    def call_and_kill(self, what: str, point: int) -> bool:
+        """One callback, the engine killed before its `point`-th call of `what`; False where it made no so many. Holds the laws."""
+        ups, key = self._ups(), f"{what} {point}"
+        with self._killed_at(what, point) as died:
+            callback_id = rows.place(self._house, key, clock.utc_now())
+            doorbell.ring(self.bell)
+            wait_until(lambda: died() or self._is_over(callback_id), f"{key}: the engine dies, or the callback ends")
+            is_dead = died()
+        if is_dead:
+            self.engine.wait()
+            wait_until(lambda: self._ups() == ups + 1, f"{key}: the next engine is up")
+            up_at = time.monotonic()
+            self.engine, self.spare = self.spare, self._start()
+            wait_until(lambda: self._is_over(callback_id) and not self.phones.up(), key, OVER_SECONDS_MAX)
+            print(f"{key}: over {time.monotonic() - up_at:.1f} s after the restart, {self._ending(callback_id)}")
+        self._assert_laws(callback_id, key)
+        if is_dead:
+            wait_until(self._is_warm, "the next spare engine is warm")
+        return is_dead
+
+    @contextmanager
+    def _killed_at(self, what: str, point: int) -> Iterator:
+        pid = self.engine.pid
+        inject = f"inject={what}:signal=SIGKILL:when={point}"
+        strace = subprocess.Popen(
+            ["strace", "-f", "-qqq", "-o", "/dev/null", "-e", f"trace={what}", "-e", inject, "-p", str(pid)],
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            wait_until(lambda: self.engine.poll() is not None or _is_traced(pid), "strace is there")
+            yield lambda: self.engine.poll() is not None
+        finally:
+            strace.terminate()
+            strace.wait()
+
+    def _is_over(self, callback_id: str) -> bool:
+        return bool(models.Callback.get_by_id(callback_id).state == "ended")
+
+    def _ending(self, callback_id: str) -> str:
+        return str(models.Callback.get_by_id(callback_id).ending)
+
+    def _assert_laws(self, callback_id: str, key: str) -> None:
+        """One xDR for each leg that was called, of more than nothing where it was answered; each phone called once; no lock left."""
+        wait_until(lambda: not self.phones.up(), f"{key}: nobody is on the line")
+        calls = {call.number: call for call in self.phones.calls.values()}
+        assert len(calls) == len(self.phones.calls), f"{key}: a phone was called twice"
+        xdrs = {xdr.leg: xdr for xdr in models.Xdr.select().where(models.Xdr.callback == callback_id)}
+        assert models.Xdr.select().where(models.Xdr.callback == callback_id).count() == len(xdrs), key
+        for leg in models.Leg.select().where(models.Leg.callback == callback_id):
+            call = calls.get(leg.cld)
+            assert (leg.name in xdrs) == (leg.placed_at is not None), key
+            assert call is None or leg.placed_at is not None, (
+                f"{key}: leg {leg.name} was called, and nothing is known of it"
+            )
+            talked = call is not None and call.acknowledged_at is not None and leg.answered_at is not None
+            assert not talked or xdrs[leg.name].used_quantity >= 1, f"{key}: leg {leg.name} talked for nothing"
+        assert not models.Lock.select().where(models.Lock.state == "held").count(), key
+        assert books.differences() == [], key
+        self.phones.calls.clear()
+
+    def close(self) -> None:
+        for engine in (self.spare, self.engine):
+            engine.kill()
+            engine.wait()
+
+
+def _is_traced(pid: int) -> bool:
+    statuses = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/status")]
+    return bool(statuses) and all("TracerPid:\t0\n" not in status for status in statuses)
+
+
+@pytest.fixture
+def chain(database: str, tmp_path: Path) -> Iterator[Chain]:
+    credentials.use_key(SECRET)
+    numbers = rows.NUMBER_A.digits, rows.NUMBER_B.digits
+    phones = DutifulPhones(dict.fromkeys(numbers, RING_SECONDS), {numbers[1]: TALK_SECONDS})
+    house = rows.house(balance="5000.00", first=1, following=1, price="0.60")
+    rows.no_limits()
+    models.Connection.update(port=phones.port).execute()
+    made = None
+    try:
+        made = Chain(tmp_path, house, phones)
+        yield made
+    finally:
+        if made is not None:
+            made.close()
+            print(made.log.read_text())
+        phones.close()
+
+
+def test_kills_at_commits_and_datagrams_lose_nothing_and_double_nothing(chain: Chain) -> None:
+    for what, point in ((COMMIT, 3), (DATAGRAM, 2), (COMMIT, 5)):
+        assert chain.call_and_kill(what, point)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("what", [COMMIT, DATAGRAM, WRITE])
+def test_a_kill_at_any_commit_write_or_datagram_loses_nothing_and_doubles_nothing(chain: Chain, what: str) -> None:
+    died = next(point for point in range(1, POINTS_MAX) if not chain.call_and_kill(what, point)) - 1
+    print(f"{what}: killed at each of {died} points")
+    assert died >= 5
