@@ -113,7 +113,8 @@ CREATE TABLE node (
   id INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
   started_at BIGINT,
-  heard_at BIGINT
+  heard_at BIGINT,
+  draining BOOLEAN NOT NULL DEFAULT FALSE -- takes no new callbacks: webcb drain
 );
 
 CREATE TABLE product (

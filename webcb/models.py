@@ -92,6 +92,7 @@ class Node(Table):
     name = TextField(unique=True)
     started_at = InstantField(null=True)
     heard_at = InstantField(null=True)
+    draining = BooleanField(default=False)
 
 
 class Product(Table):

@@ -40,9 +40,19 @@ class PhoneCall:
 
 
 class DutifulPhones:
-    """All phones of a carrier. `ring_seconds` by number; who is in `talk_seconds` hangs up so long after the ACK."""
+    """All phones of a carrier. `ring_seconds` by number; who is in `talk_seconds` hangs up so long after the ACK.
 
-    def __init__(self, ring_seconds: dict[str, float], talk_seconds: dict[str, float]) -> None:
+    `again_seconds` is how soon what is not answered is said again, and then later and later. `answers` are those to our BYEs.
+    """
+
+    def __init__(
+        self,
+        ring_seconds: dict[str, float],
+        talk_seconds: dict[str, float],
+        again_seconds: tuple[float, float] = (T1, T2),
+    ) -> None:
+        self.answers: list[int] = []
+        self._again_seconds = again_seconds
         self.calls: dict[str, PhoneCall] = {}  # by Call-ID
         self._ring_seconds, self._talk_seconds = ring_seconds, talk_seconds
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -108,6 +118,7 @@ class DutifulPhones:
     def _take_response(self, response: Response) -> None:
         known = self.calls.get(response.first("Call-ID"))
         if known is not None and known.hung_up_at is not None and response.status >= 200:
+            self.answers.append(response.status)
             known.over_at = known.over_at or time.monotonic()
 
     def _act(self, call: PhoneCall, now: float) -> None:
@@ -122,13 +133,13 @@ class DutifulPhones:
             self._again(call, now, self._response(call.invite, 200, sdp))
         elif talks is not None and now >= call.acknowledged_at + talks:
             if call.hung_up_at is None:
-                call.hung_up_at, call.wait_seconds = now, T1
+                call.hung_up_at, call.wait_seconds = now, self._again_seconds[0]
             self._again(call, now, self._bye(call))
 
     def _again(self, call: PhoneCall, now: float, message: Request | Response) -> None:
         self._say(message, call.source)
         call.due_at = now + call.wait_seconds if call.acknowledged_at is None or call.hung_up_at else now
-        call.wait_seconds = min(2 * call.wait_seconds, T2)
+        call.wait_seconds = min(2 * call.wait_seconds, self._again_seconds[1])
 
     def _say(self, message: Request | Response, to: tuple[str, int]) -> None:
         self._socket.sendto(message.encode(), to)

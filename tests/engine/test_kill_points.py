@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pytest
 
 import webcb
 from tests.billing import rows
-from tests.engine.dutiful_phone import DutifulPhones
+from tests.engine.dutiful_phone import T1, T2, DutifulPhones
 from tests.engine.test_runner import SECRET, free_port
 from tests.waiting import wait_until
 from webcb import clock, doorbell, models
@@ -36,7 +36,7 @@ class Chain:
         self.phones = phones
         self.bell = folder / "engine.sock"
         self.log = folder / "log"
-        self._folder, self._house = folder, house
+        self._folder, self.house = folder, house
         values = {
             "WEBCB_DATA_DIR": str(folder),
             "WEBCB_SIP_BINDS": f"127.0.0.1:{free_port()}",
@@ -62,11 +62,23 @@ class Chain:
         waiting = [line.split() for line in Path("/proc/locks").read_text().splitlines() if "->" in line]
         return any(str(self.spare.pid) in words for words in waiting)
 
+    def hangs_up(self) -> bool:
+        """Whether a phone has said BYE."""
+        return any(call.hung_up_at for call in self.phones.calls.values())
+
+    def restart(self, after: Callable[[], None]) -> None:
+        """Kill both engines, and start another once `after` returns."""
+        for engine in (self.spare, self.engine):
+            engine.kill()
+            engine.wait()
+        after()
+        self.engine = self._start()
+
     def call_and_kill(self, what: str, point: int) -> bool:
         """One callback, the engine killed before its `point`-th call of `what`; False where it made no so many. Holds the laws."""
         ups, key = self._ups(), f"{what} {point}"
         with self._killed_at(what, point) as died:
-            callback_id = rows.place(self._house, key, clock.utc_now())
+            callback_id = rows.place(self.house, key, clock.utc_now())
             doorbell.ring(self.bell)
             wait_until(lambda: died() or self._is_over(callback_id), f"{key}: the engine dies, or the callback ends")
             is_dead = died()
@@ -83,7 +95,7 @@ class Chain:
         return is_dead
 
     @contextmanager
-    def _killed_at(self, what: str, point: int) -> Iterator:
+    def _killed_at(self, what: str, point: int) -> Iterator[Callable[[], bool]]:
         pid = self.engine.pid
         inject = f"inject={what}:signal=SIGKILL:when={point}"
         strace = subprocess.Popen(
@@ -135,9 +147,16 @@ def _is_traced(pid: int) -> bool:
 
 @pytest.fixture
 def chain(database: str, tmp_path: Path) -> Iterator[Chain]:
+    with chained(tmp_path, T1, T2) as made:
+        yield made
+
+
+@contextmanager
+def chained(tmp_path: Path, *again_seconds: float) -> Iterator[Chain]:
+    """Engines, and phones of which B's hangs up soon and says it again so often."""
     credentials.use_key(SECRET)
     numbers = rows.NUMBER_A.digits, rows.NUMBER_B.digits
-    phones = DutifulPhones(dict.fromkeys(numbers, RING_SECONDS), {numbers[1]: TALK_SECONDS})
+    phones = DutifulPhones(dict.fromkeys(numbers, RING_SECONDS), {numbers[1]: TALK_SECONDS}, again_seconds)
     house = rows.house(balance="5000.00", first=1, following=1, price="0.60")
     rows.no_limits()
     models.Connection.update(port=phones.port).execute()
@@ -155,6 +174,18 @@ def chain(database: str, tmp_path: Path) -> Iterator[Chain]:
 def test_kills_at_commits_and_datagrams_lose_nothing_and_double_nothing(chain: Chain) -> None:
     for what, point in ((COMMIT, 3), (DATAGRAM, 2), (COMMIT, 5)):
         assert chain.call_and_kill(what, point)
+
+
+def test_a_bye_that_comes_while_an_engine_starts_is_that_of_a_known_call(database: str, tmp_path: Path) -> None:
+    """B hangs up while no engine is there, and says so every few milliseconds: the next one never says that it knows of no call."""
+    with chained(tmp_path, 0.005, 0.005) as chain:
+        callback_id = rows.place(chain.house, "once", clock.utc_now())
+        doorbell.ring(chain.bell)
+        wait_until(lambda: models.Callback.get_by_id(callback_id).state == "talking", "they talk")
+        chain.restart(after=lambda: wait_until(chain.hangs_up, "B hangs up"))
+        wait_until(lambda: models.Callback.get_by_id(callback_id).state == "ended", "it has ended")
+        assert models.Callback.get_by_id(callback_id).ending == "B hung up"
+        assert set(chain.phones.answers) == {200}
 
 
 @pytest.mark.soak

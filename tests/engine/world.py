@@ -222,7 +222,7 @@ class World:
         standing = Standing(self.prober, self.registrations)
         self.exchange = Exchange(self.life, lines, self.media, self.journal, self.names, self.callbacks_max, standing)
         node = recovery.take_node("one", self.utc_now())
-        self.lookout = Lookout(self.life, self.utc_now, lines, self.journal, self.exchange, node)
+        self.lookout = Lookout(self.life, self.utc_now, lines, self.journal, self.exchange, node, lambda: None)
         self.lookout.look()
         self.pass_seconds(0)
 

@@ -99,7 +99,7 @@ _RATES = {
 _TARIFF_MARK = {"sqlite": "?", "postgresql": "(?::BIGINT)"}
 
 # Several engines may share a database: the one last heard of is taken for the one that will claim the callback.
-_LIKELY_NODE = "SELECT id FROM node ORDER BY COALESCE(heard_at, 0) DESC, id LIMIT 1"
+_LIKELY_NODE = "SELECT id FROM node ORDER BY draining, COALESCE(heard_at, 0) DESC, id LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)

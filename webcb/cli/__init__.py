@@ -19,6 +19,7 @@ from webcb.cli import (
     keeping,
     keys,
     lists,
+    nodes,
     prompts,
     provisioning,
     rate_sheets,
@@ -36,6 +37,7 @@ INTERRUPTED = 130
 
 PANELS = (
     installation,
+    nodes,
     keeping,
     prompts,
     provisioning,

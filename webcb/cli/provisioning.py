@@ -79,10 +79,10 @@ def check() -> int:
 
     Every balance is the sum of its ledger rows, every locked amount the sum of held locks, every charge its xDR's; both
     sides of the ledger match, and no row of it was changed or taken away. Exit status 1 where anything differs. Prompts that are
-    missing are said too, and why voice cannot pass through the kernel.
+    missing are said too, why voice cannot pass through the kernel, and how the nodes stand.
     """
     from webcb.billing import books
-    from webcb.cli import desk
+    from webcb.cli import desk, nodes
     from webcb.models import Callback, Ledger, Lock, Wallet, Xdr
     from webcb.money import format_amount
 
@@ -96,11 +96,14 @@ def check() -> int:
         }
         stand = books.balances()
         differences = books.differences()
+        fleet = [(name, state, callbacks) for _, name, state, callbacks in nodes.stand()]
     click.echo(f"checked: {', '.join(f'{noun} {count}' for noun, count in counts.items())}")
     for book, currency, amount_micros in stand:
         click.echo(f"{book:<14} {format_amount(amount_micros):>18} {currency}")
     for difference in differences:
         click.echo(difference)
+    for name, state, callbacks in fleet:
+        click.echo(f"node {name}: {state}; callbacks in progress: {callbacks}")
     _say_missing_prompts()
     _say_why_not_kernel()
     if differences:

@@ -31,7 +31,10 @@ BLOCKED_SECONDS_MAX: Final = 0.1  # nothing in the loop may take so long: deadli
 
 
 class Lookout:
-    """One look at a time: so what is unknown to the exchange when a look begins is run by nobody."""
+    """One look at a time: so what is unknown to the exchange when a look begins is run by nobody.
+
+    `adopted` is called once the first look has found which calls of an engine before this one go on.
+    """
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class Lookout:
         journal: Journal,
         exchange: Exchange,
         node: Node,
+        adopted: Callable[[], None],
     ) -> None:
         self._timekeeper = timekeeper
         self._utc_now = utc_now
@@ -48,6 +52,7 @@ class Lookout:
         self._journal = journal
         self._exchange = exchange
         self._node = node
+        self._adopted = adopted
         # The last proof that whoever ran this node's open callbacks lived: at first of an engine before this one.
         self._lived_until = node.heard_at or utc_now()
         self._may_resume = True  # until the first look has found what an engine before this one left
@@ -99,6 +104,7 @@ class Lookout:
     def _watched(self, result: Watched | Exception) -> None:
         if isinstance(result, Exception):
             log.error("releases could not be looked for", exc_info=result)
+            self._adopted()
             return
         for callback_id, ending in result.releases:
             self._exchange.release(callback_id, ending)
@@ -111,6 +117,7 @@ class Lookout:
             self._exchange.end_leftovers()
         for leg in result.open_legs:
             self._hang_up(leg)
+        self._adopted()
         for callback_id in result.lost:  # after its legs: who crashes in between must find them on its rows
             self._journal.post(partial(recovery.settle, callback_id, self._utc_now()))
 

@@ -191,7 +191,9 @@ def settle(callback_id: str, at: datetime) -> None:
 
 def _usage(leg: dict[str, Any], ended_at: datetime, logged_in: bool) -> LegUsage:
     answered_at = instant(leg["answered_at"])
-    used_us = 0 if answered_at is None else max(0, (ended_at - answered_at) // _MICROSECOND)
+    used_us = (
+        0 if answered_at is None else max(1, (ended_at - answered_at) // _MICROSECOND)
+    )  # a second at least (DOMAIN 2)
     return LegUsage(
         leg["name"],
         answered_at,

@@ -64,10 +64,11 @@ class Claimed:
 def claim(node_id: int, room: int, at: datetime, at_us: int) -> Claimed:
     """End the requests that came to nothing, claim up to `room` of the others, authorize them and lock their funds.
 
-    `at` and `at_us` are one moment on both clocks. A refusal ends its callback here.
+    `at` and `at_us` are one moment on both clocks. A refusal ends its callback here. A node that drains claims none.
     """
     _end_stale(at)
-    wanted = min(room, CLAIMS_PER_LOOK_MAX)
+    (node,) = query.rows("SELECT draining FROM node WHERE id = ?", node_id)
+    wanted = 0 if node["draining"] else min(room, CLAIMS_PER_LOOK_MAX)
     found = query.rows("SELECT id FROM callback WHERE state = 'requested' ORDER BY requested_at LIMIT ?", wanted + 1)
     plans = [plan for row in found[:wanted] if (plan := _claim(row["id"], node_id, at, at_us)) is not None]
     return Claimed(tuple(plans), more=len(found) > wanted > 0)

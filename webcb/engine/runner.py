@@ -103,6 +103,7 @@ class Engine:
         _open_database(settings)
         resolver = Resolver(loop, _families(settings), settings.dns_servers)
         opened.callback(resolver.close)
+        self._deaf: list[tuple[Wire, socket.socket]] = []  # until the calls of an engine before us are known
         self._lines = {family_of(bind.host): self._open_line(bind, resolver) for bind in settings.sip_binds}
         media = self._open_media()
         self._journal = Journal(loop.call_soon_threadsafe)
@@ -124,9 +125,11 @@ class Engine:
     def _open_line(self, bind: Bind, resolver: Resolver) -> Line:
         bound = bind_udp(bind)
         self._opened.callback(bound.close)
-        wire = Wire(self._loop, bound, resolver)
+        wire = Wire(self._loop, bound, resolver, is_deaf=True)
         self._opened.callback(wire.close)
-        wire.streams.listen(bind_tcp(bind))
+        listening = bind_tcp(bind)
+        self._opened.callback(listening.close)
+        self._deaf.append((wire, listening))
         told = self._settings.sip_advertised
         if told is None or family_of(told.host) not in (0, bound.family):
             told = Bind(own_address(bind.host), bind.port)
@@ -158,7 +161,7 @@ class Engine:
             node = await self._ask(partial(recovery.take_node, settings.node_name, clock.utc_now()))
         except TimeoutError:
             raise StartProblem(f"the database does not answer within {START_SECONDS_MAX} s") from None
-        self.lookout = Lookout(self._loop, clock.utc_now, self._lines, self._journal, self._exchange, node)
+        self.lookout = Lookout(self._loop, clock.utc_now, self._lines, self._journal, self._exchange, node, self._hear)
         self._opened.callback(self.lookout.close)
         pulse = Pulse(self._loop, self._exchange, lambda: self._journal.waiting)
         self._opened.callback(pulse.close)
@@ -172,6 +175,13 @@ class Engine:
         log.info(
             "engine of node %s is up: SIP on %s, %d callbacks at once", settings.node_name, told, self._callbacks_max
         )
+
+    def _hear(self) -> None:
+        """What came to our addresses since they were bound, and all that comes: a BYE of a call must not find it unknown."""
+        while self._deaf:
+            wire, listening = self._deaf.pop()
+            wire.hear()
+            wire.streams.listen(listening)
 
     async def _ask(self, work: Callable[[], Any]) -> Any:
         """The result of a job, waited for; its exception is raised here."""

@@ -88,9 +88,14 @@ def own_address(host: str) -> str:
 
 
 class Wire:
-    """One SIP address: what arrives at its UDP socket or over its `streams` goes to its line, what the line sends goes out."""
+    """One SIP address: what arrives at its UDP socket or over its `streams` goes to its line, what the line sends goes out.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, bound: socket.socket, resolver: Resolver) -> None:
+    One that `is_deaf` takes nothing from its socket before `hear`.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, bound: socket.socket, resolver: Resolver, is_deaf: bool = False
+    ) -> None:
         self.line: Line | None = None
         self.family = bound.family
         self._loop = loop
@@ -100,7 +105,12 @@ class Wire:
         self._report: asyncio.TimerHandle | None = None
         self._chosen: dict[Address, Address] = {}
         self.streams = Streams(loop, bound.getsockname()[0], lambda: self.line, self._admits)
-        loop.add_reader(bound.fileno(), self._read)
+        if not is_deaf:
+            self.hear()
+
+    def hear(self) -> None:
+        """Take what has come and comes. Until then it waits in the kernel."""
+        self._loop.add_reader(self._socket.fileno(), self._read)
 
     def _read(self) -> None:
         line = self.line

@@ -34,7 +34,7 @@ def look(application: VoiceApplication, at: datetime) -> Availability:
     hours, zone = application.opening_hours, application.time_zone
     if not guard.is_open(hours, zone, at):
         return Availability("closed", guard.opens_at(hours, zone, at))
-    if not Node.select().where(Node.heard_at > at - HEARD_WITHIN).exists():
+    if not Node.select().where(Node.heard_at > at - HEARD_WITHIN, ~Node.draining).exists():
         return Availability("down")
     most = application.concurrent_max
     if most is not None and _going_on(application) >= most:

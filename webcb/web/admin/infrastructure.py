@@ -1,23 +1,25 @@
 """Infrastructure: voice applications, nodes, vendors and their connections."""
 
-from datetime import timedelta
 from typing import Any
 
 from flask import url_for
 
 from webcb import clock
-from webcb.models import Connection, Node, OwnNumber, Tariff, Vendor, VoiceApplication
+from webcb.fleet import node_state
+from webcb.models import Callback, Connection, Node, OwnNumber, Tariff, Vendor, VoiceApplication
 from webcb.web.admin.editor import Editor, Given, Item, Panel
 from webcb.web.admin.listing import Choice, Column, Contains, Listing
 from webcb.web.admin.screen import screen
 
 AREA = "infrastructure"
-HEARD_WITHIN = timedelta(seconds=10)  # an engine writes its heart-beat every second
 
 
-def node_state(row: Any) -> str:
-    """Whether an engine of the node is alive."""
-    return "up" if row.heard_at is not None and clock.utc_now() - row.heard_at < HEARD_WITHIN else "not heard from"
+def _in_progress(row: Any) -> int:
+    return int(row.callback_set.where(Callback.state.not_in(("requested", "ended"))).count())
+
+
+def _state(row: Any) -> str:
+    return node_state(row.heard_at, row.draining, _in_progress(row), clock.utc_now())
 
 
 screen(
@@ -269,7 +271,8 @@ screen(
                 order=Node.name,
                 link=lambda row: url_for("admin.nodes_edit", row_id=row.id),
             ),
-            Column("state", "State", node_state, "state"),
+            Column("state", "State", _state, "state"),
+            Column("callbacks", "Callbacks in progress", _in_progress, "number"),
             Column("started_at", "Started", lambda row: row.started_at, "instant"),
             Column("heard_at", "Last heard from", lambda row: row.heard_at, "instant"),
         ),
