@@ -10,11 +10,11 @@ from peewee import fn
 
 from webcb import clock
 from webcb.billing.authorization import Reason
+from webcb.fleet import HEARD_WITHIN
 from webcb.models import Account, Callback, Connection, Customer, Job, LowBalance, Node, RefusalCount, Wallet
 from webcb.money import format_amount
 from webcb.prompts.library import Library
 from webcb.web.admin import signing
-from webcb.web.admin.infrastructure import HEARD_WITHIN
 from webcb.web.admin.permission import may
 from webcb.web.admin.screen import blueprint
 from webcb.web.admin.signing import guarded
