@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from rtpbridge import Bridge, EventKind
+from tests.ports import MEDIA_MAX, MEDIA_MIN
 from webcb import clock
 from webcb.engine.media import Media
 from webcb.sip.grammar import ProtocolError
@@ -47,7 +48,7 @@ class Peer:
 @pytest.fixture
 def media() -> Iterator[Media]:
     with ExitStack() as opened:
-        bridge = opened.enter_context(Bridge("127.0.0.1", 22000, 22999, silence_ms=150, report_ms=50))
+        bridge = opened.enter_context(Bridge("127.0.0.1", MEDIA_MIN, MEDIA_MAX, silence_ms=150, report_ms=50))
         yield Media(bridge, {"127.0.0.1": "127.0.0.1"}, lambda count: b"\x11" * count)
 
 
@@ -79,7 +80,7 @@ def test_two_legs_hear_each_other_in_their_own_numbers(media: Media, peers: tupl
 
 def test_a_deadline_holds_for_the_kernel_too(peers: tuple[Peer, Peer]) -> None:
     """In nanoseconds of the clock that the kernel reads; it may be moved, and ends with the join."""
-    with Bridge("127.0.0.1", 22000, 22999, kernel=True) as bridge:
+    with Bridge("127.0.0.1", MEDIA_MIN, MEDIA_MAX, kernel=True) as bridge:
         media = Media(bridge, {"127.0.0.1": "127.0.0.1"}, lambda count: b"\x11" * count)
         a, b = media.open_voice(nothing), media.open_voice(nothing)
         for voice, peer in zip((a, b), peers, strict=True):
@@ -104,7 +105,7 @@ def test_a_deadline_holds_for_the_kernel_too(peers: tuple[Peer, Peer]) -> None:
 
 def test_a_leg_of_either_family() -> None:
     """The voice is of the family that the signalling goes to, and the two hear each other."""
-    with Bridge(["127.0.0.1", "::1"], 22000, 22999) as bridge:
+    with Bridge(["127.0.0.1", "::1"], MEDIA_MIN, MEDIA_MAX) as bridge:
         media = Media(bridge, {"127.0.0.1": "192.0.2.1", "::1": "2001:db8::1"}, lambda count: b"\x11" * count)
         a, b = media.open_voice(nothing, "198.51.100.7"), media.open_voice(nothing, "2001:db8::7")
         assert [read_offer(voice.make_offer(["PCMU"])).host for voice in (a, b)] == ["192.0.2.1", "2001:db8::1"]
@@ -128,7 +129,7 @@ def test_a_leg_of_either_family() -> None:
 
 
 def test_one_address_serves_both_families_of_signalling() -> None:
-    with Bridge("127.0.0.1", 22000, 22999) as bridge:
+    with Bridge("127.0.0.1", MEDIA_MIN, MEDIA_MAX) as bridge:
         media = Media(bridge, {"127.0.0.1": "127.0.0.1"}, lambda count: b"\x11" * count)
         voice = media.open_voice(nothing, "2001:db8::7")
         assert media.suits(voice, "2001:db8::7")

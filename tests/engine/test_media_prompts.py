@@ -10,6 +10,7 @@ import pytest
 
 from rtpbridge import Bridge, Event, EventKind, Port
 from tests.engine.test_media import DIGITS, PCMU, Peer
+from tests.ports import MEDIA_MAX, MEDIA_MIN
 from webcb.engine.media import Media, Voice
 from webcb.prompts.library import Recording
 from webcb.sip.offer_answer import Codec, make_answer, read_offer
@@ -31,14 +32,14 @@ def find(folder: str, language: str, name: str) -> Recording | None:
 @pytest.fixture
 def media() -> Iterator[Media]:
     with ExitStack() as opened:
-        bridge = opened.enter_context(Bridge("127.0.0.1", 23_000, 23_099))
+        bridge = opened.enter_context(Bridge("127.0.0.1", MEDIA_MIN, MEDIA_MAX))
         yield Media(bridge, {"127.0.0.1": "127.0.0.1"}, lambda count: b"\x11" * count, find)
 
 
 @pytest.fixture
 def phone() -> Iterator[Port]:
     """A phone that is a bridge itself: it sends keys as events or, where it has none, as tones."""
-    with Bridge("127.0.0.1", 23_100, 23_199) as bridge:
+    with Bridge("127.0.0.1", MEDIA_MIN, MEDIA_MAX) as bridge:
         yield bridge.open_port()
 
 

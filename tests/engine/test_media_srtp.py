@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rtpbridge import Bridge
+from tests.ports import MEDIA_MAX, MEDIA_MIN
 from tests.rtpbridge import libsrtp
 from webcb.engine.media import Media, Voice
 from webcb.sip.grammar import ProtocolError
@@ -64,7 +65,7 @@ class Phone:
 
 @pytest.fixture
 def media() -> Iterator[Media]:
-    with Bridge("127.0.0.1", 22000, 22999) as bridge:
+    with Bridge("127.0.0.1", MEDIA_MIN, MEDIA_MAX) as bridge:
         yield Media(bridge, {"127.0.0.1": "127.0.0.1"}, entropy)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from rtpbridge import Bridge
 from tests.billing import rows as house_rows
+from tests.ports import MEDIA_MAX, MEDIA_MIN
 from webcb import db, models
 from webcb.engine import recovery
 from webcb.engine.exchange import Exchange
@@ -208,7 +209,7 @@ class World:
 
     def engine(self) -> None:
         """An engine starts: the first one, or one after a crash."""
-        self.bridge = Bridge("127.0.0.1", 21000, 21999, silence_ms=600_000)
+        self.bridge = Bridge("127.0.0.1", MEDIA_MIN, MEDIA_MAX, silence_ms=600_000)
         self.starts += 1
         self.life = Lifetime(self.time)
         entropy = random.Random(self.starts).randbytes

@@ -9,7 +9,7 @@ from rtpbridge import Bridge
 from tests.rtpbridge.phone import PCMU
 
 OWNER = "node.1-23000"
-PORT_MIN, PORT_MAX = 23_000, 23_039
+PORT_MIN, PORT_MAX = 21_000, 21_039
 
 
 def main() -> None:
