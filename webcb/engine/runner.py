@@ -126,9 +126,9 @@ class Engine:
         bound = bind_udp(bind)
         self._opened.callback(bound.close)
         wire = Wire(self._loop, bound, resolver, is_deaf=True)
-        self._opened.callback(wire.close)
         listening = bind_tcp(bind)
         self._opened.callback(listening.close)
+        self._opened.callback(wire.close)  # before the socket that it may be listening to
         self._deaf.append((wire, listening))
         told = self._settings.sip_advertised
         if told is None or family_of(told.host) not in (0, bound.family):
