@@ -123,6 +123,7 @@ CREATE TABLE product (
   visible_name TEXT NOT NULL DEFAULT '' CHECK (length(visible_name) <= 64),
   currency TEXT NOT NULL CHECK (length(currency) = 3 AND currency = upper(currency)),
   profit_guarantee BOOLEAN NOT NULL DEFAULT FALSE, -- a route dearer than what the leg is charged is left out
+  self_care TEXT NOT NULL DEFAULT 'funds,calls,statements,top-up,call,numbers' CHECK (length(self_care) <= 60), -- parts owners see
   description TEXT NOT NULL DEFAULT '' CHECK (length(description) <= 1000)
 );
 
@@ -180,7 +181,9 @@ CREATE TABLE customer (
   billing_time_zone TEXT NOT NULL DEFAULT 'UTC' CHECK (length(billing_time_zone) BETWEEN 1 AND 64),
   created_at BIGINT NOT NULL DEFAULT 0, -- anniversaries count from here
   status TEXT NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'blocked', 'closed')),
-  mail TEXT NOT NULL DEFAULT '' CHECK (length(mail) <= 254)
+  mail TEXT NOT NULL DEFAULT '' CHECK (length(mail) <= 254),
+  web_login TEXT UNIQUE CHECK (length(web_login) BETWEEN 1 AND 64), -- to self-care, above its accounts; no account has the same
+  web_password TEXT NOT NULL DEFAULT '' CHECK (length(web_password) <= 255) -- a hash; '' lets nobody in
 );
 
 CREATE TABLE batch (
@@ -224,6 +227,7 @@ CREATE TABLE account (
   time_zone TEXT NOT NULL DEFAULT 'UTC' CHECK (length(time_zone) BETWEEN 1 AND 64),
   language TEXT NOT NULL DEFAULT 'en' CHECK (language IN ('en', 'es', 'pt', 'fr', 'de', 'ru', 'ar')),
   mail TEXT NOT NULL DEFAULT '' CHECK (length(mail) <= 254),
+  e_commerce BOOLEAN NOT NULL DEFAULT FALSE, -- may be topped up through the payment provider
   CHECK (balance_control = 'individual' OR type = 'credit')
 );
 CREATE INDEX account_customer ON account (customer_id);
@@ -239,6 +243,59 @@ CREATE TABLE trusted_number (
   digits TEXT NOT NULL UNIQUE CHECK (length(digits) BETWEEN 5 AND 15 AND trim(digits, '0123456789') = '')
 );
 CREATE INDEX trusted_number_account ON trusted_number (account_id);
+
+-- Whom the owner of an account calls often.
+CREATE TABLE saved_destination (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 64),
+  digits TEXT NOT NULL CHECK (length(digits) BETWEEN 1 AND 15 AND trim(digits, '0123456789') = ''),
+  account_id BIGINT NOT NULL REFERENCES account (id),
+  UNIQUE (account_id, digits)
+);
+
+-- An owner, of an account or of a customer, who has logged in to self-care. The cookie has the token, this its hash.
+CREATE TABLE owner_session (
+  id INTEGER PRIMARY KEY,
+  token_hash TEXT NOT NULL UNIQUE CHECK (length(token_hash) = 64),
+  source TEXT NOT NULL CHECK (length(source) <= 64),
+  agent TEXT NOT NULL CHECK (length(agent) <= 200),
+  began_at BIGINT NOT NULL,
+  seen_at BIGINT NOT NULL,
+  ended_at BIGINT,
+  customer_id BIGINT REFERENCES customer (id),
+  account_id BIGINT REFERENCES account (id),
+  CHECK ((account_id IS NULL) <> (customer_id IS NULL))
+);
+CREATE INDEX owner_session_account ON owner_session (account_id) WHERE ended_at IS NULL;
+CREATE INDEX owner_session_customer ON owner_session (customer_id) WHERE ended_at IS NULL;
+
+-- Somebody who cannot log in to self-care asked for a new password; of nobody where there is no such login. The clerk mails the link.
+CREATE TABLE recovery (
+  id INTEGER PRIMARY KEY,
+  asked_at BIGINT NOT NULL,
+  used_at BIGINT,
+  mail_due_at BIGINT, -- when to send it, or to try again; NULL: nothing is to be sent
+  mail_tries INTEGER NOT NULL DEFAULT 0 CHECK (mail_tries >= 0),
+  said TEXT NOT NULL DEFAULT '' CHECK (length(said) <= 500), -- what became of the mail
+  customer_id BIGINT REFERENCES customer (id),
+  account_id BIGINT REFERENCES account (id)
+);
+CREATE INDEX recovery_mail ON recovery (mail_due_at) WHERE mail_due_at IS NOT NULL;
+
+-- A top-up through a payment provider. What was paid is posted once, in the transaction that makes it 'paid'.
+CREATE TABLE payment (
+  id INTEGER PRIMARY KEY,
+  reference TEXT NOT NULL UNIQUE CHECK (length(reference) BETWEEN 20 AND 64), -- by which the provider speaks of it
+  provider TEXT NOT NULL CHECK (length(provider) BETWEEN 1 AND 64),
+  amount_micros BIGINT NOT NULL CHECK (amount_micros BETWEEN 1 AND 1000000000000000),
+  currency TEXT NOT NULL CHECK (length(currency) = 3 AND currency = upper(currency)),
+  state TEXT NOT NULL DEFAULT 'asked' CHECK (state IN ('asked', 'paid', 'declined')),
+  asked_at BIGINT NOT NULL,
+  ended_at BIGINT,
+  account_id BIGINT NOT NULL REFERENCES account (id),
+  CHECK ((state = 'asked') = (ended_at IS NULL))
+);
+CREATE INDEX payment_account ON payment (account_id, id);
 
 -- That funds fell below what their wallet names: once, and again only after they were above. The clerk mails it to the owner.
 CREATE TABLE low_balance (

@@ -10,6 +10,10 @@ from webcb.operators import SignIn as SignIn
 from webcb.operators import Tally as Tally
 from webcb.operators import User as User
 from webcb.operators import UserSession as UserSession
+from webcb.owners import OwnerSession as OwnerSession
+from webcb.owners import Payment as Payment
+from webcb.owners import Recovery as Recovery
+from webcb.owners import SavedDestination as SavedDestination
 from webcb.table import InstantField as InstantField
 from webcb.table import Table as Table
 
@@ -100,6 +104,7 @@ class Product(Table):
     visible_name = TextField(default="")
     currency = TextField()
     profit_guarantee = BooleanField(default=False)
+    self_care = TextField(default="funds,calls,statements,top-up,call,numbers")
     description = TextField(default="")
 
 
@@ -121,6 +126,8 @@ class Customer(Table):
     created_at = InstantField(default=0)
     status = TextField(default="active")
     mail = TextField(default="")
+    web_login = TextField(null=True, unique=True)
+    web_password = TextField(default="")
 
 
 class Batch(Table):
@@ -180,6 +187,7 @@ class Account(Table):
     time_zone = TextField(default="UTC")
     language = TextField(default="en")
     mail = TextField(default="")
+    e_commerce = BooleanField(default=False)
 
 
 class TrustedNumber(Table):
@@ -483,7 +491,8 @@ class Voucher(Table):
 
 ALL_TABLES: tuple[type[Table], ...] = (
     Wallet, Destination, OffPeakPeriod, Tariff, RateImport, Rate, ExchangeRate, Node, Product, UsageCharge,
-    Customer, Batch, Distributor, Job, Account, TrustedNumber, LowBalance, Vendor, Connection, Route, Catalog,
+    Customer, Batch, Distributor, Job, Account, TrustedNumber, SavedDestination, OwnerSession, Recovery, Payment,
+    LowBalance, Vendor, Connection, Route, Catalog,
     VoiceApplication, NeverCall, OwnNumber, Tally, RefusalCount, ApiKey, Callback, Sink, SinkEvent, Leg, Attempt, Message, Lock, Xdr,
     Ledger, Voucher, User, UserSession, SignIn, SavedFilter, Audit,
 )  # fmt: skip

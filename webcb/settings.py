@@ -161,6 +161,18 @@ def _line_or_empty(value: Any) -> str:
     return value
 
 
+def _web_address_or_empty(value: Any) -> str:
+    if value != "" and not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]{1,253}(/[A-Za-z0-9._~/-]*)?", str(value)):
+        raise ValueError("write an address, as in https://callback.example.com")
+    return str(value).rstrip("/")
+
+
+def _provider_or_empty(value: Any) -> str:
+    if not re.fullmatch(r"(test|[A-Za-z_][\w.]*:[A-Za-z_]\w*)?", str(value)):
+        raise ValueError("write test, or module:class of a provider")
+    return str(value)
+
+
 def _mail_address_or_empty(value: Any) -> str:
     if value != "" and not re.fullmatch(r"[^@\s<>\"]{1,64}@[A-Za-z0-9.-]{1,253}", str(value)):
         raise ValueError("write an e-mail address, as in calls@example.com")
@@ -271,6 +283,16 @@ class Settings:
     mail_from: str = _setting(_mail_address_or_empty, "", "sender of our mails, as in calls@example.com")
     webhook_networks: str = _setting(
         _networks_or_none, "", "networks that are not public and take webhooks all the same, comma between"
+    )
+    public_url: str = _setting(
+        _web_address_or_empty,
+        "",
+        "where people reach the pages, for links in mails; empty: no password is recovered by mail",
+    )
+    payment_provider: str = _setting(
+        _provider_or_empty,
+        "",
+        "through whom accounts are topped up: module:class, or test, which moves no money; empty: nobody",
     )
 
     @property

@@ -8,6 +8,7 @@ from tests.provisioning.conftest import AT, BASE, EXAMPLE, Applies, counts
 from webcb import models
 from webcb.billing import credentials
 from webcb.provisioning import funds
+from webcb.provisioning.apply import ApplyRefused
 
 
 @pytest.mark.parametrize("text", [BASE, EXAMPLE], ids=["base", "example.yaml"])
@@ -110,7 +111,7 @@ def test_a_service_password_is_set_at_creation_and_later_only_when_asked(applied
     report = applied(BASE.replace("hush", "changed"))
     assert has_password("own1", "hush")
     assert report.lines == []
-    assert report.notes == ["1 service passwords are set already and were not compared; --set-passwords sets them"]
+    assert report.notes == ["1 passwords are set already and were not compared; --set-passwords sets them"]
     report = applied(BASE.replace("hush", "changed"), set_passwords=True)
     assert has_password("own1", "changed")
     assert [line.said() for line in report.lines] == ["~ account own1: service_password: *** -> set"]
@@ -157,3 +158,30 @@ def test_a_trunk_password_is_sealed_compared_and_kept_where_it_is_not_written(ap
 def test_a_special_charge_nobody_has_is_noted(applied: Applies) -> None:
     report = applied(BASE.replace('path: "-"}', 'path: "-", special_charge_if_leg_b_fails: true}'))
     assert "CALLBACK_FAIL" in report.notes[0]
+
+
+def test_self_care_passwords_of_accounts_and_customers(applied: Applies) -> None:
+    """Set at creation, later only when asked; a login is one owner's alone."""
+    text = """
+customers: [{name: Own, currency: USD, web_login: boss, web_password: first}]
+products: [{name: P, currency: USD}]
+accounts: [{login: a1, customer: Own, product: P, web_login: a1.web, web_password: first}]
+"""
+    applied(text)
+
+    def holds(password: str) -> list[bool]:
+        rows = (models.Customer.get(models.Customer.name == "Own"), models.Account.get(models.Account.login == "a1"))
+        return [credentials.verify_password(row.web_password, password) for row in rows]
+
+    assert holds("first") == [True, True]
+    assert applied(text.replace("first", "second")).lines == []
+    assert holds("first") == [True, True]
+    report = applied(text.replace("first", "second"), set_passwords=True)
+    assert [line.said() for line in report.lines] == [
+        "~ customer Own: web_password: *** -> set",
+        "~ account a1: web_password: *** -> set",
+    ]
+    assert holds("second") == [True, True]
+    with pytest.raises(ApplyRefused) as refused:
+        applied(text.replace("a1.web", "boss"))
+    assert "'boss' is the self-care login of customer 'Own'; choose another" in str(refused.value)

@@ -114,6 +114,6 @@ def test_every_value_with_a_default_is_written_where_it_differs(applied: Applies
     assert exported.problems == original.problems == []
     for section, placed in original.sections.items():
         for here, there in zip(placed, exported.sections[section], strict=True):
-            silent = {"service_password": None, "password": None, "opening_balance": 0}
+            silent = {"service_password": None, "web_password": None, "password": None, "opening_balance": 0}
             for name in set(here.entry.__class__.model_fields) - set(silent):
                 assert getattr(there.entry, name) == getattr(here.entry, name), (section, here.key, name)

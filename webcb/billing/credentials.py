@@ -90,6 +90,13 @@ def hash_code(code: str) -> str:
     return hmac.digest(_drawn_keys[0], b"voucher$" + code.encode(errors="replace"), "sha256").hex()
 
 
+def sign(purpose: str, text: str) -> str:
+    """The mark by which a text of ours is known again, 64 letters; raises SealProblem where no key is in use."""
+    if not _drawn_keys:
+        raise SealProblem("no secret key is in use: credentials.use_key comes first")
+    return hmac.digest(_drawn_keys[0], f"{purpose}$".encode() + text.encode(errors="replace"), "sha256").hex()
+
+
 def use_key(secret_key: str) -> None:
     """Seal, unseal and check drawn passwords with the installation's secret key from now on; called once at the start of a process."""
     digest = hashlib.sha256(b"webcb trunk passwords\0" + secret_key.encode()).digest()

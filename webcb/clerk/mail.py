@@ -1,4 +1,4 @@
-"""Mails: what a job became of, with its file, to who asked for it; that funds are low, to whose they are.
+"""Mails: what a job became of, with its file, to who asked for it; that funds are low, to whose they are; the way to a new password.
 
 Sent by the operator's mail server.
 """
@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Final, cast
 
 from webcb import db
-from webcb.models import Account, Customer, Job, LowBalance
+from webcb.billing import recovery
+from webcb.clerk.recovery_words import WORDS
+from webcb.models import Account, Customer, Job, LowBalance, Recovery
 from webcb.money import format_amount
 from webcb.settings import Settings
 
@@ -27,17 +29,18 @@ ATTACHED_BYTES_MAX: Final = 20 * 1024 * 1024  # what mail servers take; a greate
 SAID_MAX: Final = 500
 
 
-Due = Job | LowBalance  # what has a mail that is due
+Due = Job | LowBalance | Recovery  # what has a mail that is due
+TABLES: Final = (Job, LowBalance, Recovery)
 
 
 def send_due(settings: Settings, at: datetime) -> datetime | None:
     """Send every mail that is due, and say of the others why not; the moment at which the next one is due."""
-    for table in (Job, LowBalance):
+    for table in TABLES:
         for due in list(table.select().where(table.mail_due_at <= at).order_by(table.mail_due_at)):
             _send_one(settings, cast("Due", due), at)
     following = [
         row.mail_due_at
-        for table in (Job, LowBalance)
+        for table in TABLES
         for row in table.select(table.mail_due_at)
         .where(table.mail_due_at.is_null(False))
         .order_by(table.mail_due_at)
@@ -50,13 +53,13 @@ def _send_one(settings: Settings, due: Due, at: datetime) -> None:
     if not settings.smtp_host:
         _note(due, "Not mailed: smtp_host is not set.")
         return
-    to = _owner(due).mail if isinstance(due, LowBalance) else due.mail_to
+    to = _recipient(due)
     if not to:
         _note(due, "Not mailed: there is no address.")
         return
     if not _take(due, at):
         return
-    message = _of_low_balance(due) if isinstance(due, LowBalance) else _of_job(settings, due)
+    message = _message(settings, due)
     try:
         _send(settings, _addressed(settings, message, to, f"{due._meta.table_name}{due.id}", at))
     except (OSError, smtplib.SMTPException) as wrong:
@@ -64,6 +67,18 @@ def _send_one(settings: Settings, due: Due, at: datetime) -> None:
     else:
         _note(due, f"Mailed to {to}.")
         log.info("%s %d: mailed", due._meta.table_name, due.id)
+
+
+def _recipient(due: Due) -> str:
+    if isinstance(due, Job):
+        return str(due.mail_to)
+    return _owner(due).mail if isinstance(due, LowBalance) else str((due.account or due.customer).mail)
+
+
+def _message(settings: Settings, due: Due) -> EmailMessage:
+    if isinstance(due, Job):
+        return _of_job(settings, due)
+    return _of_low_balance(due) if isinstance(due, LowBalance) else _of_recovery(settings, due)
 
 
 def _take(due: Due, at: datetime) -> bool:
@@ -120,6 +135,16 @@ def _of_low_balance(fall: LowBalance) -> EmailMessage:
         f"The funds of {owner} have fallen below {threshold} {currency}: on {fall.at:%Y-%m-%d at %H:%M} UTC"
         f" they were {funds} {currency}.\n\nThis is said once, and again only after they were above it.\n"
     )
+    return message
+
+
+def _of_recovery(settings: Settings, asked: Recovery) -> EmailMessage:
+    of = asked.account or asked.customer
+    subject, asked_for, choose, otherwise = WORDS[of.language if asked.account else "en"]
+    link = f"{settings.public_url}/selfcare/recover/{asked.id}/{recovery.mark(asked)}"
+    message = EmailMessage()
+    message["Subject"] = subject
+    message.set_content(f"{asked_for.format(login=of.web_login)}\n\n{choose}\n{link}\n\n{otherwise}\n")
     return message
 
 

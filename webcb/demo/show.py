@@ -145,6 +145,7 @@ def _set_up(folder: Path, http_port: int | None, host: str) -> _Stage:
         "http_workers": 1,
         "sip_binds": [str(engine)],
         "rtp_hosts": [host],
+        "payment_provider": "test",
     }
     config = folder / "webcb.toml"
     config.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in chosen.items()))

@@ -55,6 +55,7 @@ def welcome(scene: Scene) -> str:
     notes = "".join(f"Note: {note}\n" for note in scene.notes)
     return f"""
 {notes}Be called back:  http://{scene.pages}/
+Your account:    http://{scene.pages}/selfcare/ as alice, demo-alice; the hotel: hotel, demo-hotel
 Run the service: http://{scene.pages}/admin/ as {OPERATOR.login}, password {OPERATOR.password}
 
 Accounts and passwords

@@ -72,7 +72,7 @@ def _apply(books: Books, hashes: Hashes | None, set_passwords: bool) -> None:
     apply_tariffs(books)
     _apply_plain(books, "nodes")
     apply_products(books)
-    apply_customers(books)
+    apply_customers(books, hashes, set_passwords)
     _apply_plain(books, "distributors")
     apply_accounts(books, hashes, set_passwords)
     _apply_plain(books, "vendors")

@@ -14,6 +14,7 @@ from webcb.billing.trusted import NUMBERS_MAX
 from webcb.provisioning.carriers import Connection, Vendor
 from webcb.provisioning.entry import Entry as Entry
 from webcb.provisioning.fields import (
+    Reader,
     amount,
     choice,
     currency_code,
@@ -26,6 +27,7 @@ from webcb.provisioning.fields import (
     pattern,
     percent,
     reference,
+    several,
     telephone_numbers,
     text,
     whole,
@@ -38,6 +40,7 @@ INTERVAL_SECONDS_MAX = 86_400
 PRICE_MAX = 1_000_000  # units a minute
 FUNDS_MAX = 1_000_000_000  # units
 DAYS_MAX = 36_500
+SELF_CARE = ("funds", "calls", "statements", "top-up", "call", "numbers")
 
 
 class Destination(Entry):
@@ -202,6 +205,16 @@ class UsageCharge(Entry):
     slice_seconds: Annotated[int, whole(10, 3600, "seconds a slice pays for, renewed at half of them")] = 60
 
 
+def _web_login(description: str) -> Reader:
+    right = "1 to 64 letters, digits, . _ @ -"
+    return pattern(r"[A-Za-z0-9._@-]{1,64}", right, description, numeric=True, or_nothing=True)
+
+
+def _web_password() -> Reader:
+    said = "to self-care; set at creation, later only with --set-passwords; none lets nobody in"
+    return text(said, 128, least=1, secret=True)
+
+
 class Product(Entry):
     """What an account was sold: the services it may use, and their prices."""
 
@@ -214,6 +227,9 @@ class Product(Entry):
     profit_guarantee: Annotated[
         bool, yes_no("a route on which a minute costs more than the leg is charged for it is left out")
     ] = False
+    self_care: Annotated[
+        str, several(SELF_CARE, "parts of self-care its accounts' owners see; none: settings alone", or_none=True)
+    ] = ",".join(SELF_CARE)
     description: Annotated[str, text("for the operator", 1000)] = ""
 
 
@@ -239,7 +255,9 @@ class Customer(Entry):
         int | None,
         amount("funds whose falling below is told by mail, once; nothing: it is not", most=FUNDS_MAX, or_nothing=True),
     ] = None
-    mail: Annotated[str, mail_address("where that is told")] = ""
+    mail: Annotated[str, mail_address("where that is told, and a forgotten self-care password is mailed")] = ""
+    web_login: Annotated[str | None, _web_login("with which it sees all its accounts in self-care")] = None
+    web_password: Annotated[str | None, _web_password()] = None
 
 
 class Distributor(Entry):
@@ -300,7 +318,12 @@ class Account(Entry):
         int | None,
         amount("funds whose falling below is told by mail, once; nothing: it is not", most=FUNDS_MAX, or_nothing=True),
     ] = None
-    mail: Annotated[str, mail_address("where that is told; empty: to its customer")] = ""
+    mail: Annotated[
+        str, mail_address("where that is told (empty: to its customer), and a forgotten self-care password is mailed")
+    ] = ""
+    web_login: Annotated[str | None, _web_login("of its owner to self-care; nothing: none")] = None
+    web_password: Annotated[str | None, _web_password()] = None
+    e_commerce: Annotated[bool, yes_no("may be topped up through the payment provider")] = False
     trusted_numbers: Annotated[
         str, telephone_numbers(NUMBERS_MAX, "who calls from one of them is this account, without a PIN")
     ] = ""

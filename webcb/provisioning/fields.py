@@ -111,7 +111,9 @@ def reference(section: str, description: str, *, or_nothing: bool = False) -> Re
     return Reader(str, str, schema, f"a name from {section}", description, or_nothing, section=section)
 
 
-def pattern(expression: str, right: str, description: str, *, numeric: bool = False) -> Reader:
+def pattern(
+    expression: str, right: str, description: str, *, numeric: bool = False, or_nothing: bool = False
+) -> Reader:
     """Text of one regular form; `numeric` where YAML would take it for a number."""
 
     def read(value: str) -> str:
@@ -120,7 +122,7 @@ def pattern(expression: str, right: str, description: str, *, numeric: bool = Fa
         return value
 
     schema = {"type": ["string", "integer"] if numeric else "string", "pattern": f"^(?:{expression})$"}
-    return Reader(read, str, schema, right, description)
+    return Reader(read, str, schema, right, description, or_nothing)
 
 
 def whole(least: int, most: int, description: str, *, or_nothing: bool = False) -> Reader:

@@ -1,4 +1,4 @@
-"""Customers and accounts with their funds: rows made to say what the file says.
+"""Customers and accounts with their funds and passwords: rows made to say what the file says.
 
 Credit limit, low balance and currency stand on the wallet. An opening balance is posted once, when the wallet is made; later it only
 documents what was.
@@ -15,47 +15,50 @@ from webcb.billing.query import Row
 from webcb.provisioning.books import Books, Change, chunks, insert
 from webcb.provisioning.document import Document, Placed, every
 
-Hashes = dict[str, str]
+Hashes = dict[tuple[str, str, str], str]  # by noun, name and field
+PASSWORDS = {"customers": ("web_password",), "accounts": ("service_password", "web_password")}
 Opening = tuple[Row, Entry]  # a new wallet, and what it is opened with
 
 OF_WALLET = {"credit_limit": "credit_limit_micros", "low_balance": "low_balance_micros"}  # field -> column
 
 
-def apply_customers(books: Books) -> None:
-    """Customers, each with the wallet its subordinate accounts use."""
+def apply_customers(books: Books, hashes: Hashes | None, set_passwords: bool) -> None:
+    """Customers, each with the wallet its subordinate accounts use; `hashes` as of `apply_accounts`."""
     wallets = _wallets(books, "customers")
+    passwords = _Passwords(books, "customers", hashes, set_passwords)
     for placed in every(books.document, "customers"):
         row = books.rows("customers").get(placed.key)
         wallet: Any = wallets.get(row.__data__["wallet"]) if row else None
         elsewhere = {"currency": wallet and wallet.currency, "opening_balance": None, **dict.fromkeys(OF_WALLET)}
-        columns = books.wanted(placed, row, elsewhere)
-        if columns is None:
+        columns = books.wanted(placed, row, elsewhere | dict.fromkeys(PASSWORDS["customers"]))
+        if columns is None or not _is_free_login(books, placed, row):
             continue
         if row is None:
             wallet = _wallet(placed.entry.currency, placed)
             columns |= {"wallet": wallet.id, "created_at": books.at}
-        changes = [] if row is None else _of_wallet(books, placed, wallet)
+        changes = passwords.set(placed, row, columns) + ([] if row is None else _of_wallet(books, placed, wallet))
         written = books.write(models.Customer, placed, row, placed.entry.name, columns, *changes)
         books.rows("customers")[placed.key] = written
         if row is None:
             ledger.write_each(_opening(books, placed, wallet.id, None), books.at)
+    passwords.note_left()
 
 
 def apply_accounts(books: Books, hashes: Hashes | None, set_passwords: bool) -> None:
     """Accounts, each with a wallet of its own or its customer's.
 
-    `hashes` of the service passwords that may be set; None where all is going to be taken back.
+    `hashes` of the passwords that may be set; None where all is going to be taken back.
     """
     wallets = _wallets(books, "accounts")
     numbers = _trusted_numbers(books)
     openings: list[Opening] = []
-    passwords_left = 0
+    passwords = _Passwords(books, "accounts", hashes, set_passwords)
     for placed in every(books.document, "accounts"):
         row: Any = books.rows("accounts").get(placed.key)
         wallet: Any = wallets.get(row.__data__["wallet"]) if row else None
-        elsewhere = dict.fromkeys(("service_password", "opening_balance", "trusted_numbers", *OF_WALLET))
+        elsewhere = dict.fromkeys((*PASSWORDS["accounts"], "opening_balance", "trusted_numbers", *OF_WALLET))
         columns = books.wanted(placed, row, elsewhere)
-        if columns is None or not _has_one_currency(books, placed):
+        if columns is None or not _has_one_currency(books, placed) or not _is_free_login(books, placed, row):
             continue
         changes: list[Change] = []
         if row is None:
@@ -63,12 +66,7 @@ def apply_accounts(books: Books, hashes: Hashes | None, set_passwords: bool) -> 
             columns["wallet"] = wallet.id
         elif placed.entry.balance_control == "individual":
             changes = _of_wallet(books, placed, wallet)
-        password = placed.entry.service_password
-        if password is not None and (row is None or not row.service_password or set_passwords):
-            columns["service_password"] = _hash(placed, hashes)
-            changes += [] if row is None else [("service_password", "***", "set")]
-        elif password is not None:
-            passwords_left += 1
+        changes += passwords.set(placed, row, columns)
         had = numbers.get(row.id, "") if row else ""
         if row is not None and had != placed.entry.trusted_numbers:
             changes.append(("trusted_numbers", had, placed.entry.trusted_numbers))
@@ -79,37 +77,90 @@ def apply_accounts(books: Books, hashes: Hashes | None, set_passwords: bool) -> 
         if row is None:
             openings += _opening(books, placed, wallet.id, account.id)
     ledger.write_each(openings, books.at)
-    if passwords_left:
-        books.report.notes.append(
-            f"{passwords_left} service passwords are set already and were not compared; --set-passwords sets them"
-        )
+    passwords.note_left()
+
+
+class _Passwords:
+    """The passwords of a section: which of them an apply sets, and how many it leaves as they are."""
+
+    def __init__(self, books: Books, section: str, hashes: Hashes | None, set_passwords: bool) -> None:
+        self._books = books
+        self._fields = PASSWORDS[section]
+        self._hashes = hashes
+        self._set_all = set_passwords
+        self._left = 0
+
+    def set(self, placed: Placed, row: Any, columns: dict[str, Any]) -> list[Change]:
+        """Put the hashes that are to be set among the columns; the changes."""
+        changes: list[Change] = []
+        for field in self._fields:
+            password = getattr(placed.entry, field)
+            if password is None:
+                continue
+            if row is not None and getattr(row, field) and not self._set_all:
+                self._left += 1
+                continue
+            columns[field] = _hash(placed, field, self._hashes)
+            changes += [] if row is None else [(field, "***", "set")]
+        return changes
+
+    def note_left(self) -> None:
+        """Say how many were not looked at."""
+        if self._left:
+            self._books.report.notes.append(
+                f"{self._left} passwords are set already and were not compared; --set-passwords sets them"
+            )
 
 
 def hashed(document: Document, set_passwords: bool) -> Hashes:
-    """The hashes of the service passwords that an apply will set, by login.
+    """The hashes of the passwords that an apply will set.
 
     Hashing is slow on purpose: it is done on every processor, and before the transaction in which everybody else waits.
     """
-    given = {
-        placed.entry.login: placed.entry.service_password
-        for placed in every(document, "accounts")
-        if placed.entry.service_password is not None
-    }
-    if not set_passwords:
-        has_one = models.Account.service_password != ""
-        for some in chunks(list(given)):
-            query = models.Account.select(models.Account.login).where(models.Account.login.in_(some), has_one)
-            for row in query:
-                del given[row.login]
+    given: dict[tuple[str, str, str], str] = {}
+    for section, fields in PASSWORDS.items():
+        table: Any
+        table, key = (
+            (models.Account, models.Account.login) if section == "accounts" else (models.Customer, models.Customer.name)
+        )
+        for field in fields:
+            typed = {
+                placed.key[0]: (placed.kind.NOUN, password)
+                for placed in every(document, section)
+                if (password := getattr(placed.entry, field)) is not None
+            }
+            column = getattr(table, field)
+            for some in [] if set_passwords else chunks(list(typed)):
+                for (name,) in list(table.select(key).where(key.in_(some), column != "").tuples()):
+                    del typed[name]
+            given |= {(noun, name, field): password for name, (noun, password) in typed.items()}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return dict(zip(given, pool.map(credentials.hash_password, given.values()), strict=True))
 
 
-def _hash(placed: Placed, hashes: Hashes | None) -> str:
-    """The hash of an entry's password; made now where the account came or lost its password since they were made."""
+def _hash(placed: Placed, field: str, hashes: Hashes | None) -> str:
+    """The hash of an entry's password; made now where its owner came or lost it since they were made."""
     if hashes is None:
         return "-"
-    return hashes.get(placed.entry.login) or credentials.hash_password(placed.entry.service_password)
+    found = hashes.get((placed.kind.NOUN, placed.key[0], field))
+    return found or credentials.hash_password(getattr(placed.entry, field))
+
+
+def _is_free_login(books: Books, placed: Placed, row: Any) -> bool:
+    """A self-care login is one owner's alone, of an account or of a customer."""
+    login = placed.entry.web_login
+    if login is None or (row is not None and row.web_login == login):
+        return True
+    for table, noun, name in ((models.Account, "account", "login"), (models.Customer, "customer", "name")):
+        found = table.get_or_none(table.web_login == login)
+        if found is not None and (row is None or not isinstance(found, type(row)) or found.id != row.id):
+            books.wrong(
+                placed,
+                "web_login",
+                f"{login!r} is the self-care login of {noun} {getattr(found, name)!r}; choose another",
+            )
+            return False
+    return True
 
 
 def _wallets(books: Books, section: str) -> dict[int, Any]:

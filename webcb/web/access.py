@@ -21,6 +21,12 @@ def public(view: View) -> View:
     return view
 
 
+def from_elsewhere(view: View) -> View:
+    """The view takes posts that are not of our own forms: what allows them is proved by themselves, never by a cookie."""
+    view.from_elsewhere = True  # type: ignore[attr-defined]
+    return view
+
+
 def placed_here(view: View) -> View:
     """Guard: the session that placed the callback. Anybody else learns not even that it exists (404).
 

@@ -14,16 +14,27 @@ from webcb.web import (
     admin,
     api,
     branding,
+    company,
     errors,
     follow,
     health,
     languages,
+    owner_calls,
+    owner_settings,
+    owner_statements,
+    owning,
+    paying,
+    payment_provider,
     printing,
     progress,
     requests,
+    recovering,
     selfcare,
     trigger,
 )
+
+# Each adds its pages to self-care.
+SELF_CARE = (company, owner_calls, owner_settings, owner_statements, paying, recovering, selfcare)
 
 BODY_BYTES_MAX = 16 * 1024
 FORM_FIELDS_MAX = 40
@@ -78,6 +89,7 @@ def create_app(chosen: settings.Settings | None = None) -> Flask:
     )
     app.extensions["webcb_doorbell"] = chosen.doorbell
     app.extensions["webcb_settings"] = chosen
+    app.extensions["webcb_payments"] = payment_provider.load(chosen.payment_provider)
     app.extensions["webcb_viewers"] = follow.Viewers(follow.viewers_max(chosen.http_threads))
     if chosen.trusted_proxies:
         hops = chosen.trusted_proxies
@@ -95,7 +107,8 @@ def create_app(chosen: settings.Settings | None = None) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(printing.FILTERS)
     languages.init_app(app)
-    CSRFProtect(app).exempt(api.blueprint)  # a program has a key and no cookie that another site could ride on
+    csrf = CSRFProtect(app)
+    csrf.exempt(api.blueprint)  # a program has a key and no cookie that another site could ride on
     Bootstrap5(app)
     errors.init_app(app)
     admin.init_app(app)
@@ -104,10 +117,13 @@ def create_app(chosen: settings.Settings | None = None) -> Flask:
         branding.blueprint,
         health.blueprint,
         progress.blueprint,
-        selfcare.blueprint,
+        owning.blueprint,
         trigger.blueprint,
     ):
         app.register_blueprint(blueprint)
+    for view in app.view_functions.values():
+        if hasattr(view, "from_elsewhere"):
+            csrf.exempt(view)
     access.require_guards(app)
     return app
 

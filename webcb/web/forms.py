@@ -94,11 +94,14 @@ def _number(field: Field, default_country: str) -> Number | None:
     try:
         return parse_number(field.data or "", default_country)
     except NumberError as wrong:
-        values = {
-            name: languages.isolated(str(each)) if name == "example" else each for name, each in wrong.values.items()
-        }
-        add_error(field, gettext(wrong.template, **values))
+        add_error(field, number_error(wrong))
         return None
+
+
+def number_error(wrong: NumberError) -> str:
+    """What is wrong with a number, in the reader's language."""
+    values = {name: languages.isolated(str(each)) if name == "example" else each for name, each in wrong.values.items()}
+    return gettext(wrong.template, **values)
 
 
 def add_error(field: Field, text: str) -> None:

@@ -4,14 +4,14 @@ He chooses by hand (`?lang=`, kept in the session), else his browser does. The a
 """
 
 import io
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 import flask_babel
 from babel import Locale
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -100,6 +100,11 @@ def instant(local: datetime) -> str:
     """A moment with its minute, as the reader writes it; the zone is the instant's own."""
     pattern = _INSTANT_PATTERNS.get(language(), _INSTANT_PATTERN)
     return str(format_datetime(local, pattern, tzinfo=local.tzinfo, locale=_locale()))
+
+
+def day(of: date) -> str:
+    """A day as the reader writes it."""
+    return str(format_date(of, "medium", locale=_locale()))
 
 
 def country(code: str) -> str:

@@ -4,11 +4,12 @@ from zoneinfo import available_timezones
 
 from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
-from wtforms import PasswordField, SelectField, StringField
+from wtforms import HiddenField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length
 
 from webcb.billing.credentials import PASSWORD_LENGTH_MAX
+from webcb.number import TYPED_LENGTH_MAX
 from webcb.web.forms import LOGIN_LENGTH_MAX, TOO_LONG, stripped
 from webcb.web.languages import NAMES
 
@@ -59,16 +60,9 @@ class SettingsForm(FlaskForm):  # type: ignore[misc]
     )
 
 
-class PasswordForm(FlaskForm):  # type: ignore[misc]
-    """A new password, and the one until now."""
+class NewPasswordForm(FlaskForm):  # type: ignore[misc]
+    """A new password."""
 
-    old = PasswordField(
-        lazy_gettext("Password until now"),
-        validators=[
-            DataRequired(lazy_gettext("Enter your password.")),
-            Length(max=PASSWORD_LENGTH_MAX, message=TOO_LONG),
-        ],
-    )
     new = PasswordField(
         lazy_gettext("New password"),
         validators=[
@@ -79,3 +73,75 @@ class PasswordForm(FlaskForm):  # type: ignore[misc]
             )
         ],
     )
+
+
+class PasswordForm(NewPasswordForm):
+    """A new password, and the one until now."""
+
+    old = PasswordField(
+        lazy_gettext("Password until now"),
+        validators=[
+            DataRequired(lazy_gettext("Enter your password.")),
+            Length(max=PASSWORD_LENGTH_MAX, message=TOO_LONG),
+        ],
+    )
+
+
+class RecoveryForm(FlaskForm):  # type: ignore[misc]
+    """Who has forgotten his password?"""
+
+    login = StringField(
+        lazy_gettext("Login"),
+        filters=[stripped],
+        validators=[
+            DataRequired(lazy_gettext("Enter your login.")),
+            Length(max=LOGIN_LENGTH_MAX, message=TOO_LONG),
+        ],
+    )
+
+
+class NumberForm(FlaskForm):  # type: ignore[misc]
+    """A telephone number to keep, under a name where it is somebody else's."""
+
+    name = StringField(lazy_gettext("Name"), filters=[stripped], validators=[Length(max=64, message=TOO_LONG)])
+    number = StringField(
+        lazy_gettext("Number"),
+        filters=[stripped],
+        validators=[
+            DataRequired(lazy_gettext("Enter the number.")),
+            Length(max=TYPED_LENGTH_MAX, message=TOO_LONG),
+        ],
+    )
+
+
+class AmountForm(FlaskForm):  # type: ignore[misc]
+    """How much is paid in."""
+
+    amount = StringField(
+        lazy_gettext("Amount"),
+        filters=[stripped],
+        validators=[DataRequired(lazy_gettext("Enter an amount.")), Length(max=20, message=TOO_LONG)],
+    )
+
+
+class OwnCallForm(FlaskForm):  # type: ignore[misc]
+    """A call from self-care: whose account it is, is known."""
+
+    number_a = StringField(
+        lazy_gettext("Number to be called at"),
+        filters=[stripped],
+        validators=[
+            DataRequired(lazy_gettext("Enter the number of the phone you are at.")),
+            Length(max=TYPED_LENGTH_MAX, message=TOO_LONG),
+        ],
+    )
+    number_b = StringField(
+        lazy_gettext("Number to dial"),
+        filters=[stripped],
+        validators=[
+            DataRequired(lazy_gettext("Enter the number you want to talk to.")),
+            Length(max=TYPED_LENGTH_MAX, message=TOO_LONG),
+        ],
+    )
+    nonce = HiddenField()
+    quoted = HiddenField()

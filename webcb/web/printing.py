@@ -5,7 +5,7 @@ this file adds the currency and the words.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from webcb.money import Micros, format_amount
@@ -53,6 +53,11 @@ def local_time(at: datetime, time_zone: str) -> str:
     return f"{languages.instant(local)} ({local.tzinfo})"
 
 
+def day(of: date) -> str:
+    """A day as the reader writes it: 22 Nov 2026."""
+    return languages.day(of)
+
+
 def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
@@ -64,6 +69,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "money": money,
     "clock_face": clock_face,
     "in_words": in_words,
+    "day": day,
     "local_time": local_time,
     "telephone": display_number,
 }

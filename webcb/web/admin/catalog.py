@@ -394,6 +394,11 @@ screen(
                     Item("currency", "Currency", "The currency the product is priced in; it cannot be changed later."),
                     Given("Managed by", "Administrator only", "There are no resellers."),
                     Given("Account role", "Universal", "The defined usage of its accounts."),
+                    Item(
+                        "self_care",
+                        "Parts of self-care",
+                        "What owners of its accounts see, comma between; empty: settings.",
+                    ),
                     Item("profit_guarantee", "Profit guarantee", "Routes that cost more than is charged are left out."),
                     Item("description", "Description"),
                 ),

@@ -113,7 +113,9 @@ screen(
                     Item("low_balance", "Low balance", "Falling below it is told by mail, once.", needs="money"),
                     Given("Business model", "Universal", "What type of service the customer is provided with."),
                     Given("Customer class", "Default", "Nothing is collected by itself: funds are paid in by hand."),
-                    Item("mail", "E-mail"),
+                    Item("mail", "E-mail", "Low funds are told there, and a forgotten self-care password."),
+                    Item("web_login", "Self-care login", "With which it sees all its accounts; empty: none."),
+                    Item("web_password", "Self-care password", "Empty: it stays as it is."),
                     Item("billing_period", "Billing period", "How often its statement is made up."),
                     Item("billing_time_zone", "Billing period time zone", "Off-peak periods hold by its clocks, too."),
                 ),
@@ -265,7 +267,12 @@ screen(
                 (
                     Item("time_zone", "Time zone"),
                     Item("language", "Web interface language"),
-                    Item("mail", "E-mail", "Empty: the customer's."),
+                    Item(
+                        "mail", "E-mail", "Of low funds the customer is told where it is empty; a password only here."
+                    ),
+                    Item("web_login", "Self-care login", "Empty: the owner cannot log in."),
+                    Item("web_password", "Self-care password", "Empty: it stays as it is."),
+                    Item("e_commerce", "E-commerce", "Its owner may top it up through the payment provider."),
                     Item("trusted_numbers", "Trusted numbers", "Who calls from one of them is not asked for a PIN."),
                 ),
             ),

@@ -3,6 +3,7 @@
 
 const QUOTE_PAUSE_MS = 600;
 const NUMBER_PAUSE_MS = 150;
+const LIVE_MS = 2000;
 const TICK_MS = 250;
 const ASK_AGAIN_MS = 3000;
 
@@ -176,8 +177,25 @@ function followCall(view) {
   listen();
 }
 
+// Self-care ---------------------------------------------------------------------------------------------------------
+
+// Funds and calls going on, looked at again while the page is seen; not while a button of it has the focus.
+function watchLive(part) {
+  setInterval(async () => {
+    if (document.hidden || part.contains(document.activeElement)) return;
+    try {
+      const answer = await fetch(part.dataset.live, { redirect: "error" });
+      if (answer.ok) part.innerHTML = await answer.text();
+    } catch {
+      // What is shown stays.
+    }
+  }, LIVE_MS);
+}
+
+const live = document.querySelector("[data-live]");
+if (live) watchLive(live);
 const order = document.getElementById("order");
-if (order && order.dataset.numbers) {
+if (order) {
   watchOrder(order);
   for (const field of order.querySelectorAll("input[type=tel]")) watchNumber(field, order);
 }
