@@ -184,4 +184,4 @@ accounts: [{login: a1, customer: Own, product: P, web_login: a1.web, web_passwor
     assert holds("second") == [True, True]
     with pytest.raises(ApplyRefused) as refused:
         applied(text.replace("a1.web", "boss"))
-    assert "'boss' is the self-care login of customer 'Own'; choose another" in str(refused.value)
+    assert "'boss' is the self-care login of customer 'Own'; choose another" in str(refused.value.problems[0])

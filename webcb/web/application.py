@@ -27,8 +27,8 @@ from webcb.web import (
     payment_provider,
     printing,
     progress,
-    requests,
     recovering,
+    requests,
     selfcare,
     trigger,
 )
