@@ -79,14 +79,19 @@ def keep_filter() -> Any:
     """Keep the filter of a list under a name, or forget it."""
     user: Any = signing.current()
     given = request.form
-    name, which = given.get("name", "").strip()[:64], given.get("list", "")[:64]
+    name, which, query = (_line(given.get(each, "")) for each in ("name", "list", "query"))
+    name, which = name[:64], which[:64]
     mine = (SavedFilter.user == user) & (SavedFilter.listing == which)
     with db.writing():
-        if name:
+        if name and which:
             SavedFilter.delete().where(mine & (SavedFilter.name == name)).execute()  # type: ignore[misc]
             if given.get("step") != "forget":
-                SavedFilter.create(user=user, listing=which, name=name, query=given.get("query", "")[:2000])
+                SavedFilter.create(user=user, listing=which, name=name, query=query[:2000])
                 flash(f"The filter is kept as “{name}”.")
     back = given.get("back", "")
     is_ours = back.startswith("/admin/") and "\\" not in back and back.isprintable()
     return redirect(back if is_ours else url_for("admin.dashboard"), 303)
+
+
+def _line(text: str) -> str:
+    return "".join(each for each in text if each.isprintable()).strip()

@@ -65,7 +65,10 @@ def body(*known: str) -> dict[str, Any]:
     """The JSON object that was sent; it has no other properties than the `known` ones."""
     if not request.is_json:
         raise Unreadable(415)
-    sent = request.get_json(silent=True)
+    try:
+        sent = request.get_json(silent=True)
+    except RecursionError:
+        raise Unreadable(400, "The body is too deeply nested.") from None
     if not isinstance(sent, dict):
         raise Unreadable(400, "The body is not a JSON object.")
     unknown = sorted(set(sent) - set(known))
