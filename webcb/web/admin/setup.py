@@ -134,10 +134,21 @@ class UserForm(FlaskForm):  # type: ignore[misc]
             Regexp(r"[A-Za-z0-9._@-]{1,64}\Z", message="Use letters, digits, . _ @ -"),
         ],
     )
-    name = StringField("Name", validators=[Optional(), Length(max=64)])
+    name = StringField(
+        "Name",
+        validators=[
+            Optional(),
+            Length(max=64),
+            Regexp(r"[^\x00-\x1f\x7f]*\Z", message="Use letters, digits, signs, on one line."),
+        ],
+    )
     mail = StringField(
         "E-mail",
-        validators=[Optional(), Regexp(r"[^@\s]+@[^@\s]+\Z", message="As in ann@example.com"), Length(max=254)],
+        validators=[
+            Optional(),
+            Regexp(r"[^@\s\x00-\x1f\x7f<>\"]+@[^@\s\x00-\x1f\x7f<>\"]+\Z", message="As in ann@example.com"),
+            Length(max=254),
+        ],
     )
     role = SelectField("Role", choices=[SelectChoice(role, role.capitalize()) for role in ROLES])
     time_zone = StringField("Time zone", validators=[DataRequired("As in America/Sao_Paulo."), Length(max=64)])
