@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -12,6 +13,7 @@ def monotonic() -> float:
     return time.monotonic()
 
 
+@cache
 def uptime_id() -> str:
     """Names this uptime of the machine: two processes that read the same may compare `monotonic`. "" where it is not known."""
     try:

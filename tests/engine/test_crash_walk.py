@@ -21,6 +21,7 @@ from webcb import models
 from webcb.billing import ledger, reception
 
 SEEDS = range(240)
+SEEDS_THAT_FOUND = (2455,)  # each a fault that is mended
 SEEDS_OF_SOAK = range(240, 10_240)
 WALKS_A_TEST = 20
 ANSWERS = [TALKS, TALKS, TALKS, [(0.0, 100), (0.5, 200)], [(1.0, 180)], [(2.0, 503)], BUSY, EARLY]
@@ -125,6 +126,11 @@ def walk_all(seeds: range, folder: Path, endings: Counter[str]) -> list[tuple[in
 @pytest.mark.parametrize("first", SEEDS[::WALKS_A_TEST])
 def test_whatever_happens_the_laws_hold(tmp_path: Path, first: int) -> None:
     assert walk_all(range(first, first + WALKS_A_TEST), tmp_path, Counter()) == []
+
+
+@pytest.mark.parametrize("seed", SEEDS_THAT_FOUND)
+def test_what_was_found_once_stays_mended(tmp_path: Path, seed: int) -> None:
+    assert walk_all(range(seed, seed + 1), tmp_path, Counter()) == []
 
 
 @pytest.mark.soak

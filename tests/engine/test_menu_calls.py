@@ -142,6 +142,15 @@ def test_after_b_hung_up_another_destination_and_the_funds_are_less() -> None:
     assert {usage.leg: usage.used_us / SECOND for usage in settle.usages} == {"A": 46, "B": 8}
 
 
+def test_a_slice_that_was_asked_for_before_b_was_charged_has_its_cost_still() -> None:
+    """The database is slow: B hangs up at 34 while more is asked for, and the answer, of before B's charge, comes after it."""
+    state, _ = play([*THEY_TALK, (30, events.RenewDue())], hosted_plan(slice_seconds=60))
+    state, _ = callback.step(replace(state, renewing=True, funds_micros=900_000), HungUp("B", 16), 34 * SECOND)
+    assert state.funds_micros == 700_000
+    state, commands = callback.step(state, Funded(1_100_000), 35 * SECOND)
+    assert (state.funds_micros, last_deadline(commands)) == (900_000, 4 + 90)
+
+
 def test_two_stars_release_b_while_it_talks_and_while_it_rings() -> None:
     for script, at in ((THEY_TALK, 20), (THEY_TALK[:-1], 13.5)):
         state, commands = play([*script, *keys(at, "**")], hosted_plan())

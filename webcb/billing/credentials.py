@@ -5,12 +5,14 @@ import hashlib
 import hmac
 import secrets
 import threading
+from functools import lru_cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from cryptography.fernet import Fernet, InvalidToken
 
 PASSWORD_LENGTH_MAX = 256
+OPENED_MAX = 1024  # passwords of connections that need not be opened again
 
 # Argon2id as OWASP recommends it for servers: 19 MiB, two passes, one lane.
 ARGON2_MEMORY_KIB = 19 * 1024
@@ -100,6 +102,7 @@ def sign(purpose: str, text: str) -> str:
 def use_key(secret_key: str) -> None:
     """Seal, unseal and check drawn passwords with the installation's secret key from now on; called once at the start of a process."""
     digest = hashlib.sha256(b"webcb trunk passwords\0" + secret_key.encode()).digest()
+    _opened.cache_clear()
     _keys[:] = [Fernet(base64.urlsafe_b64encode(digest))]
     _drawn_keys[:] = [hashlib.sha256(b"webcb drawn passwords\0" + secret_key.encode()).digest()]
 
@@ -111,8 +114,11 @@ def seal(password: str) -> str:
 
 def unseal(sealed: str) -> str:
     """The trunk password; raises SealProblem where it was sealed with another key."""
-    if not sealed:
-        return ""
+    return _opened(sealed) if sealed else ""
+
+
+@lru_cache(maxsize=OPENED_MAX)
+def _opened(sealed: str) -> str:
     try:
         return _key().decrypt(sealed.encode()).decode()
     except InvalidToken:

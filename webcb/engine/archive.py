@@ -20,20 +20,21 @@ _COLUMNS: Final = (
 
 def write(plan: Plan, messages: Sequence[Traced]) -> None:
     """Write the messages of a callback that has ended."""
+    origin_micros = micros(plan.origin_at) - plan.origin_us
     for first in range(0, len(messages), MESSAGES_PER_INSERT):
         some = messages[first : first + MESSAGES_PER_INSERT]
-        values = [value for message in some for value in _values(plan, message)]
+        values = [value for message in some for value in _values(plan.callback_id, origin_micros, message)]
         marks = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(some))
         query.change(f"INSERT INTO message ({_COLUMNS}) VALUES {marks}", *values)  # noqa: S608
 
 
-def _values(plan: Plan, message: Traced) -> tuple[object, ...]:
+def _values(callback_id: str, origin_micros: int, message: Traced) -> tuple[object, ...]:
     local, remote = message.local, message.remote
     return (
-        plan.callback_id,
+        callback_id,
         message.position,
         message.leg,
-        micros(plan.instant(message.at_us)),
+        origin_micros + message.at_us,
         message.sent,
         local.host,
         local.port,

@@ -6,7 +6,6 @@ reads a clock or a row.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Final
 
 from webcb.billing import rating
@@ -30,6 +29,7 @@ from webcb.engine.commands import (
     WriteCallback,
 )
 from webcb.engine.leg import SECOND_US, Leg, Turn
+from webcb.engine.replacing import replace
 from webcb.engine.state import Callback as Callback
 from webcb.engine.state import Hears as Hears
 from webcb.engine.state import Phase as Phase
@@ -160,6 +160,7 @@ def _without_b(callback: Callback, why: speech.Prompts, now_us: int) -> Step:
         b_answered=callback.b_answered or b.answered_us is not None,
         hears=Hears.NOTHING,
         funds_micros=callback.funds_micros if unlimited else callback.funds_micros - cost_micros,
+        charged_meanwhile_micros=callback.charged_meanwhile_micros + (cost_micros if callback.renewing else 0),
         deadline_ending=Ending.TIME_IS_OUT,
         starved=False,
         menu=replace(callback.menu, balance_micros=callback.menu.balance_micros - cost_micros),
@@ -324,10 +325,11 @@ def _funded_while_talking(callback: Callback, event: events.Funded, now_us: int)
 
 
 def _funded(callback: Callback, event: events.Funded) -> tuple[Callback, bool]:
-    is_more = event.funds_micros > callback.funds_micros
-    funds_micros = max(callback.funds_micros, event.funds_micros)
+    funds_micros = event.funds_micros - callback.charged_meanwhile_micros
+    is_more = funds_micros > callback.funds_micros
+    funds_micros = max(callback.funds_micros, funds_micros)
     callback = replace(callback, funds_micros=funds_micros, spare_micros=event.spare_micros)
-    return replace(callback, renewing=False, starved=not is_more), is_more
+    return replace(callback, renewing=False, charged_meanwhile_micros=0, starved=not is_more), is_more
 
 
 def _funds_free(callback: Callback, event: events.FundsFree, now_us: int) -> Step:

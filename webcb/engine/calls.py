@@ -6,7 +6,6 @@ known what is up.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -21,6 +20,7 @@ from webcb.engine.keypad import Way
 from webcb.engine.leg import ROUTES_MAX
 from webcb.engine.line import Line, Timekeeper
 from webcb.engine.media import SILENCE_MS, Media
+from webcb.engine.replacing import replace
 from webcb.engine.resumption import OpenDialog
 from webcb.engine.running import Running
 from webcb.engine.shaping import SECOND_US

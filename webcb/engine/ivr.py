@@ -5,7 +5,7 @@ what billing says comes as an event; what is to happen with B is a Turn, which c
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from webcb.billing.authorization import Reason
 from webcb.engine import events, speech
 from webcb.engine.causes import Ending
 from webcb.engine.commands import Choose, ClearTimer, Command, Hush, LogIn, NeverCall, Say, SetTimer, Timer
+from webcb.engine.replacing import replace
 
 ATTEMPTS_MAX: Final = 3  # of a PIN (domain 7)
 SILENCES_MAX: Final = 3  # in a row, each after everything was said once more

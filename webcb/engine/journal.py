@@ -90,14 +90,19 @@ class Journal:
         return jobs, True
 
     def _commit(self, jobs: list[Job]) -> None:
-        """Do the jobs in one transaction, as often as it takes."""
+        """Do the jobs in one transaction, as often as it takes.
+
+        Savepoints are half of the statements of a callback, and a fault is rare: only where there was one the jobs are done again,
+        each in a savepoint.
+        """
         failures = 0
+        run: Callable[[Job], Any] = _run_plainly
         while not self._given_up.is_set():
             try:
                 db.database.connect(reuse_if_open=True)
                 began = clock.monotonic()
                 with db.writing():
-                    results = [_run(job) for job in jobs]
+                    results = [run(job) for job in jobs]
                 counting.numbers().commit_seconds.observe(clock.monotonic() - began)
                 counting.numbers().commit_jobs.inc(len(jobs))
             except db.UNAVAILABLE as wrong:
@@ -114,6 +119,11 @@ class Journal:
                 _drop_connection()
                 self._given_up.wait(seconds)
                 continue
+            except Exception:
+                if run is _run:  # no job's fault
+                    raise
+                run = _run
+                continue
             told = [(job.done, result) for job, result in zip(jobs, results, strict=True) if job.done is not None]
             if told:
                 self._deliver(partial(_tell, told))
@@ -127,6 +137,10 @@ def _drop_connection() -> None:
         db.database.close()
     except db.UNAVAILABLE as wrong:
         log.warning("the database connection could not be closed: %s", wrong)
+
+
+def _run_plainly(job: Job) -> Any:
+    return job.work()
 
 
 def _run(job: Job) -> Any:

@@ -4,7 +4,7 @@ It knows nothing of the other leg and of money; what its turns mean for the call
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from webcb.engine.commands import (
     WriteQueue,
 )
 from webcb.engine.events import LegPlan
+from webcb.engine.replacing import replace
 
 ROUTES_MAX: Final = 8  # more vendors in a row than this only keep the caller waiting
 REDIRECTIONS_MAX: Final = 3  # of one route, so that two switches do not send us to and fro

@@ -6,7 +6,7 @@ sealing of a voice that has keys, and the way from rows back to the machine's st
 
 import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from webcb.sip.digest import Credentials
 
 log = logging.getLogger(__name__)
 
+_OF_MENU: Final = tuple(each.name for each in fields(ivr.Setup))
 _SEALED: Final = "sealed:"
 _KEYS: Final = "inline:"  # how SDP writes the keys of SRTP (RFC 4568, 9.1)
 
@@ -57,7 +58,7 @@ def print_terms(plan: Plan) -> str:
         "slice_seconds": plan.slice_seconds,
         "beyond_balance": plan.beyond_balance,
         "is_unlimited": plan.funds_micros == slices.UNLIMITED_MICROS,
-        "menu": None if plan.menu is None else asdict(plan.menu),
+        "menu": None if plan.menu is None else {name: getattr(plan.menu, name) for name in _OF_MENU},
     }
     return json.dumps(terms, separators=(",", ":"))
 

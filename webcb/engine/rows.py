@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from webcb import db
@@ -46,6 +47,7 @@ log = logging.getLogger(__name__)
 CLAIMS_PER_LOOK_MAX: Final = 8  # they share a transaction and a turn of the loop; pages and deadlines wait for these
 REQUEST_SECONDS_MAX: Final = 60  # a request nobody claimed is not called out of the blue later
 REASON_LENGTH_MAX: Final = 120
+NUMBERS_KNOWN_MAX: Final = 10_000  # whose country need not be looked for again
 
 RELEASED_BY: Final = {"user": Ending.USER_RELEASED, "operator": Ending.OPERATOR_RELEASED}
 
@@ -167,6 +169,7 @@ def _plan(callback_id: str, begun: Begun, menu: Setup, at: datetime, at_us: int)
     )
 
 
+@lru_cache(maxsize=NUMBERS_KNOWN_MAX)
 def _country(digits: str) -> str:
     try:
         return parse_number(f"+{digits}", "US").country

@@ -74,6 +74,7 @@ class Callback:
     """The state of one callback. `deadline_us` is the moment at which `deadline_ending` comes, and the last that is billed.
 
     `funds_micros` is what is set aside for it; `renewing` while more is asked for, `starved` since no more was to be had.
+    `charged_meanwhile_micros` is what a B was charged since more was asked for: the answer has it still.
     `spare_micros` could be set aside besides, when that was looked at last, None: not known; `warned` are the seconds before the end
     at which both were told of it.
     `b_answered`: one of several B has; `logged_in`: A has, by keys or its number.
@@ -88,6 +89,7 @@ class Callback:
     deadline_us: int | None = None
     deadline_ending: Ending = Ending.TIME_IS_OUT
     renewing: bool = False
+    charged_meanwhile_micros: int = 0
     starved: bool = False
     spare_micros: int | None = None
     warned: frozenset[int] = frozenset()

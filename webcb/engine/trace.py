@@ -23,6 +23,7 @@ _CREDENTIALS: Final = re.compile(
 # The keys of SRTP are as good as the voice (RFC 4568, 9.1).
 _KEYS: Final = re.compile(rb"(inline:)([A-Za-z0-9+/=]+)", re.IGNORECASE)
 _HIDDEN: Final = re.compile(rb"[^\s]")
+_USUAL: Final = b"\r\nCall-ID: "  # as nearly everybody writes it
 _CALL_ID: Final = re.compile(rb"\n(?:call-id|i)[ \t]*:\s*(\S+)", re.IGNORECASE)
 
 
@@ -66,13 +67,17 @@ class Trace:
 
 def call_id(message: bytes) -> bytes:
     """The Call-ID of a message, b"" where it has none; read without the grammar, as this may be anything."""
+    at = message.find(_USUAL)
+    if at >= 0 and (end := message.find(b"\r\n", at + len(_USUAL))) >= 0:
+        return message[at + len(_USUAL) : end].strip()
     found = _CALL_ID.search(message)
     return found[1] if found else b""
 
 
 def readable(message: bytes) -> str:
     """A message as it is stored: masked, cut, and in characters that every database takes."""
-    masked = message
-    for secret in (_CREDENTIALS, _KEYS):
-        masked = secret.sub(lambda found: found[1] + _HIDDEN.sub(b"*", found[2]), masked)
+    masked, lower = message, message.lower()
+    for secret, sign in ((_CREDENTIALS, b"authorization"), (_KEYS, b"inline:")):
+        if sign in lower:
+            masked = secret.sub(lambda found: found[1] + _HIDDEN.sub(b"*", found[2]), masked)
     return masked[:MESSAGE_BYTES_MAX].decode(errors="replace").replace("\0", "\ufffd")

@@ -12,6 +12,7 @@ from webcb.engine.line import Line
 from webcb.engine.names import Resolver
 from webcb.engine.stream import Streams
 from webcb.settings import Bind
+from webcb.sip import location
 from webcb.sip.events import Address
 from webcb.sip.grammar import print_host_port
 from webcb.sip.location import Located, NextHop
@@ -26,6 +27,8 @@ SOCKET_BUFFER_BYTES: Final = 4 * 1024 * 1024
 BACKLOG_MAX: Final = 128  # connections that wait to be taken
 CHOSEN_MAX: Final = 1000  # hops by name whose address is remembered
 
+_FAMILIES: Final = {4: int(socket.AF_INET), 6: int(socket.AF_INET6), None: 0}
+
 
 class BindProblem(Exception):
     """An address cannot be listened on; the message says which and what to do."""
@@ -33,10 +36,7 @@ class BindProblem(Exception):
 
 def family_of(host: str) -> int:
     """AF_INET or AF_INET6 of a literal; 0 where `host` is a name."""
-    try:
-        return socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
-    except ValueError:
-        return 0
+    return _FAMILIES[location.family_of(host)]
 
 
 def bind_udp(bind: Bind) -> socket.socket:

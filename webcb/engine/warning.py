@@ -5,13 +5,13 @@ time that a slice was. So the warnings come in time with slices too, and are put
 slice is renewed, as others may have used the same money meanwhile.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from webcb.billing.slices import UNLIMITED_MICROS
 from webcb.engine import speech
 from webcb.engine.causes import Ending
 from webcb.engine.commands import ClearTimer, Command, SetTimer, Timer, Warn
+from webcb.engine.replacing import replace
 from webcb.engine.state import Callback
 
 TIMERS: Final = {60: Timer.WARN_EARLY, 10: Timer.WARN_LATE}  # by seconds before the end

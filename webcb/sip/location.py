@@ -5,12 +5,15 @@ limits in time are engine/names.py's; which address failed lately, and what foll
 """
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from functools import lru_cache
 from ipaddress import ip_address
 from itertools import zip_longest
 from typing import Final, Literal, NamedTuple
 
 from webcb.sip.events import Address
 
+LITERAL_LENGTH_MAX: Final = 64  # of an address in any of its notations, with a zone
+LITERALS_KNOWN_MAX: Final = 4096  # which need not be read again: every message names some
 SIP_PORT: Final = 5060
 SIPS_PORT: Final = 5061
 SERVICES_MAX: Final = 4  # of NAPTR records; we speak three
@@ -156,6 +159,11 @@ def default_port(transport: str) -> int:
 
 def family_of(host: str) -> Family | None:
     """4 or 6 of a literal; None where `host` is a name."""
+    return _family_of(host) if len(host) <= LITERAL_LENGTH_MAX else None
+
+
+@lru_cache(maxsize=LITERALS_KNOWN_MAX)
+def _family_of(host: str) -> Family | None:
     try:
         return 6 if ip_address(host).version == 6 else 4
     except ValueError:
