@@ -57,6 +57,7 @@ BILLING_DOORS = {
         "query",
         "rate_import",
         "reception",
+        "route_choices",
         "settlement",
         "voucher",
         "statement",

@@ -101,13 +101,39 @@ def writing() -> Iterator[None]:
         if not _turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
             raise OperationalError("database is locked: another writer of this process does not end")
         try:
-            with database.atomic("IMMEDIATE"):
+            with _immediate():
                 yield
         finally:
             _turn.release()
     else:
         with database.atomic():
             yield
+
+
+@contextmanager
+def _immediate() -> Iterator[None]:
+    """What `database.atomic("IMMEDIATE")` is, for a third of its time: every callback has two of them."""
+    opened = database.obj
+    execute = opened.connection().execute
+    with __exception_wrapper__:
+        execute("BEGIN IMMEDIATE")
+    opened.push_transaction(_immediate)
+    try:
+        yield
+    except BaseException:
+        with __exception_wrapper__:
+            execute("ROLLBACK")
+        raise
+    else:
+        try:
+            with __exception_wrapper__:
+                execute("COMMIT")
+        except BaseException:
+            with __exception_wrapper__:
+                execute("ROLLBACK")
+            raise
+    finally:
+        opened.pop_transaction()
 
 
 @contextmanager

@@ -116,6 +116,8 @@ class Authorization:
     def answered(self, at: datetime) -> "Authorization":
         """The same as if both legs were answered at `at`: which of two rates applies is then known."""
         fails = self.pricing_a_if_b_fails
+        if all(each.off_peak is None for each in (*self.pricings_of_a, self.pricing_b)):
+            return self
         return replace(
             self,
             pricing_a=self.pricing_a.answered(at),
@@ -194,6 +196,7 @@ _STATE_REASONS = {
 }
 
 _LEGS: tuple[LegName, LegName] = ("A", "B")
+_EMERGENCY = frozenset({Kind.EMERGENCY})
 
 
 def authorize(facts: Facts) -> Authorization | Refusal:
@@ -292,16 +295,16 @@ def _refusal_of_account(facts: Facts) -> Refusal | None:
 
 def _refusal_of_numbers(facts: Facts, application: Application) -> Refusal | None:
     barred = frozenset() if application.premium_allowed else guard.BARRED_KINDS
-    for reason, kinds in ((Reason.EMERGENCY, {Kind.EMERGENCY}), (Reason.PREMIUM, barred)):
-        for leg, number in zip(_LEGS, (facts.number_a, facts.number_b), strict=True):
+    legs: tuple[tuple[LegName, Number], ...] = (("A", facts.number_a), ("B", facts.number_b))
+    for reason, kinds in ((Reason.EMERGENCY, _EMERGENCY), (Reason.PREMIUM, barred)):
+        for leg, number in legs:
             if number.kind in kinds:
                 return Refusal(reason, leg)
-    digits = dict(zip(_LEGS, (facts.number_a.digits, facts.number_b.digits), strict=True))
-    for leg in _LEGS:
-        if digits[leg] in facts.own_numbers:
+    for leg, number in legs:
+        if number.digits in facts.own_numbers:
             return Refusal(Reason.OWN_NUMBER, leg)
-    for leg in _LEGS:
-        if not guard.allows(application.guards, digits[leg]):
+    for leg, number in legs:
+        if not guard.allows(application.guards, number.digits):
             return Refusal(Reason.BARRED, leg)
     quiet = guard.is_quiet(application.guards, facts.number_a.digits, facts.at)
     return Refusal(Reason.QUIET_HOURS, "A") if quiet else None

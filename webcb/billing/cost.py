@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from webcb.billing import rating
@@ -35,6 +36,7 @@ def frozen(routes: Iterable[Route]) -> str:
     return "\n".join(f"{each.connection.id} {each.connection.vendor_id} {each.pricing.as_json()}" for each in routes)
 
 
+@lru_cache(maxsize=4096)
 def thawed(text: str, connection_id: int) -> VendorTerms | None:
     """The terms of one connection in the text that `frozen` wrote; None where the leg had no route over it."""
     for line in text.split("\n"):

@@ -6,6 +6,7 @@ how often somebody is called leg A, of blocks of numbers that are called one aft
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from zoneinfo import ZoneInfo
 
@@ -44,6 +45,7 @@ class Guards:
 DEFAULTS = Guards()
 
 
+@lru_cache(maxsize=256)
 def read_prefixes(text: str) -> tuple[str, ...]:
     """The prefixes of a list as it is typed, `55 11, 1900`; raises ValueError with what would be right."""
     found = tuple("".join(each.split()).removeprefix("+") for each in text.split(",") if each.strip())
@@ -54,6 +56,8 @@ def read_prefixes(text: str) -> tuple[str, ...]:
 
 def allows(guards: Guards, digits: str) -> bool:
     """Whether a number may be called from here; of an allowed and a barred prefix that both match, the longer one holds."""
+    if not guards.allowed_prefixes and not guards.barred_prefixes:
+        return True
     allowed = _longest(guards.allowed_prefixes, digits)
     barred = _longest(guards.barred_prefixes, digits)
     if guards.allowed_prefixes and allowed is None:

@@ -20,7 +20,8 @@ from webcb.billing.authorization import (
 )
 from webcb.billing.pricing import Pricing
 from webcb.billing.query import Row, micros
-from webcb.billing.reception import LegNumbers, account_named, choices, facts_of, shown_ani, translated_id
+from webcb.billing.reception import LegNumbers, account_named, facts_of, shown_ani, translated_id
+from webcb.billing.route_choices import choices
 from webcb.billing.routing import RouteChoice
 from webcb.billing.slices import UNLIMITED_MICROS, Alone, Waiting
 from webcb.billing.trusted import account_of_number

@@ -49,11 +49,13 @@ def sole_limit(pricings: Sequence[Pricing], funds_micros: int, seconds_max: int)
 def joint_funds(pricing_a: Pricing, pricing_b: Pricing, ran_a_us: int, seconds: int) -> int:
     """The least funds in micros that let both talk for `seconds`: with them `joint_limit` is that, or all a formula allows."""
     ran_up = -(-ran_a_us // _MICROSECONDS)
-    last = min([seconds, *(each for each in (pricing_b.seconds_max,) if each is not None)])
+    last = seconds if pricing_b.seconds_max is None else min(seconds, pricing_b.seconds_max)
     if pricing_a.seconds_max is not None:
         last = min(last, pricing_a.seconds_max - ran_up)
     if last < 1:
         return 0
+    if pricing_a.off_peak is None and pricing_b.off_peak is None:
+        return rating.amount(pricing_a, ran_up + last) + rating.amount(pricing_b, last)
     shifts, seconds_before_a_change = {ran_up}, {last}
     if pricing_a.off_peak or pricing_b.off_peak:
         shifts |= {ran_a_us // _MICROSECONDS} if pricing_a.off_peak else set()

@@ -131,7 +131,15 @@ class Pricing:
 
     def plan(self, *, off_peak: bool) -> tuple[Element, ...]:
         """The elements a call is walked through at its peak or off-peak rate."""
-        return formula.plan(self.formula, self.off_peak.intervals if off_peak and self.off_peak else self.intervals)
+        return self._off_peak_plan if off_peak and self.off_peak else self._peak_plan
+
+    @cached_property
+    def _peak_plan(self) -> tuple[Element, ...]:
+        return formula.plan(self.formula, self.intervals)
+
+    @cached_property
+    def _off_peak_plan(self) -> tuple[Element, ...]:
+        return formula.plan(self.formula, self.off_peak.intervals if self.off_peak else self.intervals)
 
     @cached_property
     def seconds_max(self) -> int | None:

@@ -6,6 +6,7 @@ An object for every row costs several times what the database itself takes; the 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
 from peewee import __exception_wrapper__  # type: ignore[attr-defined]
@@ -21,7 +22,7 @@ Row = dict[str, Any]
 def rows(sql: str, *parameters: Any) -> list[Row]:
     """The rows of a query, by column name."""
     cursor = _execute(sql, parameters)
-    names = [column[0] for column in cursor.description]
+    names = _names(sql, cursor)
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
@@ -29,9 +30,7 @@ def row(sql: str, *parameters: Any) -> Row | None:
     """The first row of a query, or None."""
     cursor = _execute(sql, parameters)
     found = cursor.fetchone()
-    return (
-        None if found is None else {column[0]: value for column, value in zip(cursor.description, found, strict=True)}
-    )
+    return None if found is None else dict(zip(_names(sql, cursor), found, strict=True))
 
 
 def tuples(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
@@ -41,7 +40,7 @@ def tuples(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
 
 def values(sql: str, *parameters: Any) -> tuple[Any, ...]:
     """The first row of a statement that returns one, as it comes."""
-    return tuple(_execute(sql, parameters).fetchone())
+    return _execute(sql, parameters).fetchone()  # type: ignore[no-any-return]
 
 
 def held_row(table: str, sql: str, *parameters: Any) -> Row | None:
@@ -78,7 +77,9 @@ def _execute(sql: str, parameters: Sequence[Any]) -> Any:
     """The cursor of a statement on this thread's connection; what fails is raised as peewee's error of that name."""
     connection = database.obj.connection()
     try:
-        return connection.execute(_marked(sql), parameters)
+        if type(connection) is SqliteConnection:
+            return connection.execute(sql, parameters)
+        return connection.execute(_with_percent_marks(sql), parameters)
     except Exception:
         with __exception_wrapper__:
             raise
@@ -86,6 +87,20 @@ def _execute(sql: str, parameters: Sequence[Any]) -> Any:
 
 def _marked(sql: str) -> str:
     return sql if dialect() == "sqlite" else _with_percent_marks(sql)
+
+
+_names_of: dict[str, tuple[str, ...]] = {}
+_NAMES_KEPT_MAX = 1000  # texts: those with lists of marks are of many lengths
+
+
+def _names(sql: str, cursor: Any) -> tuple[str, ...]:
+    """The names of a statement's columns; the same text has the same."""
+    names = _names_of.get(sql)
+    if names is None:
+        if len(_names_of) >= _NAMES_KEPT_MAX:
+            _names_of.clear()
+        names = _names_of[sql] = tuple(column[0] for column in cursor.description)
+    return names
 
 
 @lru_cache(maxsize=256)

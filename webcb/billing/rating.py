@@ -3,7 +3,6 @@
 How long a call may be is limit.py's; which rate applies is tariff.py's.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,11 +32,11 @@ def charge(pricing: Pricing, used_seconds: int) -> Charge:
 
     The explanation has plain JSON values; explanation.py says it in words.
     """
-    if used_seconds == 0:
+    if used_seconds == 0 and pricing.logged_in:
         pricing = replace(pricing, logged_in=False)
-    off_peak = _is_off_peak(pricing, used_seconds)
-    steps = list(_walk(pricing.plan(off_peak=off_peak), used_seconds - pricing.free_seconds))
-    charged_seconds = sum(count * element.seconds for element, count in steps if isinstance(element, Run))
+    off_peak = pricing.off_peak is not None and _is_off_peak(pricing, used_seconds)
+    steps, charged_seconds = _walked(pricing.plan(off_peak=off_peak), used_seconds - pricing.free_seconds)
+    amount_micros = climb(pricing.off_peak_stairs if off_peak else pricing.peak_stairs, used_seconds)
     explanation = {
         "used_seconds": used_seconds,
         "free_seconds": min(used_seconds, pricing.free_seconds),
@@ -45,15 +44,14 @@ def charge(pricing: Pricing, used_seconds: int) -> Charge:
         "rate": "off-peak" if off_peak else "peak",
         "formula": pricing.formula,
         "connect_fee_micros": pricing.connect_fee_micros if steps else 0,
-        "steps": [_explained(element, count) for element, count in steps],
+        "steps": steps,
         "post_call_surcharge_ppm": pricing.post_call_surcharge_ppm if steps else 0,
         "login_fee_micros": pricing.login_fee_micros if pricing.logged_in else 0,
         "decimals": pricing.decimals,
         "currency": pricing.currency,
+        "amount_micros": amount_micros,
     }
-    stairs = pricing.off_peak_stairs if off_peak else pricing.peak_stairs
-    amount_micros = climb(stairs, used_seconds)
-    return Charge(amount_micros, charged_seconds, explanation | {"amount_micros": amount_micros})
+    return Charge(amount_micros, charged_seconds, explanation)
 
 
 def _is_off_peak(pricing: Pricing, used_seconds: int) -> bool:
@@ -66,27 +64,23 @@ def _is_off_peak(pricing: Pricing, used_seconds: int) -> bool:
 # Explanations --------------------------------------------------------------------------------------------------------
 
 
-def _walk(plan: tuple[Element, ...], seconds: int) -> Iterator[tuple[Element, int]]:
-    """The elements a call of `seconds` beyond the free ones comes to, with the number of intervals begun in each."""
-    covered = 0
+def _walked(plan: tuple[Element, ...], seconds: int) -> tuple[list[dict[str, int]], int]:
+    """The elements a call of `seconds` beyond the free ones comes to, as JSON, and the seconds charged on the way."""
+    steps, covered = [], 0
     for element in plan:
-        if covered >= seconds or isinstance(element, Disconnect):
-            return
-        count = 1
-        if isinstance(element, Run):
-            begun = -(-(seconds - covered) // element.seconds)
-            count = begun if element.count is None else min(begun, element.count)
-            covered += count * element.seconds
-        yield element, count
-
-
-def _explained(element: Element, count: int) -> dict[str, int]:
-    match element:
-        case Run(_, seconds, price_micros):
-            return {"intervals": count, "seconds": seconds, "price_per_minute_micros": price_micros}
-        case Fee(fee_micros):
-            return {"fee_micros": fee_micros}
-        case Surcharge(ppm):
-            return {"surcharge_ppm": ppm}
-        case Disconnect():
-            raise AssertionError("a call never comes to the far side of disconnect")
+        if covered >= seconds:
+            break
+        match element:
+            case Run(count, interval, price_micros):
+                begun = -(-(seconds - covered) // interval)
+                if count is not None and count < begun:
+                    begun = count
+                covered += begun * interval
+                steps.append({"intervals": begun, "seconds": interval, "price_per_minute_micros": price_micros})
+            case Fee(fee_micros):
+                steps.append({"fee_micros": fee_micros})
+            case Surcharge(ppm):
+                steps.append({"surcharge_ppm": ppm})
+            case Disconnect():
+                break
+    return steps, covered

@@ -5,7 +5,6 @@ Passwords are verified before a transaction begins: nobody waits for the databas
 
 import logging
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -25,7 +24,8 @@ from webcb.billing.authorization import (
 )
 from webcb.billing.product import LegName
 from webcb.billing.query import Row, instant, micros
-from webcb.billing.routing import Connection, RouteChoice
+from webcb.billing.route_choices import choices
+from webcb.billing.routing import RouteChoice
 from webcb.number import DIGITS_MAX, Kind, Number
 
 log = logging.getLogger(__name__)
@@ -392,40 +392,6 @@ def _freeze(callback_id: str, authorization: Authorization) -> None:
         "UPDATE leg SET pricing = ?, pricing_if_b_fails = ?, vendor_pricings = ? WHERE callback_id = ? AND name = ?",
         [(pricing, if_b_fails, cost.frozen(routes), callback_id, name) for name, pricing, if_b_fails, routes in frozen],
     )
-
-
-def choices(connections: Iterable[Connection]) -> tuple[RouteChoice, ...]:
-    """The connections with their passwords open; one whose password cannot be opened is left out, and the log says so."""
-    choices = []
-    for each in connections:
-        try:
-            password = credentials.unseal(each.sealed_password)
-        except credentials.SealProblem as problem:
-            log.error("connection %s is left out: its password is %s", each.name, problem)
-            continue
-        choices.append(
-            RouteChoice(
-                connection_id=each.id,
-                name=each.name,
-                host=each.host,
-                port=each.port,
-                username=each.username,
-                password=password,
-                tech_prefix=each.tech_prefix,
-                codecs=each.codecs,
-                capacity=each.capacity,
-                transport=each.transport,
-                tls_ca_file=each.tls_ca_file,
-                tls_certificate_file=each.tls_certificate_file,
-                tls_key_file=each.tls_key_file,
-                calls_per_second=each.calls_per_second,
-                presentation=each.presentation,
-                must_register=each.must_register,
-                registrar=each.registrar,
-                srtp=each.srtp,
-            )
-        )
-    return tuple(choices)
 
 
 # Facts -----------------------------------------------------------------------------------------------------------------

@@ -61,6 +61,9 @@ class Connection:
     registrar: str = ""
     srtp: Srtp = "none"
 
+    def __hash__(self) -> int:
+        return hash((self.id, self.name))
+
 
 @dataclass(frozen=True, slots=True)
 class RouteChoice:
@@ -178,5 +181,7 @@ def left_out(market: Market, digits: str, at: datetime) -> tuple[tuple[Connectio
 
 def _minute_micros(price: Pricing, market: Market, at: datetime) -> int | None:
     exact = price.exact.answered(at)  # rounding would make ties
+    if price.currency == market.currency:
+        return rating.amount(exact, COST_SECONDS)
     exchanged = market.exchange_rates.convert(rating.amount(exact, COST_SECONDS), price.currency, market.currency, at)
     return None if exchanged is None else exchanged.amount_micros

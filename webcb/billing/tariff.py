@@ -25,6 +25,9 @@ class Tariff:
     decimals: int = 5
     login_fee_micros: int = 0
 
+    def __hash__(self) -> int:
+        return hash((self.id, self.name))  # looked up for every leg: what tells most of them apart is enough
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -45,6 +48,9 @@ class Rate:
     preference: int = 5
     huntstop: bool = False
 
+    def __hash__(self) -> int:
+        return hash((self.tariff_id, self.prefix, self.effective_at))
+
 
 def rate_in_force(rates: Iterable[Rate], tariff_id: int, digits: str, at: datetime) -> Rate | None:
     """The rate of the tariff for a number: newest effective at `at`, longest prefix first, the wildcard last.
@@ -59,6 +65,8 @@ def rate_in_force(rates: Iterable[Rate], tariff_id: int, digits: str, at: dateti
         and rate.effective_at <= at
         and (rate.prefix == number.WILDCARD or digits.startswith(rate.prefix))
     ]
+    if len(matching) == 1:
+        return None if matching[0].discontinued else matching[0]
     # The wildcard is shorter than any prefix, and of one prefix the newest stands first.
     matching.sort(key=lambda rate: (rate.prefix != number.WILDCARD, len(rate.prefix), rate.effective_at), reverse=True)
     superseded = ""
