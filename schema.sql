@@ -53,6 +53,7 @@ CREATE TABLE tariff (
   login_fee_micros BIGINT NOT NULL DEFAULT 0 CHECK (login_fee_micros BETWEEN 0 AND 1000000000000), -- for a log-in by voice
   post_call_surcharge_ppm INTEGER NOT NULL DEFAULT 0 CHECK (post_call_surcharge_ppm BETWEEN 0 AND 10000000),
   decimals INTEGER NOT NULL DEFAULT 5 CHECK (decimals BETWEEN 0 AND 6),
+  blocked BOOLEAN NOT NULL DEFAULT FALSE, -- no call by it begins, and those that go on end
   description TEXT NOT NULL DEFAULT '' CHECK (length(description) <= 1000),
   CHECK (second_off_peak_period_id IS NULL OR off_peak_period_id IS NOT NULL)
 );
@@ -124,6 +125,7 @@ CREATE TABLE product (
   currency TEXT NOT NULL CHECK (length(currency) = 3 AND currency = upper(currency)),
   profit_guarantee BOOLEAN NOT NULL DEFAULT FALSE, -- a route dearer than what the leg is charged is left out
   self_care TEXT NOT NULL DEFAULT 'funds,calls,statements,top-up,call,numbers' CHECK (length(self_care) <= 60), -- parts owners see
+  blocked BOOLEAN NOT NULL DEFAULT FALSE, -- no call of its accounts begins, and those that go on end
   description TEXT NOT NULL DEFAULT '' CHECK (length(description) <= 1000)
 );
 

@@ -52,6 +52,7 @@ class Tariff(Table):
     login_fee_micros = BigIntegerField(default=0)
     post_call_surcharge_ppm = IntegerField(default=0)
     decimals = IntegerField(default=5)
+    blocked = BooleanField(default=False)
     description = TextField(default="")
 
 
@@ -105,6 +106,7 @@ class Product(Table):
     currency = TextField()
     profit_guarantee = BooleanField(default=False)
     self_care = TextField(default="funds,calls,statements,top-up,call,numbers")
+    blocked = BooleanField(default=False)
     description = TextField(default="")
 
 

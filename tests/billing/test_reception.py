@@ -108,6 +108,18 @@ def keep_quiet(house):
     models.VoiceApplication.update(quiet_hours="9-10").execute()
 
 
+def block_product(house):
+    models.Product.update(blocked=True).execute()
+
+
+def block_tariff(house):
+    models.Tariff.update(blocked=True).where(models.Tariff.id == house.tariff.id).execute()
+
+
+def block_vendor_tariff(house):
+    models.Tariff.update(blocked=True).where(models.Tariff.id == house.vendor_tariff.id).execute()
+
+
 def nothing(house):
     """What is asked for is wrong by itself."""
 
@@ -120,12 +132,14 @@ ALL_AT_ONCE = [
     (Reason.ACCOUNT_INACTIVE, None, make_inactive, {}),
     (Reason.ACCOUNT_EXPIRED, None, expire, {}),
     (Reason.CUSTOMER_BLOCKED, None, block_customer, {}),
+    (Reason.PRODUCT_BLOCKED, None, block_product, {}),
     (Reason.NOT_PERMITTED, None, take_the_usage_charge, {}),
     (Reason.EMERGENCY, "B", nothing, {"number_b": rows.number("911")}),
     (Reason.PREMIUM, "B", nothing, {"number_b": rows.number("+1 900 555 0123")}),
     (Reason.OWN_NUMBER, "B", own(rows.NUMBER_B), {}),
     (Reason.BARRED, "B", bar("1206"), {}),
     (Reason.QUIET_HOURS, "A", keep_quiet, {}),
+    (Reason.TARIFF_BLOCKED, "A", block_tariff, {}),
     (Reason.NO_RATE, "B", take_rate("1"), {}),
     (Reason.FORBIDDEN, "B", forbid("1206"), {}),
     (Reason.NO_ROUTE, "B", never_route("1"), {}),
@@ -148,6 +162,7 @@ MORE = [
     (Reason.NO_RATE, "A", change_currency, {}),
     (Reason.FORBIDDEN, "A", forbid("55119"), {}),
     (Reason.NO_ROUTE, "A", stop_carriers, {}),
+    (Reason.NO_ROUTE, "A", block_vendor_tariff, {}),
     (Reason.APPLICATION_CLOSED, None, nothing, {"voice_application": "nowhere"}),
 ]
 

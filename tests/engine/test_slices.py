@@ -148,10 +148,16 @@ def test_a_waits_for_b_on_slices_too(world: World) -> None:
         ("UPDATE account SET blocked = TRUE", Ending.ACCOUNT_BLOCKED),
         ("UPDATE account SET closed = TRUE", Ending.ACCOUNT_BLOCKED),
         ("UPDATE customer SET status = 'blocked'", Ending.CUSTOMER_BLOCKED),
+        ("UPDATE product SET blocked = TRUE", Ending.PRODUCT_BLOCKED),
+        ("UPDATE tariff SET blocked = TRUE WHERE name = 'Callback'", Ending.TARIFF_BLOCKED),
+        ("UPDATE tariff SET blocked = TRUE, name = 'Renamed' WHERE name = 'Callback'", Ending.TARIFF_BLOCKED),
+        ("UPDATE tariff SET blocked = TRUE WHERE name = 'Vendor'", Ending.TARIFF_BLOCKED),
     ],
 )
-def test_blocking_an_account_ends_its_calls_within_a_second(world: World, change: str, ending: Ending) -> None:
+def test_blocking_ends_the_calls_within_a_second(world: World, change: str, ending: Ending) -> None:
+    another = models.Tariff.create(name="Another", currency="USD", blocked=True)
     callback_id = world.place()
+    assert another.blocked
     world.pass_seconds(20.5)
     with db.writing():
         db.database.execute_sql(change)

@@ -42,12 +42,14 @@ class Reason(StrEnum):
     ACCOUNT_INACTIVE = "account inactive"
     ACCOUNT_EXPIRED = "account expired"
     CUSTOMER_BLOCKED = "customer blocked"
+    PRODUCT_BLOCKED = "product blocked"
     NOT_PERMITTED = "not permitted"  # the product has no usage charge for it
     EMERGENCY = "emergency number"
     PREMIUM = "premium number"
     OWN_NUMBER = "own number"  # it leads back to us
     BARRED = "barred destination"  # by the voice application
     QUIET_HOURS = "quiet hours"  # where A is
+    TARIFF_BLOCKED = "tariff blocked"
     NO_RATE = "no rate"
     FORBIDDEN = "forbidden destination"
     NO_ROUTE = "no route"
@@ -176,6 +178,7 @@ class Facts:
     connections: Sequence[Connection]
     exchange_rates: ExchangeRates
     profit_guaranteed: bool
+    product_blocked: bool
     open_callbacks: int
     spend_left_micros: int | None = None
     own_numbers: frozenset[str] = frozenset()
@@ -290,7 +293,9 @@ def _refusal_of_account(facts: Facts) -> Refusal | None:
     state = account.state(facts.account, facts.at)
     if state in _STATE_REASONS:
         return Refusal(_STATE_REASONS[state])
-    return None if facts.customer_status == "active" else Refusal(Reason.CUSTOMER_BLOCKED)
+    if facts.customer_status != "active":
+        return Refusal(Reason.CUSTOMER_BLOCKED)
+    return Refusal(Reason.PRODUCT_BLOCKED) if facts.product_blocked else None
 
 
 def _refusal_of_numbers(facts: Facts, application: Application) -> Refusal | None:
@@ -314,6 +319,9 @@ def _pricings(
     facts: Facts, application: Application, charge_a: UsageCharge, charge_b: UsageCharge
 ) -> tuple[Pricing, Pricing | None, Pricing] | Refusal:
     """The pricings of A, of A if B fails, and of B."""
+    for leg, charge in zip(_LEGS, (charge_a, charge_b), strict=True):
+        if facts.tariffs[charge.tariff_id].blocked:
+            return Refusal(Reason.TARIFF_BLOCKED, leg)
     rate_a, rate_b = _rate(facts, charge_a, facts.number_a), _rate(facts, charge_b, facts.number_b)
     if rate_a is None or rate_b is None:
         return Refusal(Reason.NO_RATE, "A" if rate_a is None else "B")
@@ -330,8 +338,9 @@ def _pricings(
 
 
 def _rate(facts: Facts, charge: UsageCharge, number: Number) -> Rate | None:
-    """The rate of the charge's tariff; a tariff in another currency than the account's has none for it."""
-    if facts.tariffs[charge.tariff_id].currency != facts.currency:
+    """The rate of the charge's tariff; a blocked one, or one in another currency than the account's, has none for it."""
+    of = facts.tariffs[charge.tariff_id]
+    if of.blocked or of.currency != facts.currency:
         return None
     return tariff.rate_in_force(facts.rates, charge.tariff_id, number.digits, facts.at)
 

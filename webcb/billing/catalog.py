@@ -30,7 +30,7 @@ _USAGE_CHARGES = """
 
 _TARIFFS = """
     SELECT tariff.id, tariff.name, currency, off_peak_when, free_seconds, connect_fee_micros, login_fee_micros,
-           post_call_surcharge_ppm, decimals, COALESCE(first.definition, '') AS off_peak_period,
+           post_call_surcharge_ppm, decimals, blocked, COALESCE(first.definition, '') AS off_peak_period,
            second.definition AS second_off_peak_period
       FROM tariff
       LEFT JOIN off_peak_period AS first ON first.id = tariff.off_peak_period_id
@@ -178,6 +178,7 @@ def _usage_charge(found: Row) -> UsageCharge:
 
 def _tariff(found: Row) -> Tariff:
     second = found.pop("second_off_peak_period")
+    found["blocked"] = bool(found["blocked"])
     return Tariff(**found if second is None else found | {"off_peak_period": f"{found['off_peak_period']}\n{second}"})
 
 

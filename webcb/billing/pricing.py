@@ -54,6 +54,7 @@ class Pricing:
     decimals: int = 5
     currency: str = "USD"
     tariff_name: str = ""
+    tariff_id: int | None = None
     access_code: str = ""
     destination: str = ""
     answered_at: datetime | None = None

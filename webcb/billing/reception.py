@@ -397,14 +397,16 @@ def _freeze(callback_id: str, authorization: Authorization) -> None:
 # Facts -----------------------------------------------------------------------------------------------------------------
 
 _ACCOUNT = """
-    SELECT login, blocked, closed, activated, activation_at, expires_at, days_after_first_use, days_after_last_use,
+    SELECT login, account.blocked, closed, activated, activation_at, expires_at, days_after_first_use, days_after_last_use,
            first_used_at, last_used_at, daily_spend_max_micros IS NOT NULL AS is_capped, product_id, customer.status,
+           product.blocked AS product_blocked,
            customer.billing_time_zone, wallet.currency,
            balance_micros + credit_limit_micros - locked_micros AS available_micros,
            (SELECT epoch FROM catalog) AS epoch
       FROM account
       JOIN customer ON customer.id = account.customer_id
       JOIN wallet ON wallet.id = account.wallet_id
+      JOIN product ON product.id = account.product_id
      WHERE account.id = ?
 """
 
@@ -444,6 +446,7 @@ def facts_of(
         connections=book.connections,
         exchange_rates=book.exchange_rates,
         profit_guaranteed=owner["product_id"] in book.guaranteed,
+        product_blocked=bool(owner["product_blocked"]),
         open_callbacks=open_callbacks,
         spend_left_micros=ledger.spend_left_micros(account_id, at) if owner["is_capped"] else None,
         own_numbers=book.own_numbers,

@@ -132,14 +132,16 @@ class Market:
 def routes(market: Market, digits: str, at: datetime) -> tuple[Route, ...]:
     """The connections that carry a number, in the order they are tried.
 
-    A connection carries what its vendor's tariff has a rate for that is not forbidden. Order: category (1 first), preference
-    (10 first, 0 never), cost, then name; a cost that cannot be compared comes after those that can. A route with huntstop is
-    the last: those ordered after it are left out.
+    A connection carries what its vendor's tariff has a rate for that is not forbidden; a blocked tariff has none. Order:
+    category (1 first), preference (10 first, 0 never), cost, then name; a cost that cannot be compared comes after those that
+    can. A route with huntstop is the last: those ordered after it are left out.
     """
     candidates = []
     for connection in market.connections:
         rate = rate_in_force(market.rates, connection.tariff_id, digits, at)
         if rate is None or rate.forbidden or rate.preference == PREFERENCE_NEVER:
+            continue
+        if market.tariffs[connection.tariff_id].blocked:
             continue
         price = pricing(market.tariffs[connection.tariff_id], rate, "", connection.time_zone)
         minute_micros = _minute_micros(price, market, at)
@@ -161,7 +163,9 @@ def left_out(market: Market, digits: str, at: datetime) -> tuple[tuple[Connectio
         if connection.id in ids:
             continue
         rate = rate_in_force(market.rates, connection.tariff_id, digits, at)
-        if rate is None:
+        if market.tariffs[connection.tariff_id].blocked:
+            why = f"its tariff {market.tariffs[connection.tariff_id].name} is blocked"
+        elif rate is None:
             why = f"tariff {market.tariffs[connection.tariff_id].name} has no rate for it"
         elif rate.forbidden:
             why = f"its rate for {rate.prefix} is forbidden"

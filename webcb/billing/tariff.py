@@ -24,6 +24,7 @@ class Tariff:
     post_call_surcharge_ppm: int = 0
     decimals: int = 5
     login_fee_micros: int = 0
+    blocked: bool = False  # no call by it begins, and those that go on end
 
     def __hash__(self) -> int:
         return hash((self.id, self.name))  # looked up for every leg: what tells most of them apart is enough
@@ -97,6 +98,7 @@ def pricing(tariff: Tariff, rate: Rate, access_code: str, time_zone: str) -> Pri
         decimals=tariff.decimals,
         currency=tariff.currency,
         tariff_name=tariff.name,
+        tariff_id=tariff.id,
         access_code=access_code,
         destination=rate.prefix,
     )

@@ -22,6 +22,8 @@ class Ending(StrEnum):
     OPERATOR_RELEASED = "operator released"
     ACCOUNT_BLOCKED = "account blocked"
     CUSTOMER_BLOCKED = "customer blocked"
+    PRODUCT_BLOCKED = "product blocked"
+    TARIFF_BLOCKED = "tariff blocked"
     A_BUSY = "A busy"
     A_NO_ANSWER = "A did not answer"
     A_UNREACHABLE = "A unreachable"

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from webcb.billing import credentials, query, settlement
+from webcb.billing import catalog, credentials, query, settlement
+from webcb.billing.pricing import Pricing
 from webcb.billing.query import instant, micros
 from webcb.billing.settlement import LegUsage
 from webcb.engine import resumption
@@ -80,7 +81,12 @@ def watch(
     query.change("UPDATE node SET heard_at = ? WHERE id = ?", micros(at), node_id)
     rows = query.rows(_OPEN, node_id)
     running = [row for row in rows if row["id"] in known]
-    releases = [(row["id"], ending) for row in running if (ending := _release(row)) is not None]
+    by_blocked = _by_blocked_tariffs(node_id) if running else frozenset()
+    releases = [
+        (row["id"], ending)
+        for row in running
+        if (ending := _release(row) or (Ending.TARIFF_BLOCKED if row["id"] in by_blocked else None)) is not None
+    ]
     funds_free = [row["id"] for row in running if row["available_micros"] > 0 or row["is_capped"]]
     resumables: list[Resumable] = []
     lost: list[str] = []
@@ -108,12 +114,13 @@ def watch(
 
 _OPEN: Final = """
     SELECT callback.id, callback.state, callback.logged_in, release_asked_at, release_asked_by, deadline_at, terms, lost_at,
-           account.blocked, account.closed, customer.status,
+           account.blocked, account.closed, customer.status, product.blocked AS product_blocked,
            balance_micros + credit_limit_micros - locked_micros AS available_micros,
            daily_spend_max_micros IS NOT NULL AS is_capped, COALESCE(lock.amount_micros, 0) AS held_micros
       FROM callback
       JOIN account ON account.id = callback.account_id
       JOIN customer ON customer.id = account.customer_id
+      JOIN product ON product.id = account.product_id
       JOIN wallet ON wallet.id = account.wallet_id
       LEFT JOIN lock ON lock.callback_id = callback.id AND lock.state = 'held'
      WHERE node_id = ? AND callback.state NOT IN ('requested', 'ended')
@@ -126,7 +133,30 @@ def _release(callback: dict[str, Any]) -> Ending | None:
         return RELEASED_BY[callback["release_asked_by"]]
     if callback["blocked"] or callback["closed"]:
         return Ending.ACCOUNT_BLOCKED
-    return None if callback["status"] == "active" else Ending.CUSTOMER_BLOCKED
+    if callback["status"] != "active":
+        return Ending.CUSTOMER_BLOCKED
+    return Ending.PRODUCT_BLOCKED if callback["product_blocked"] else None
+
+
+_PRICED: Final = """
+    SELECT leg.callback_id, leg.pricing, leg.connection_id
+      FROM leg JOIN callback ON callback.id = leg.callback_id
+     WHERE node_id = ? AND callback.state NOT IN ('requested', 'ended') AND leg.ended_at IS NULL AND leg.pricing IS NOT NULL
+"""
+
+
+def _by_blocked_tariffs(node_id: int) -> frozenset[str]:
+    """The callbacks of which a leg is charged by a blocked tariff, or costs us by one."""
+    book = catalog.book()
+    blocked = {each.id for each in book.tariffs.values() if each.blocked}
+    if not blocked:
+        return frozenset()
+    vendors = {each.id for each in book.every_connection.values() if each.tariff_id in blocked}
+    return frozenset(
+        callback_id
+        for callback_id, pricing, connection_id in query.tuples(_PRICED, node_id)
+        if Pricing.from_json(pricing).tariff_id in blocked or connection_id in vendors
+    )
 
 
 _LEGS: Final = """

@@ -163,6 +163,7 @@ class Tariff(Entry):
     login_fee: Annotated[int, amount("charged once for a call in which the user logs in by voice", most=PRICE_MAX)] = 0
     post_call_surcharge_percent: Annotated[int, percent("added to the whole charge")] = 0
     decimals: Annotated[int, whole(0, 6, "decimals a charge is rounded up to")] = 5
+    blocked: Annotated[bool, yes_no("no callback by it begins, and those that go on end")] = False
     description: Annotated[str, text("for the operator", 1000)] = ""
 
 
@@ -230,6 +231,7 @@ class Product(Entry):
     self_care: Annotated[
         str, several(SELF_CARE, "parts of self-care its accounts' owners see; none: settings alone", or_none=True)
     ] = ",".join(SELF_CARE)
+    blocked: Annotated[bool, yes_no("no callback of its accounts begins, and those that go on end")] = False
     description: Annotated[str, text("for the operator", 1000)] = ""
 
 

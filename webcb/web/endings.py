@@ -35,6 +35,8 @@ _ENDINGS = {
     "operator released": EndingWords(marked("Call ended"), marked("The service provider ended the call.")),
     "account blocked": EndingWords(marked("Call ended"), marked("The account was blocked, so the call was ended.")),
     "customer blocked": EndingWords(marked("Call ended"), marked("The account was blocked, so the call was ended.")),
+    "product blocked": EndingWords(marked("Call ended"), marked("This service was blocked, so the call was ended.")),
+    "tariff blocked": EndingWords(marked("Call ended"), marked("This service was blocked, so the call was ended.")),
     "media lost": EndingWords(marked("Call ended"), marked("The voice of both sides was lost, so the call was ended.")),
     "connection lost": EndingWords(
         marked("Call ended"), marked("The connection to one of the phones was lost, so the call was ended.")

@@ -21,6 +21,8 @@ class Words:
 
 _NUMBER_FIELDS = {"A": "number_a", "B": "number_b"}
 
+_BLOCKED = marked("The service of this account is blocked at the moment. Ask the service provider.")
+
 # Unknown ID and wrong password are one reason and one sentence: nobody learns here which account IDs exist.
 _WORDS = {
     Reason.WRONG_CREDENTIALS: Words(
@@ -36,6 +38,8 @@ _WORDS = {
     Reason.CUSTOMER_BLOCKED: Words(
         "login", marked("The customer this account belongs to is blocked. Ask the service provider.")
     ),
+    Reason.PRODUCT_BLOCKED: Words("login", _BLOCKED),
+    Reason.TARIFF_BLOCKED: Words("login", _BLOCKED),
     Reason.NOT_PERMITTED: Words(
         "login", marked("This account's product does not include callback. Ask the service provider to add it.")
     ),
