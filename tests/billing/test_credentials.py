@@ -1,6 +1,5 @@
 """Service passwords and trunk passwords."""
 
-import statistics
 import time
 
 import pytest
@@ -39,15 +38,13 @@ def test_an_unknown_id_costs_the_same_work_as_a_wrong_password():
     stored = credentials.hash_password("open sesame")
     assert extract_parameters(stored) == extract_parameters(credentials._NOBODY)
 
-    def seconds(of: str) -> float:
-        taken = []
-        for _ in range(7):
+    taken: dict[str, list[float]] = {stored: [], "": []}
+    for _ in range(9):  # in turns, the quickest of each: what else the machine does comes to both
+        for of, seconds in taken.items():
             start = time.perf_counter()
             credentials.verify_password(of, "wrong")
-            taken.append(time.perf_counter() - start)
-        return statistics.median(taken)
-
-    assert 0.4 < seconds(stored) / seconds("") < 2.5
+            seconds.append(time.perf_counter() - start)
+    assert 0.4 < min(taken[stored]) / min(taken[""]) < 2.5
 
 
 def test_a_trunk_password_opens_with_the_key_it_was_sealed_with():
