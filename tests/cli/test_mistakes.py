@@ -5,12 +5,21 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
-from tests.cli.conftest import Types
-from webcb import db
+from tests.cli.conftest import CONFIGURATION, Types
+from webcb import db, models
+from webcb.cli import commands, run
+
+ANYTHING = {  # where every text is good, or what is wrong with it is seen by tests of its own
+    ("accounts", "--like"), ("demo", "--http-port"), ("demo", "--data-dir"), ("demo", "--phone"), ("prompts", "--folder"),
+}  # fmt: skip
+TOO_LONG = "XXL"
+SHEET = "Destination,First interval,Next interval,First price,Next price\n1,60,60,0.1,0.1\n"
 
 A, B = "+12065554123", "+5511999887766"
 
@@ -24,10 +33,61 @@ def mistakes() -> list[tuple[str, str, int]]:
     return found
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of an installation that mistakes leave as it is: one for all of them, and its books are right in the end."""
+    folder = tmp_path_factory.mktemp("installation")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in [name for name in os.environ if name.startswith("WEBCB_")]:
+            monkeypatch.delenv(name)
+        monkeypatch.chdir(folder)
+        assert run(["init"]) == run(["apply", str(CONFIGURATION)]) == 0
+        Path("sheet.csv").write_text(SHEET)
+        before = everything(folder)
+        yield folder
+        assert everything(folder) == before
+        assert sorted(path.name for path in folder.iterdir()) == ["sheet.csv", "webcb-data"]
+        assert run(["check"]) == 0
+
+
+def everything(folder: Path) -> list[list[tuple[object, ...]]]:
+    with db.connect(f"sqlite:///{folder}/webcb-data/webcb.sqlite").connection_context():
+        return [list(table.select().tuples()) for table in models.ALL_TABLES if table is not models.Catalog]
+
+
 @pytest.mark.parametrize(("command", "expected", "status"), mistakes(), ids=lambda each: str(each)[:60])
-def test_a_mistake_is_one_line(installed: Types, command: str, expected: str, status: int) -> None:
-    said = installed(*shlex.split(command))
+def test_a_mistake_is_one_line(
+    typed: Types, untouched: Path, monkeypatch: pytest.MonkeyPatch, command: str, expected: str, status: int
+) -> None:
+    monkeypatch.chdir(untouched)
+    said = typed(*shlex.split(command.replace(TOO_LONG, "x" * 501)))
     assert (said.status, said.out, said.err) == (status, "", expected + "\n")
+
+
+def with_values(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Parameter]]:
+    """Every command with each of its parameters that takes a value."""
+    for parameter in command.params:
+        if not getattr(parameter, "is_flag", False):
+            yield " ".join(path), parameter
+    if isinstance(command, click.Group):
+        for name, each in command.commands.items():
+            yield from with_values(each, (*path, name))
+
+
+@pytest.mark.parametrize(
+    ("command", "parameter"),
+    list(with_values(commands)),
+    ids=lambda each: getattr(each, "name", None) or each or "webcb",
+)
+def test_whatever_can_be_typed_is_typed_wrongly(command: str, parameter: click.Parameter) -> None:
+    """Of every option and argument of every command the table has a mistake: missing, no good, or of nothing that is there."""
+    said = [(typed, answer) for typed, answer, _ in mistakes() if f"{typed} ".startswith(f"{command} ")]
+    if isinstance(parameter, click.Option):
+        name = parameter.opts[0]
+        assert (command, name) in ANYTHING or any(name in f"{typed} {answer}" for typed, answer in said)
+    else:
+        name = parameter.make_metavar(click.Context(click.Command(command))).strip("[].")
+        assert any(name.lower() in answer.lower() for _, answer in said)
 
 
 def test_a_file_with_mistakes_names_them_all_and_changes_nothing(installed: Types) -> None:

@@ -4,6 +4,7 @@ The commands stand in the files beside this one and import what they need when t
 Exit status: 0 done, 1 failed or refused, 2 wrong usage or settings, 130 interrupted.
 """
 
+import re
 import sys
 from typing import NoReturn
 
@@ -108,7 +109,11 @@ def _say(wrong: click.ClickException) -> None:
         return
     context = wrong.ctx if isinstance(wrong, click.UsageError) else None
     command = context.command_path if context else "webcb"
-    click.echo(f"{command}: {wrong.format_message()}", err=True)
+    text = _NO_INTEGER.sub("is no whole number.", " ".join(wrong.format_message().split()))
+    click.echo(f"{command}: {text}", err=True)
+
+
+_NO_INTEGER = re.compile(r"is not a valid integer( range)?\.")
 
 
 def explain(wrong: Exception) -> tuple[str, int] | None:
@@ -124,4 +129,6 @@ def explain(wrong: Exception) -> tuple[str, int] | None:
         return str(wrong), FAILED
     if isinstance(wrong, DatabaseError):
         return f"the database does not do it: {str(wrong).strip().splitlines()[0]}", FAILED
+    if isinstance(wrong, OSError) and wrong.filename and wrong.strerror:
+        return f"{wrong.filename}: {wrong.strerror}", FAILED
     return None

@@ -121,8 +121,9 @@ def generate(
         try:
             job_id = batch.ask(batch.Order(**order), desk.who(), desk.mail_address(mail_to), clock.utc_now())
         except batch.OrderRefused as refused:
-            for _, text in refused.problems:
-                click.echo(f"webcb batches generate: {text}", err=True)
+            for field, text in refused.problems:
+                option = f"--{field.replace('_', '-')}: " if field.startswith("days_after") else ""
+                click.echo(f"webcb batches generate: {option}{text}", err=True)
             return 1
         if in_background:
             doorbell.ring(settings.clerk_bell)

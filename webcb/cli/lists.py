@@ -47,8 +47,8 @@ SORTS = ("login", "available", "balance", "last_used")
 @click.option("--customer", metavar="NAME", help="Only this customer's.")
 @click.option(
     "--state",
-    metavar="STATE",
-    help="Only accounts in this state: active, blocked, closed, inactive, expired, no funds.",
+    type=click.Choice(("active", "blocked", "closed", "inactive", "expired", "no funds")),
+    help="Only accounts in this state.",
 )
 @click.option("--sort", type=click.Choice(SORTS), default="login", show_default=True, help="In this order.")
 @limit_option(100)
@@ -74,9 +74,9 @@ def accounts(
     query = query.switch(Account).join(Wallet).order_by(*order)
     if like:
         query = query.where(Account.login.contains(like))
-    if customer:
-        query = query.where(Customer.name == customer)
     with desk.opened():
+        if customer is not None:
+            query = query.where(Account.customer == desk.named(Customer, "customer", customer))
         at = clock.utc_now()
         lines: list[tuple[Any, ...]] = []
         for row in query.iterator():
@@ -151,9 +151,9 @@ def rates(
     from webcb.number import prefixes
 
     query = Rate.select(Rate, Destination, Tariff).join(Destination).switch(Rate).join(Tariff)
-    if tariff:
-        query = query.where(Tariff.name == tariff)
-    if prefix:
+    if prefix is not None:
+        if prefix != "|" and not (prefix.isascii() and prefix.isdigit()):
+            raise click.BadParameter("write digits, as in 5511, or | for all others", param_hint="--prefix")
         query = query.where(Destination.prefix.startswith(prefix))
     digits = (number or "").removeprefix("+")
     if number is not None:
@@ -162,6 +162,8 @@ def rates(
         query = query.where(Destination.prefix.in_(prefixes(digits)))
     with desk.opened():
         at = clock.utc_now()
+        if tariff is not None:
+            query = query.where(Rate.tariff == desk.named(Tariff, "tariff", tariff))
         found = list(query.order_by(Tariff.name, Destination.prefix, Rate.effective_at))
     in_force = {(row.tariff.name, row.destination.prefix): row.id for row in found if row.effective_at <= at}
     serving = set(in_force.values())
