@@ -101,7 +101,7 @@ def test_number() -> Any:
         application = _application(form.application.data)
         number = _number(form.number, application)
         at = _moment(form.at)
-        if number is not None and at is not None:
+        if number is not None and at is not None and _are_there(form.application, form.leg, form.product):
             with db.reading():
                 result = _tested(number, application, form, at)
     return render_template("admin/test_number.html", form=form, result=result, minute_seconds=COST_SECONDS)
@@ -118,7 +118,7 @@ def price_calculator() -> Any:
     form.application.choices = _applications()
     survey, legs, refused = None, [], ""
     application = _application(form.application.data)
-    if form.login.data and application is not None:
+    if form.login.data and application is not None and _are_there(form.application):
         numbers = [_number(field, application) for field in (form.number_a, form.number_b)]
         at = _moment(form.at)
         if Account.get_or_none(Account.login == form.login.data.strip()) is None:
@@ -234,6 +234,14 @@ def _applications() -> list[SelectChoice]:
 def _application(path: str | None) -> Any:
     rows = VoiceApplication.select().order_by(VoiceApplication.name)
     return next((row for row in rows if row.path == path), None) or rows.first()
+
+
+def _are_there(*fields: SelectField) -> bool:
+    """Whether what an address says is in the lists; what is not is said beside its field."""
+    for field in fields:
+        if field.data and field.data not in [choice.value for choice in field.choices]:
+            add_error(field, "There is none of this name: choose one of the list.")
+    return not any(field.errors for field in fields)
 
 
 def _names(table: Any) -> list[SelectChoice]:
