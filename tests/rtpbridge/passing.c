@@ -81,11 +81,15 @@ static void call(struct phone *phone, struct bridge *bridge)
         exit(4);
 }
 
-/* True: the frame came to the other phone. */
+/*
+ * True: the frame came to the other phone. The io_uring of the bridge before this one is taken down some time after it was closed, by
+ * work that interrupts the thread that made it: this one. What waits with a limit is not resumed by the kernel after that.
+ */
 static bool say(const struct phone *from, const struct phone *to, unsigned int number)
 {
     uint8_t packet[172] = {0x80, 0, 0, (uint8_t)number, 0, 0, (uint8_t)(160 * number >> 8), (uint8_t)(160 * number)};
     uint8_t heard[1500];
+    ssize_t came;
     const struct sockaddr_in address = {
         .sin_family = AF_INET,
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
@@ -94,7 +98,10 @@ static bool say(const struct phone *from, const struct phone *to, unsigned int n
 
     memset(packet + 12, (int)number, sizeof packet - 12);
     sendto(from->fd, packet, sizeof packet, 0, (const struct sockaddr *)&address, sizeof address);
-    return recv(to->fd, heard, sizeof heard, 0) == sizeof packet && heard[12] == number;
+    do
+        came = recv(to->fd, heard, sizeof heard, 0);
+    while (came < 0 && errno == EINTR);
+    return came == sizeof packet && heard[12] == number;
 }
 
 static void talk(struct bridge *bridge, uint64_t *by_kernel)
