@@ -2,6 +2,9 @@
 
 import csv
 import io
+import os
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,6 +65,15 @@ def test_check_says_what_it_looked_at(installed: Types) -> None:
         "wallets                     20.00 USD",
         "OK: balances, locks, bills and both sides of the ledger agree; its chains are whole",
     ]
+
+
+def test_check_says_why_voice_cannot_pass_through_the_kernel(installed: Types) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("WEBCB_")}
+    command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", sys.executable, "-m", "webcb.cli", "check"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    assert said.stderr.splitlines()[-1] == (
+        "voice cannot pass through the kernel: a BPF map cannot be made (CAP_BPF is needed): Operation not permitted"
+    )
 
 
 def test_check_finds_a_balance_that_was_tampered_with(installed: Types) -> None:
