@@ -68,7 +68,7 @@ def run() -> Figures:
 
 
 @contextmanager
-def house() -> Iterator[tuple[Settings, int, int]]:
+def house(talk_ms: int = TALK_MS) -> Iterator[tuple[Settings, int, int]]:
     """Web, engine and carrier on a fresh database; yields the settings and the process numbers of engine and web."""
     with ExitStack() as ends:
         folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="webcb-bench-")))
@@ -91,7 +91,7 @@ def house() -> Iterator[tuple[Settings, int, int]]:
         log = ends.enter_context((folder / "log").open("w+"))
         commands = {program.name: program.command for program in programs(chosen)}
         web, engine = (_start(commands[name], environment, log, ends) for name in ("web", "engine"))
-        _start((sys.executable, "-m", "bench.cycle_carrier", str(carrier.port)), environment, log, ends)
+        _start((sys.executable, "-m", "bench.cycle_carrier", str(carrier.port), str(talk_ms)), environment, log, ends)
         wait(lambda: sip_answers(carrier), "the carrier answers")
         wait(lambda: sip_answers(chosen.sip_binds[0]), "the engine answers")
         wait(lambda: pages_answer(chosen.http_bind), "the pages answer")
