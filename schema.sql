@@ -367,6 +367,16 @@ CREATE TABLE connection (
 CREATE INDEX connection_vendor ON connection (vendor_id);
 CREATE INDEX connection_tariff ON connection (tariff_id);
 
+-- What each node may use of a connection's capacity, where several use it: the legs never sum to more (engine/shares.py).
+CREATE TABLE connection_share (
+  id INTEGER PRIMARY KEY,
+  connection_id BIGINT NOT NULL REFERENCES connection (id) ON DELETE CASCADE,
+  node_id BIGINT NOT NULL REFERENCES node (id) ON DELETE CASCADE,
+  legs INTEGER NOT NULL CHECK (legs >= 0), -- 0 where only its pace is limited
+  wanted INTEGER NOT NULL CHECK (wanted >= 0), -- up, and waiting for a turn
+  UNIQUE (connection_id, node_id)
+);
+
 -- Route data of a vendor's rate; where there is none: category 1, preference 5, no huntstop.
 CREATE TABLE route (
   id INTEGER PRIMARY KEY,

@@ -14,6 +14,10 @@ from webcb.owners import OwnerSession as OwnerSession
 from webcb.owners import Payment as Payment
 from webcb.owners import Recovery as Recovery
 from webcb.owners import SavedDestination as SavedDestination
+from webcb.registers import Destination as Destination
+from webcb.registers import ExchangeRate as ExchangeRate
+from webcb.registers import Node as Node
+from webcb.registers import OffPeakPeriod as OffPeakPeriod
 from webcb.table import InstantField as InstantField
 from webcb.table import Table as Table
 
@@ -25,17 +29,6 @@ class Wallet(Table):
     locked_micros = BigIntegerField(default=0)
     low_balance_micros = BigIntegerField(null=True)
     ledger_head = TextField(default="")
-
-
-class Destination(Table):
-    prefix = TextField(unique=True)
-    country = TextField(default="")
-    description = TextField(default="")
-
-
-class OffPeakPeriod(Table):
-    name = TextField(unique=True)
-    definition = TextField()
 
 
 class Tariff(Table):
@@ -85,19 +78,6 @@ class Rate(Table):
     discontinued = BooleanField(default=False)
     rate_import = ForeignKeyField(RateImport, null=True)
     hidden = BooleanField(default=False)
-
-
-class ExchangeRate(Table):
-    currency = TextField()
-    day = TextField()
-    per_base_micros = BigIntegerField()
-
-
-class Node(Table):
-    name = TextField(unique=True)
-    started_at = InstantField(null=True)
-    heard_at = InstantField(null=True)
-    draining = BooleanField(default=False)
 
 
 class Product(Table):
@@ -252,6 +232,13 @@ class Connection(Table):
     registration = TextField(default="none")
     registration_at = InstantField(null=True)
     registration_reason = TextField(default="")
+
+
+class ConnectionShare(Table):
+    connection = ForeignKeyField(Connection, on_delete="CASCADE")
+    node = ForeignKeyField(Node, on_delete="CASCADE")
+    legs = IntegerField()
+    wanted = IntegerField()
 
 
 class Route(Table):
@@ -494,7 +481,7 @@ class Voucher(Table):
 ALL_TABLES: tuple[type[Table], ...] = (
     Wallet, Destination, OffPeakPeriod, Tariff, RateImport, Rate, ExchangeRate, Node, Product, UsageCharge,
     Customer, Batch, Distributor, Job, Account, TrustedNumber, SavedDestination, OwnerSession, Recovery, Payment,
-    LowBalance, Vendor, Connection, Route, Catalog,
+    LowBalance, Vendor, Connection, ConnectionShare, Route, Catalog,
     VoiceApplication, NeverCall, OwnNumber, Tally, RefusalCount, ApiKey, Callback, Sink, SinkEvent, Leg, Attempt, Message, Lock, Xdr,
     Ledger, Voucher, User, UserSession, SignIn, SavedFilter, Audit,
 )  # fmt: skip

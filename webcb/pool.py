@@ -17,7 +17,7 @@ STALE_SECONDS = 1800  # a connection is made anew now and then: the server's mem
 # off in the middle of a transaction must not hold its rows for ever: the server ends the transaction, others go on.
 SERVER_OPTIONS = (
     "plan_cache_mode=force_generic_plan",
-    "idle_in_transaction_session_timeout=60s",
+    "idle_in_transaction_session_timeout=20s",
     "tcp_keepalives_idle=5",
     "tcp_keepalives_interval=2",
     "tcp_keepalives_count=3",

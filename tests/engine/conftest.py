@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import databases
 from tests.engine.world import World
 from webcb import db
 from webcb.billing import books, credentials
@@ -15,7 +16,7 @@ def database(database_url: str) -> Iterator[str]:
     url = database_url
     opened = db.connect(url)
     opened.connect()
-    opened.execute_sql("PRAGMA synchronous = OFF")  # what a power cut would lose is asked in tests/billing
+    databases.forgo_durability()
     db.migrate()
     credentials.use_key("test")
     yield url

@@ -7,7 +7,7 @@ import pytest
 from tests.billing import rows as house_rows
 from tests.engine.world import Phone, World
 from tests.sip.mutation import mutated
-from webcb import db, models
+from webcb import models
 from webcb.engine.causes import LegName
 from webcb.sip.events import Address
 from webcb.sip.message import Message, Request
@@ -36,7 +36,6 @@ class MutatingWorld(World):
 
 @pytest.fixture
 def mutating(database: str) -> MutatingWorld:
-    db.database.execute_sql("PRAGMA synchronous = OFF")
     world = MutatingWorld(balance="5.00", first=1, following=1, price="0.60")
     yield world
     world.close()

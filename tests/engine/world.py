@@ -195,6 +195,7 @@ class World:
     """One engine and the phones it calls. Numbers not in `phones` answer after four seconds."""
 
     callbacks_max = CALLBACKS_MAX
+    node_name = "one"
 
     def __init__(self, **house: Any) -> None:
         self.time = VirtualTime()
@@ -222,7 +223,7 @@ class World:
         self.prober = Prober(self.life, self.utc_now, lines, post, self.names, self.registrations.refresh)
         standing = Standing(self.prober, self.registrations)
         self.exchange = Exchange(self.life, lines, self.media, self.journal, self.names, self.callbacks_max, standing)
-        node = recovery.take_node("one", self.utc_now())
+        node = recovery.take_node(self.node_name, self.utc_now())
         self.lookout = Lookout(self.life, self.utc_now, lines, self.journal, self.exchange, node, lambda: None)
         self.lookout.look()
         self.pass_seconds(0)

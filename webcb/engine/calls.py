@@ -105,7 +105,7 @@ class Calls:
         self._feed = feed
         self._fail = fail
         self._standing = standing
-        self._starts = Starts(timekeeper)
+        self.starts = Starts(timekeeper)
         self._resting: dict[int, float] = {}  # connections that asked to be left alone, until when
 
     @property
@@ -140,13 +140,13 @@ class Calls:
             tell=partial(self._tell_place, running, place.leg),
         )
         if place.target:  # who was redirected keeps the place that he took; he does not stand in line again
-            self._starts.enter_unasked(ticket)
-        elif self._starts.is_full(route) and self._has_other(running, place):
+            self.starts.enter_unasked(ticket)
+        elif self.starts.is_full(route) and self._has_other(running, place):
             self._skip(running, place, Q850.NO_CIRCUIT, f"{route.name} is at its capacity")
             return
         else:
             until = running.waits_until.get(place.leg, self._timekeeper.time() + WAIT_SECONDS_MAX[place.leg])
-            if not self._starts.enter(route, ticket, until, is_first=place.leg == "B"):
+            if not self.starts.enter(route, ticket, until, is_first=place.leg == "B"):
                 self._skip(running, place, Q850.NO_CIRCUIT, f"too many wait for {route.name}")
                 return
             if not ticket.is_in:
@@ -176,7 +176,7 @@ class Calls:
     def _has_other(self, running: Running, place: Place) -> bool:
         """Whether one of the routes that come next could carry the leg now."""
         others = running.callback.leg(place.leg).plan.routes[place.route + 1 : ROUTES_MAX]
-        return any(not self._starts.is_full(each) and not self._obstacle(each, place.codecs) for each in others)
+        return any(not self.starts.is_full(each) and not self._obstacle(each, place.codecs) for each in others)
 
     def _skip(self, running: Running, place: Place, q850: int, why: str) -> None:
         log.warning("callback %s: leg %s not placed: %s", running.id, place.leg, why)
@@ -186,7 +186,7 @@ class Calls:
     def _unplace(self, running: Running, leg: LegName) -> None:
         """Forget an INVITE that was not sent yet."""
         if leg in running.placing:
-            self._starts.leave(running.placing.pop(leg)[1])
+            self.starts.leave(running.placing.pop(leg)[1])
 
     def _start(self, running: Running, leg: LegName) -> None:
         """The turn of a leg that waited has come; meanwhile its connection may have gone down."""
@@ -283,7 +283,7 @@ class Calls:
 
     def _leave(self, running: Running, ticket: Ticket) -> None:
         if not ticket.sessions and not any(ticket is placing for _, placing in running.placing.values()):
-            self._starts.leave(ticket)
+            self.starts.leave(ticket)
 
     def hang_up(self, running: Running, hang_up: HangUp) -> None:
         """End a leg whatever its moment; nothing more is heard of it."""
@@ -330,7 +330,7 @@ class Calls:
         told, closed = partial(self._told, running, leg), partial(self._closed, running, ticket)
         running.sessions[leg] = line, line.take_over(there.dialog, there.credentials, descriptions, told, closed)
         ticket.sessions += 1
-        self._starts.enter_unasked(ticket)
+        self.starts.enter_unasked(ticket)
         running.hops[leg] = hop
         running.reached.add(leg)
 

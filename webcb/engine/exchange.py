@@ -44,6 +44,7 @@ from webcb.engine.line import Line, Timekeeper
 from webcb.engine.media import Media
 from webcb.engine.resumption import Resumable
 from webcb.engine.running import Running
+from webcb.engine.starts import Starts
 from webcb.number import mask_number
 from webcb.sip.grammar import ProtocolError
 from webcb.watching import counting
@@ -182,6 +183,11 @@ class Exchange:
         running = self._running.get(callback_id)
         if running is not None and running.callback.starved:
             self._feed(running, events.FundsFree())
+
+    @property
+    def starts(self) -> Starts:
+        """The gates of the connections."""
+        return self._calls.starts
 
     @property
     def running(self) -> int:

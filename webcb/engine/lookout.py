@@ -11,12 +11,14 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from webcb.engine import archive, recovery, rows
-from webcb.engine.causes import Q850
+from webcb.engine import archive, neighbours, recovery, rows, shares
+from webcb.engine.causes import Q850, Ending
 from webcb.engine.exchange import Exchange, Journal
 from webcb.engine.line import Alarm, Line, Timekeeper
+from webcb.engine.neighbours import Neighbours
 from webcb.engine.recovery import Node, OpenLeg, Watched
 from webcb.engine.rows import Claimed
+from webcb.engine.shares import Share
 from webcb.engine.transport import family_of
 from webcb.sip.dialog import read_dialog
 from webcb.sip.events import Cause
@@ -53,6 +55,7 @@ class Lookout:
         self._exchange = exchange
         self._node = node
         self._adopted = adopted
+        self._neighbours = Neighbours(node.id)
         # The last proof that whoever ran this node's open callbacks lived: at first of an engine before this one.
         self._lived_until = node.heard_at or utc_now()
         self._may_resume = True  # until the first look has found what an engine before this one left
@@ -79,6 +82,11 @@ class Lookout:
             self._alarm.cancel()
             self._alarm = None
         at, at_us = self._utc_now(), int(self._timekeeper.time() * 1_000_000)
+        self._journal.post(partial(self._neighbours.look, self._timekeeper.time()))
+        self._journal.post(partial(shares.renew, self._node.id, self._exchange.starts.uses()), self._shared)
+        if self._neighbours.has_others:
+            known = tuple(self._exchange.known)
+            self._journal.post(partial(neighbours.taken_from, self._node.id, known), self._taken)
         watch = partial(
             recovery.watch, self._node.id, self._exchange.known, self._lived_until, at, at_us, self._may_resume
         )
@@ -120,6 +128,18 @@ class Lookout:
         self._adopted()
         for callback_id in result.lost:  # after its legs: who crashes in between must find them on its rows
             self._journal.post(partial(recovery.settle, callback_id, self._utc_now()))
+
+    def _shared(self, result: dict[int, Share] | Exception) -> None:
+        if isinstance(result, Exception):  # what was given before still holds: nobody else has it
+            log.error("the shares of connections could not be settled", exc_info=result)
+        else:
+            self._exchange.starts.share(result)
+
+    def _taken(self, result: list[str] | Exception) -> None:
+        """Another node took us for dead while we were cut off, and ended these: nothing of them is ours any more."""
+        for callback_id in () if isinstance(result, Exception) else result:
+            log.warning("callback %s was taken over by another node while this one was cut off", callback_id)
+            self._exchange.release(callback_id, Ending.ENGINE_STOPPED)
 
     def _hang_up(self, leg: OpenLeg) -> None:
         try:

@@ -71,7 +71,10 @@ def claim(node_id: int, room: int, at: datetime, at_us: int) -> Claimed:
     _end_stale(at)
     (node,) = query.rows("SELECT draining FROM node WHERE id = ?", node_id)
     wanted = 0 if node["draining"] else min(room, CLAIMS_PER_LOOK_MAX)
-    found = query.rows("SELECT id FROM callback WHERE state = 'requested' ORDER BY requested_at LIMIT ?", wanted + 1)
+    # Who another engine is claiming just now is left to it: no engine waits for another.
+    others_left_out = "" if db.dialect() == "sqlite" else " FOR UPDATE SKIP LOCKED"
+    sql = "SELECT id FROM callback WHERE state = 'requested' ORDER BY requested_at LIMIT ?"
+    found = query.rows(sql + others_left_out, wanted + 1)
     plans = [plan for row in found[:wanted] if (plan := _claim(row["id"], node_id, at, at_us)) is not None]
     return Claimed(tuple(plans), more=len(found) > wanted > 0)
 

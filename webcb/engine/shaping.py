@@ -24,6 +24,10 @@ class Gate(Generic[T]):
     def __init__(self) -> None:
         self.capacity: int | None = None
         self.calls_per_second: int | None = None
+        # Where several nodes share the connection: what is ours of the capacity, what the others want, by how many the pace is divided.
+        self.share: int | None = None
+        self.elsewhere = 0
+        self.nodes = 1
         self._calls = 0
         self._open_us = 0  # the pace allows no start before
         self._first: dict[T, int] = {}  # until when each waits, in order of arrival
@@ -37,7 +41,7 @@ class Gate(Generic[T]):
     @property
     def is_full(self) -> bool:
         """Whether those who are up and those who wait take all that the connection can carry."""
-        return self.capacity is not None and self._calls + len(self.waiting) >= self.capacity
+        return self.capacity is not None and self._calls + len(self.waiting) + self.elsewhere >= self.capacity
 
     def join(self, ticket: T, until_us: int, is_first: bool = False) -> bool:
         """Stand in the queue until a moment. `admit` says whether a turn has come, even at once.
@@ -74,6 +78,11 @@ class Gate(Generic[T]):
             self.leave(ticket)
         return late
 
+    @property
+    def calls(self) -> int:
+        """How many calls there are."""
+        return self._calls
+
     def add(self) -> None:
         """Count a call that stood in no queue."""
         self._calls += 1
@@ -91,11 +100,12 @@ class Gate(Generic[T]):
 
     @property
     def _interval_us(self) -> int:
-        return 0 if self.calls_per_second is None else -(-SECOND_US // self.calls_per_second)
+        return 0 if self.calls_per_second is None else -(-SECOND_US * self.nodes // self.calls_per_second)
 
     @property
     def _has_room(self) -> bool:
-        return self.capacity is None or self._calls < self.capacity
+        limits = [each for each in (self.capacity, self.share) if each is not None]
+        return not limits or self._calls < min(limits)
 
     @property
     def _waits(self) -> Iterable[tuple[T, int]]:

@@ -4,14 +4,17 @@ The rule of one gate is shaping.py's; which leg waits for which route is calls.p
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from webcb.billing.routing import RouteChoice
 from webcb.engine.line import Alarm, Timekeeper
 from webcb.engine.shaping import SECOND_US, Gate
+from webcb.engine.shares import Share, Use
 
+WHOLE: Final = Share(None, None)
+NONE_YET: Final = Share(None, 0)  # of a connection that is new, where others may use it too: the next look says more
 TELL_SECONDS: Final = 1.0  # who has been told his place on coming is told of changes no more often
 
 
@@ -41,6 +44,22 @@ class Starts:
         self._alarms: dict[int, Alarm] = {}
         self._telling: set[int] = set()  # connections for whose queue an alarm to tell the places is set
         self._told_at: dict[int, float] = {}
+        self._shares: dict[int, Share] = {}
+
+    def uses(self) -> dict[int, Use]:
+        """What this engine uses of each connection, by its id."""
+        return {each: Use(gate.calls, len(gate.waiting)) for each, gate in self._gates.items()}
+
+    def share(self, shares: Mapping[int, Share]) -> None:
+        """What this engine may use of each limited connection from now on: who waits may get his turn by it."""
+        self._shares = dict(shares)
+        for connection_id, gate in self._gates.items():
+            had = gate.share, gate.capacity
+            self._limit(connection_id, gate)
+            if connection_id in shares:
+                gate.capacity = shares[connection_id].capacity
+            if (gate.share, gate.capacity) != had:
+                self._watch(connection_id)
 
     def is_full(self, route: RouteChoice) -> bool:
         """Whether the connection has no room for one more, those who wait for it included."""
@@ -51,7 +70,9 @@ class Starts:
         gate = self._gate(route)
         if not gate.join(ticket, int(until * SECOND_US), is_first):
             return False
-        self._let_in(gate)
+        for other in self._let_in(gate):
+            if other is not ticket:  # there is more room than before, and it stood before us
+                self._timekeeper.call_at(self._timekeeper.time(), self._begin, other)
         if not ticket.is_in:
             self._tell(ticket, gate.waiting.index(ticket) + 1)
         self._watch(route.connection_id)
@@ -80,7 +101,13 @@ class Starts:
         """The connection's gate, with the limits as they were last read."""
         gate = self._gates[route.connection_id]
         gate.capacity, gate.calls_per_second = route.capacity, route.calls_per_second
+        self._limit(route.connection_id, gate)
         return gate
+
+    def _limit(self, connection_id: int, gate: Gate[Ticket]) -> None:
+        is_alone = all(share.nodes == 1 for share in self._shares.values())
+        share = self._shares.get(connection_id, WHOLE if is_alone or gate.capacity is None else NONE_YET)
+        gate.share, gate.elsewhere, gate.nodes = share.legs, share.elsewhere, share.nodes
 
     def _now_us(self) -> int:
         return int(self._timekeeper.time() * SECOND_US)
@@ -118,6 +145,10 @@ class Starts:
         for ticket in late:
             if not ticket.is_over:
                 ticket.give_up()
+
+    def _begin(self, ticket: Ticket) -> None:
+        if not ticket.is_over:
+            ticket.start()
 
     def _tell_all(self, connection_id: int) -> None:
         self._telling.discard(connection_id)

@@ -42,6 +42,11 @@ class _Side:
     def is_sqlite(self) -> bool:
         return isinstance(self.database, SqliteDatabase)
 
+    def wait_as_long_as_it_takes(self) -> None:
+        """The one waits in its transaction while the other works."""
+        if not self.is_sqlite:
+            self.database.execute_sql("SET idle_in_transaction_session_timeout = 0")
+
     def count(self, table: type[Table]) -> int:
         return int(self.database.execute_sql(f"SELECT COUNT(*) FROM {_quoted(table)}").fetchone()[0])  # noqa: S608
 
@@ -115,6 +120,8 @@ def copy(source: Database, target: Database, told: Told, *, hold: bool) -> int:
     chain and the sums of its books are checked before it is kept. Raises CopyProblem.
     """
     before, after = _Side(source), _Side(target)
+    for side in (before, after):
+        side.wait_as_long_as_it_takes()
     bound = db.database.obj
     try:
         with _one_moment(before, hold=hold):
