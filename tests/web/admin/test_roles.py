@@ -1,9 +1,10 @@
 """Every route of the admin site, who may enter it, and that a stranger learns nothing and a forged post does nothing."""
 
 import pytest
-from flask import Flask
+from flask import Flask, url_for
 
 from tests.web.admin.conftest import Operator, signed_in
+from tests.web.admin.pictures import PAGES
 from webcb.web.admin.menu import MENU
 from webcb.web.admin.permission import PERMISSIONS, ROLES, may
 
@@ -166,3 +167,10 @@ def test_the_menu_shows_what_can_be_entered(users: Flask) -> None:
 
 def test_every_permission_is_somebodys() -> None:
     assert PERMISSIONS["administrator"] >= set().union(*PERMISSIONS.values())
+
+
+def test_every_page_of_the_menu_is_looked_at_in_a_browser(app: Flask) -> None:
+    """The pictures of the pages, which test_in_browser goes through, leave none out."""
+    with app.test_request_context():
+        addresses = {url_for(f"admin.{entry.endpoint}") for group in MENU for entry in group.entries}
+    assert addresses <= {f"/admin/{page.partition('?')[0]}" for page in PAGES.values()}

@@ -7,6 +7,7 @@ from peewee import JOIN, fn
 
 from webcb import models
 from webcb.models import Destination, OffPeakPeriod, Product, Rate, Tariff, UsageCharge
+from webcb.provisioning.entries import SELF_CARE
 from webcb.web.admin.editor import Editor, Given, Item, Panel
 from webcb.web.admin.listing import Choice, Column, Contains, Listing
 from webcb.web.admin.screen import parts, screen
@@ -301,7 +302,13 @@ def _rates_of(tariff: Any) -> Listing:
                 filter=Contains(Destination.prefix, from_start=True),
                 link=lambda row: url_for("admin.rates_edit", parent_id=tariff.id, row_id=row.id),
             ),
-            Column("country", "Country", lambda row: row.destination.country, filter=Contains(Destination.country)),
+            Column(
+                "country",
+                "Country",
+                lambda row: row.destination.country,
+                shown=False,
+                filter=Contains(Destination.country),
+            ),
             Column("description", "Description", lambda row: row.destination.description),
             Column(
                 "intervals",
@@ -397,8 +404,9 @@ screen(
                     Given("Account role", "Universal", "The defined usage of its accounts."),
                     Item(
                         "self_care",
-                        "Parts of self-care",
-                        "What owners of its accounts see, comma between; empty: settings.",
+                        "Account default ACL",
+                        "The parts of self-care that owners of its accounts see; nothing ticked: their settings alone.",
+                        ticked=SELF_CARE,
                     ),
                     Item("profit_guarantee", "Profit guarantee", "Routes that cost more than is charged are left out."),
                     Item("blocked", "Blocked", "No call of its accounts begins, and those that go on end at once."),

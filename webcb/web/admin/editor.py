@@ -158,6 +158,9 @@ def _field(item: Item, reader: Reader, required: bool, names: list[str] | None) 
             choices=_choices(values, "—" if reader.may_be_nothing else None, item.words),
             validate_choice=False,
         )
+    if item.field.endswith("time_zone"):
+        zones = sorted(available_timezones())
+        return SelectField(item.label, choices=_choices(zones), validate_choice=False)
     if names is not None and len(names) <= LISTED_MAX:
         blank = "— none —" if reader.may_be_nothing else "Choose …"
         as_they_are = {each: each for each in names}
@@ -421,6 +424,11 @@ def _of(item: Item, typed: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in typed.items() if name in wanted}
 
 
+def _described(editor: Editor, item: Item) -> str:
+    """What the provisioning file's reference says of the field, without its marks of code."""
+    return _spoken(editor.kind.reader(item.field).description.replace("`", ""))
+
+
 def _page(
     editor: Editor, form: Any, row: Any, parent: Any, may_change: bool, names: Any, context: Mapping[str, Any]
 ) -> str:
@@ -435,7 +443,7 @@ def _page(
         parent=parent,
         may_change=may_change,
         hidden=hidden,
-        hints={item.field: item.hint or _spoken(editor.kind.reader(item.field).description) for item in editor.items},
+        hints={item.field: item.hint or _described(editor, item) for item in editor.items},
         aids={
             item.field: (AIDS[item.aid], AIDS[item.aid].shows(_of(item, typed), parent))
             for item in editor.items

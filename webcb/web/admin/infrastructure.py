@@ -401,7 +401,12 @@ screen(
                 (
                     Item("host", "SIP address", "Host name or IP address of the switch."),
                     Item("port", "Port"),
-                    Item("transport", "Transport"),
+                    Item(
+                        "transport",
+                        "Transport",
+                        "Automatic: as the switch's DNS says. TLS: it must show a certificate for its address.",
+                        words={"auto": "Automatic (NAPTR, SRV)", "udp": "UDP", "tcp": "TCP", "tls": "TLS"},
+                    ),
                     Item("username", "User name", "For the switch that asks for a log-in."),
                     Item("password", "Password", "Kept sealed; empty: it stays as it is."),
                     Item("tech_prefix", "Tech prefix", "Put before every dialled number."),

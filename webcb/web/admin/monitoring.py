@@ -64,7 +64,7 @@ CALLBACK_COLUMNS = (
     Column("number_b", "B", lambda row: row.leg_b.cld, "telephone", filter=Contains(LegB.cld, from_start=True)),
     Column("application", "Voice application", lambda row: row.voice_application.name, shown=False),
     Column("talking_at", "Talking since", lambda row: row.talking_at, "instant"),
-    Column("deadline_at", "Until", lambda row: row.deadline_at, "instant"),
+    Column("deadline_at", "Until", lambda row: row.deadline_at, "instant", shown=False),
     Column("state", "State", lambda row: row.state, "state", filter=Choice(STATES, _in_state)),
     Column("ending", "Ending", lambda row: row.ending, filter=Contains(Callback.ending)),
 )
