@@ -41,6 +41,7 @@ PERMISSION = {
     "admin.voucher_new": "sales.change",
     "admin.alarms": "monitoring.see",
     "admin.wizard": "setup.change",
+    "admin.drain": "infrastructure.change",
     "admin.wizard_step": "setup.change",
     "admin.batches": "sales.see",
     "admin.jobs": "sales.see",

@@ -275,6 +275,13 @@ screen(
             Column("callbacks", "Callbacks in progress", _in_progress, "number"),
             Column("started_at", "Started", lambda row: row.started_at, "instant"),
             Column("heard_at", "Last heard from", lambda row: row.heard_at, "instant"),
+            Column(
+                "drain",
+                "Drain",
+                lambda row: "Undrain …" if row.draining else "Drain …",
+                link=lambda row: url_for("admin.drain", node_id=row.id),
+                needs="infrastructure.change",
+            ),
         ),
         "name",
         search=(Contains(Node.name),),
