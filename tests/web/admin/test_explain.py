@@ -1,12 +1,13 @@
 """Explain this call: the checks, the arithmetic, the messages, the money; and what may be done to a call."""
 
 import struct
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from tests.web import scene
 from tests.web.admin.conftest import Operator, text_of
 from tests.web.hand import Hand
-from webcb.models import Account, Audit, Callback, Message
+from webcb import clock
+from webcb.models import Account, Attempt, Audit, Callback, Connection, Destination, Leg, Message, Rate
 from webcb.money import format_amount
 from webcb.web.admin import explain
 
@@ -46,6 +47,28 @@ def test_everything_of_a_call(admin: Operator) -> None:
     assert "Charged 0.255" in said
     assert "opening balance" not in said  # movements of this call only
     assert said.count("charge revenue") == 2
+
+
+def test_each_attempt_has_the_vendors_price_of_its_moment(admin: Operator, support: Operator) -> None:
+    callback_id = placed(admin)
+    engine = scene.Engine(callback_id)
+    engine.talk(ago=61)
+    at, carrier = clock.utc_now(), Connection.get()
+    leg = Leg.get((Leg.callback == callback_id) & (Leg.name == "A"))
+    Attempt.create(leg=leg, position=1, connection=carrier, placed_at=at - timedelta(minutes=1), status=200)
+    dearer = {
+        "first_interval_seconds": 1,
+        "next_interval_seconds": 1,
+        "first_price_micros": 70_000,
+        "next_price_micros": 70_000,
+    }
+    brazil = Destination.get(Destination.prefix == "55")
+    Rate.create(tariff=carrier.tariff, destination=brazil, effective_at=at, **dearer)  # later than the attempt
+    assert "Carrier 1" in text_of(admin.get(f"/admin/callbacks/{callback_id}"))
+    assert " 200 0.01 USD " in text_of(admin.get(f"/admin/callbacks/{callback_id}"))
+    Attempt.update(placed_at=at + timedelta(seconds=1)).execute()
+    assert " 200 0.07 USD " in text_of(admin.get(f"/admin/callbacks/{callback_id}"))
+    assert "0.07" not in support.get(f"/admin/callbacks/{callback_id}")
 
 
 def test_the_arithmetic_is_that_of_the_limit(admin: Operator) -> None:

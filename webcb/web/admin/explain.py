@@ -8,11 +8,13 @@ from typing import Any, Final
 from flask import Response, abort, current_app, flash, redirect, render_template, request, url_for
 
 from webcb import capture, clock, db, doorbell
-from webcb.billing import rating, reception
+from webcb.billing import catalog, rating, reception
 from webcb.billing.authorization import Reason
 from webcb.billing.explanation import in_words, terms_in_words
 from webcb.billing.limit import joint_limit
 from webcb.billing.pricing import Pricing
+from webcb.billing.routing import COST_SECONDS
+from webcb.billing.tariff import pricing, rate_in_force
 from webcb.ladder import Message, label, ladder, printable
 from webcb.models import Account, Attempt, Audit, Callback, Connection, Destination, Ledger, Leg, Lock, Xdr
 from webcb.models import Message as MessageRow
@@ -148,6 +150,7 @@ def explain(callback_id: str) -> Any:
         priced=_priced(legs) if money else [],
         arithmetic=_limit(callback, legs, lock) if money else None,
         attempts=list(attempts.order_by(Attempt.id)),
+        minutes=_vendor_minutes(attempts, {leg.id: leg.cld for leg in legs}) if money else {},
         messages=messages,
         ladder=ladder(messages),
         label=label,
@@ -159,6 +162,20 @@ def explain(callback_id: str) -> Any:
         press=PressForm(formdata=None),
         part=bool(request.args.get("part")),
     )
+
+
+def _vendor_minutes(attempts: Any, numbers: dict[int, str]) -> dict[int, tuple[int, str]]:
+    """What a minute over each attempt's connection cost at that moment, in micros of the vendor's currency, by the attempt's id."""
+    tariffs, found = catalog.book().tariffs, {}
+    for attempt in attempts:
+        tariff, digits = tariffs[attempt.connection.__data__["tariff"]], numbers[attempt.__data__["leg"]]
+        rates = catalog.rates([tariff.id], [digits], attempt.placed_at)
+        rate = rate_in_force(rates, tariff.id, digits, attempt.placed_at)
+        if rate is not None and not rate.forbidden:
+            zone = attempt.connection.vendor.billing_time_zone
+            price = pricing(tariff, rate, "", zone).answered(attempt.placed_at)
+            found[attempt.id] = rating.amount(price, COST_SECONDS), tariff.currency
+    return found
 
 
 def _limit(callback: Any, legs: list[Any], lock: Any) -> Arithmetic | None:
