@@ -56,6 +56,7 @@ BILLING_DOORS = {
         "recovery",
         "query",
         "rate_import",
+        "rate_staging",
         "reception",
         "route_choices",
         "settlement",

@@ -1,14 +1,17 @@
 """Rate sheets in a tariff: added, replaced, undone; the price of a call before and after."""
 
+import threading
+from collections.abc import Callable
 from datetime import UTC, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from peewee import OperationalError
 
 from tests.billing import rows
 from tests.billing.rows import NOON, House
-from webcb import models
+from webcb import db, models
 from webcb.billing import catalog, rate_import, rate_sheet, workbook
 from webcb.billing.rate_sheet import Kind, read
 from webcb.models import Destination, Rate, RateImport
@@ -175,6 +178,89 @@ def test_the_template_can_be_read(house: House) -> None:
     done = rate_import.apply(house.tariff, sheet, "add", "f", "ann", NOON, register=True)
     assert done.problems == []
     assert done.counts() == {Kind.NEW: 1, Kind.FORBIDDEN: 1}
+
+
+def elsewhere(work: Callable[[], Any]) -> None:
+    """Do it in a transaction of another connection, as another process would; it must not have to wait."""
+    failed: list[BaseException] = []
+
+    def do() -> None:
+        try:
+            with db.database.connection_context(), db.writing():
+                work()
+        except BaseException as wrong:
+            failed.append(wrong)
+
+    other = threading.Thread(target=do)
+    other.start()
+    other.join(timeout=5)
+    assert not other.is_alive(), "it waits for the sheet"
+    assert failed == []
+
+
+def test_a_sheet_is_read_while_others_write_and_nobody_reads_half_of_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls are settled while it is compared and put aside; what others read has none of it until it has all."""
+    prices: list[tuple[int | None, int | None]] = []
+
+    def look() -> None:
+        models.Node.update(heard_at=NOON).execute()
+        prices.append((price(house, "5511"), price(house, "1206")))
+
+    for module, name in ((rate_sheet, "changes"), (rate_import.rate_staging, "put_aside")):
+        plain = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *given, plain=plain: (elsewhere(look), plain(*given))[1])
+    apply(house, "add", ("55", "60", "60", "0.20", "0.20"), ("1", "60", "60", "0.30", "0.30"))
+    look()
+    assert prices == [(100_000, 100_000), (100_000, 100_000), (200_000, 300_000)]
+
+
+def test_a_tariff_that_others_change_meanwhile_is_compared_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, times = rate_import.rate_staging.put_aside, []
+
+    def put_aside(*given: Any) -> None:
+        if not times:
+            elsewhere(lambda: rows.rate(house.tariff, "49", price="0.50"))
+        times.append(given)
+        plain(*given)
+
+    monkeypatch.setattr(rate_import.rate_staging, "put_aside", put_aside)
+    done = apply(house, "replace", ("55", "60", "60", "0.20", "0.20"))
+    assert len(times) == 2
+    assert done.counts() == {Kind.DEARER: 1, Kind.DISCONTINUED: 2}
+    assert price(house, "4930") is None
+
+
+def test_one_that_is_changed_all_the_time_is_left_as_it_is(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, times = rate_import.rate_staging.put_aside, []
+
+    def put_aside(*given: Any) -> None:
+        times.append(given)
+        elsewhere(lambda: rows.rate(house.tariff, f"49{len(times)}"))
+        plain(*given)
+
+    monkeypatch.setattr(rate_import.rate_staging, "put_aside", put_aside)
+    with pytest.raises(OperationalError, match="tariff Callback is changed by others all the time; try again"):
+        apply(house, "add", ("55", "60", "60", "0.20", "0.20"))
+    assert price(house, "5511") == 100_000
+    assert RateImport.select().count() == 0
+
+
+def test_a_sheet_on_either_database(either_database: str) -> None:
+    """New destinations, rates that take the place of others at the same moment, and those to come that are withdrawn."""
+    house = rows.house()
+    soon = ("2026-03-03 12:00", "Brazil")
+    apply(house, "add", ("55", "60", "60", "0.20", "0.20", *soon), ("1", "60", "60", "0.30", "0.30"))
+    before = stored()
+    done = apply(
+        house, "replace", ("1", "60", "60", "0.40", "0.40"), ("49", "1", "1", "0.10", "0.10", "", "x"), register=True
+    )
+    assert done.counts() == {Kind.NEW: 1, Kind.DEARER: 1, Kind.DISCONTINUED: 1, Kind.WITHDRAWN: 1}
+    assert (price(house, "4930"), price(house, "1206"), price(house, "5511")) == (100_000, 400_000, None)
+    assert price(house, "5511", NOON + 48 * HOUR) is None
+    assert rate_import.undo(house.tariff, "ann", NOON) == "march.csv"
+    assert stored() == before
 
 
 def test_many_lines(house: House) -> None:

@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
+from peewee import OperationalError
+
 from webcb import db
-from webcb.billing import rate_sheet
+from webcb.billing import rate_sheet, rate_staging
 from webcb.billing.formula import Intervals
-from webcb.billing.query import change, change_each, instant, marks, micros, rows
+from webcb.billing.query import change, hold, instant, marks, micros, rows, values
 from webcb.billing.rate_sheet import Change, Kind, Line, Mode, Problem, Terms
+from webcb.billing.rate_staging import COLUMNS, FIELDS
 from webcb.models import Audit, Destination, RateImport, Tariff
 
 CHUNK_ROWS: Final = 500
+TRIES_MAX: Final = 5  # to write into a tariff that others change
 _WRITTEN = frozenset(Kind) - {Kind.SAME, Kind.WITHDRAWN}
 
 
@@ -54,16 +58,9 @@ def preview(tariff: Tariff, sheet: rate_sheet.Sheet, mode: Mode, at: datetime, *
     return Preview(found, sorted(problems, key=lambda problem: problem.line), list(new.values()))
 
 
-_FIELDS = (
-    "effective_at, mode, first_interval_seconds, next_interval_seconds, first_price_micros, next_price_micros,"
-    " off_peak_first_interval_seconds, off_peak_next_interval_seconds, off_peak_first_price_micros,"
-    " off_peak_next_price_micros, formula, forbidden, discontinued, hidden"
-)
-_COLUMNS = ("tariff_id", "destination_id", *_FIELDS.split(", "), "rate_import_id")
-
 # The rates that hold at a moment and those that will.
 _HOLDING = f"""
-    SELECT rate.id, destination.prefix, {_FIELDS}
+    SELECT rate.id, destination.prefix, {FIELDS}
       FROM rate JOIN destination ON destination.id = rate.destination_id
      WHERE rate.tariff_id = ? AND effective_at >= COALESCE(
              (SELECT MAX(held.effective_at) FROM rate AS held
@@ -93,7 +90,6 @@ def _terms(found: dict[str, Any]) -> Terms:
     )
 
 
-@db.transaction
 def apply(
     tariff: Tariff,
     sheet: rate_sheet.Sheet,
@@ -104,56 +100,87 @@ def apply(
     *,
     register: bool = False,
 ) -> Preview:
-    """Read a sheet into a tariff, all of it or, where there are problems, nothing; returns what was done."""
-    seen = preview(tariff, sheet, mode, at, register=register)
-    if seen.problems:
-        return seen
-    if register:
-        _register(seen.new_destinations)
-    coming = [each for each in seen.changes if each.kind in _WRITTEN]
-    gone = [each for each in seen.changes if each.kind is Kind.WITHDRAWN]
-    if not coming and not gone:
-        return seen
-    made = RateImport.create(
-        tariff=tariff, mode=mode, file_name=file_name[:255], at=at, made_by=made_by, rates=len(coming)
-    )
+    """Read a sheet into a tariff, all of it or, where there are problems, nothing; returns what was done.
+
+    Compared and put aside before anything is locked: what waits for the database waits for the writing alone. Where somebody else
+    changed the tariff meanwhile, it is compared again.
+    """
+    for _ in range(TRIES_MAX):
+        with db.reading():
+            seen = preview(tariff, sheet, mode, at, register=register)
+            if seen.problems:
+                return seen
+            coming = [each for each in seen.changes if each.kind in _WRITTEN]
+            gone = [each for each in seen.changes if each.kind is Kind.WITHDRAWN]
+            stamp = _stamp(tariff)
+            taken_out = _at_places(tariff, coming + gone)
+        if not coming and not gone and not (register and seen.new_destinations):
+            return seen
+        counts = ", ".join(f"{count} {kind}" for kind, count in seen.counts().items())
+        made = {"tariff": tariff, "mode": mode, "file_name": file_name[:255], "at": at, "made_by": made_by}
+        try:
+            rate_staging.put_aside(
+                [_row(each) for each in coming],
+                [each.pop("id") for each in taken_out],
+                [(each.prefix, each.country, each.description) for each in (seen.new_destinations if register else ())],
+            )
+            if _write(tariff, stamp, made, json.dumps(taken_out), counts):
+                return seen
+        finally:
+            rate_staging.clear()
+    raise OperationalError(f"tariff {tariff.name} is changed by others all the time; try again")
+
+
+@db.transaction
+def _write(tariff: Tariff, stamp: tuple[Any, ...], made: dict[str, Any], replaced: str, counts: str) -> bool:
+    """Write what was put aside; False where the tariff is not what it was compared with."""
+    hold("SELECT id FROM tariff WHERE id = ?", tariff.id)
+    if _stamp(tariff) != stamp:
+        return False
+    row = RateImport.create(**made, rates=rate_staging.count(), replaced=replaced)
+    rate_staging.write(tariff.id, row.id)
+    action, subject = f"rate sheet, {made['mode']}", f"tariff {tariff.name}"
+    Audit.create(at=made["at"], made_by=made["made_by"], action=action, subject=subject, detail=counts)
+    return True
+
+
+# Another after any change of the rates of a tariff. Instants in two parts: whole, the sum of a million is beyond 64 bits.
+_STAMP = """
+    SELECT COUNT(*), SUM(id), SUM(destination_id), SUM(effective_at / 1000000),
+           SUM(effective_at - effective_at / 1000000 * 1000000), SUM(first_interval_seconds), SUM(next_interval_seconds),
+           SUM(first_price_micros), SUM(next_price_micros), SUM(off_peak_first_interval_seconds),
+           SUM(off_peak_next_interval_seconds), SUM(off_peak_first_price_micros), SUM(off_peak_next_price_micros),
+           SUM(length(formula)), COUNT(NULLIF(forbidden, FALSE)), COUNT(NULLIF(discontinued, FALSE)),
+           COUNT(NULLIF(hidden, FALSE))
+      FROM rate WHERE tariff_id = ?
+"""
+
+
+def _stamp(tariff: Tariff) -> tuple[Any, ...]:
+    return values(_STAMP, tariff.id)
+
+
+def _at_places(tariff: Tariff, changes: Sequence[Change]) -> list[dict[str, Any]]:
+    """The rates that stand at the places and moments of these changes."""
     places = {each["prefix"]: each["id"] for each in rows("SELECT prefix, id FROM destination")}
-    replaced = list(_take_out(tariff, [(places[each.prefix], micros(each.effective_at)) for each in coming + gone]))
-    RateImport.update(replaced=json.dumps(replaced)).where(RateImport.id == made.id).execute()
-    _insert([_row(tariff.id, places[each.prefix], each, made.id) for each in coming])
-    counts = ", ".join(f"{count} {kind}" for kind, count in seen.counts().items())
-    Audit.create(at=at, made_by=made_by, action=f"rate sheet, {mode}", subject=f"tariff {tariff.name}", detail=counts)
-    return seen
-
-
-def _register(new: Sequence[Line]) -> None:
-    for start in range(0, len(new), CHUNK_ROWS):
-        some = new[start : start + CHUNK_ROWS]
-        values = ", ".join(["(?, ?, ?)"] * len(some))
-        cells = [cell for line in some for cell in (line.prefix, line.country, line.description)]
-        change(f"INSERT INTO destination (prefix, country, description) VALUES {values}", *cells)  # noqa: S608
-
-
-def _take_out(tariff: Tariff, keys: Sequence[tuple[int, int]]) -> Iterator[dict[str, Any]]:
-    """Delete the rates at these places and moments, and return them."""
-    names = ", ".join(_COLUMNS)
-    wanted = set(keys)
+    wanted = {(places.get(each.prefix), micros(each.effective_at)) for each in changes}
     moments = sorted({at for _, at in wanted})
+    names = ", ".join(COLUMNS)
+    found = []
     for start in range(0, len(moments), CHUNK_ROWS):
         some = moments[start : start + CHUNK_ROWS]
         sql = f"SELECT id, {names} FROM rate WHERE tariff_id = ? AND effective_at IN ({marks(some)})"  # noqa: S608
-        found = [
+        found += [
             each for each in rows(sql, tariff.id, *some) if (each["destination_id"], each["effective_at"]) in wanted
         ]
-        change_each("DELETE FROM rate WHERE id = ?", [(each.pop("id"),) for each in found])
-        yield from found
+    return found
 
 
-def _row(tariff_id: int, destination_id: int, each: Change, import_id: int) -> tuple[Any, ...]:
+def _row(each: Change) -> tuple[Any, ...]:
+    """A rate in the order of rate_staging.STAGED."""
     peak, off_peak = each.terms.intervals, each.terms.off_peak
     return (
-        tariff_id,
-        destination_id,
+        each.prefix,
         micros(each.effective_at),
         "flat" if off_peak is None else "off-peak",
         peak.first_seconds,
@@ -168,12 +195,11 @@ def _row(tariff_id: int, destination_id: int, each: Change, import_id: int) -> t
         each.terms.forbidden,
         each.terms.discontinued,
         each.terms.hidden,
-        import_id,
     )
 
 
 def _insert(values: Sequence[tuple[Any, ...]]) -> None:
-    names, line = ", ".join(_COLUMNS), f"({marks(_COLUMNS)})"
+    names, line = ", ".join(COLUMNS), f"({marks(COLUMNS)})"
     for start in range(0, len(values), CHUNK_ROWS):
         some = values[start : start + CHUNK_ROWS]
         sql = f"INSERT INTO rate ({names}) VALUES {', '.join([line] * len(some))}"  # noqa: S608 - names of ours
@@ -197,7 +223,7 @@ def undo(tariff: Tariff, made_by: str, at: datetime) -> str:
     sql = "SELECT destination_id, effective_at FROM rate WHERE tariff_id = ?"
     there = {(each["destination_id"], each["effective_at"]) for each in rows(sql, tariff.id)}
     back = [each for each in json.loads(last.replaced) if (each["destination_id"], each["effective_at"]) not in there]
-    _insert([tuple(each[name] for name in _COLUMNS) for each in back])
+    _insert([tuple(each[name] for name in COLUMNS) for each in back])
     RateImport.update(undone_at=at).where(RateImport.id == last.id).execute()
     detail = f"{last.file_name}: {last.rates} rates gone, {len(back)} back"
     Audit.create(at=at, made_by=made_by, action="rate sheet undone", subject=f"tariff {tariff.name}", detail=detail)
