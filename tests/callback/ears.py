@@ -54,15 +54,18 @@ class Ear:
         except OSError:  # nobody is there at this moment: ICMP says so to a later call
             return
 
+    def gap(self, since: float, until: float) -> tuple[float, float]:
+        """The longest time without a packet that began between two moments, or lasted then: from when to when; to `until` where none
+        came after."""
+        before = [at for at in self.heard if since - 1 <= at <= since][-1:]
+        within = [at for at in self.heard if since < at]
+        spans = [span for span in pairwise([*before, *within, until]) if span[0] < until]
+        return max(spans, key=lambda span: span[1] - span[0], default=(since, until))
+
     def gap_seconds(self, since: float, until: float) -> float:
-        """The longest time without a packet that began between two moments, or lasted then; to `until` where none came after."""
-        moments = [at for at in self.heard if at >= since - 1]
-        before = [at for at in moments if at <= since][-1:]
-        within = [at for at in moments if since < at]
-        return max(
-            (later - sooner for sooner, later in pairwise([*before, *within, until]) if sooner < until),
-            default=until - since,
-        )
+        """How long that was."""
+        began, ended = self.gap(since, until)
+        return ended - began
 
 
 class Ears:
