@@ -6,6 +6,8 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.engine.test_runner import SECRET, Site, site, wait_until  # noqa: F401  a fixture
 from webcb import clock, doorbell, fleet, models
 from webcb.billing import reception
@@ -20,6 +22,7 @@ def webcb(folder: Path, *words: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.sqlite_alone
 def test_a_node_that_drains_ends_no_call_and_takes_none(site: Site) -> None:  # noqa: F811
     site.start()
     first = site.place("one")

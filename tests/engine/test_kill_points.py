@@ -22,6 +22,8 @@ from tests.waiting import wait_until
 from webcb import clock, doorbell, models
 from webcb.billing import books, credentials
 
+pytestmark = pytest.mark.sqlite_alone  # strace finds its commits by fdatasync
+
 RING_SECONDS, TALK_SECONDS = 0.3, 0.6
 OVER_SECONDS_MAX = 5.0  # after the next engine is there nobody is on the line
 POINTS_MAX = 200

@@ -1,0 +1,131 @@
+"""The database is held by another for five seconds, on a real file, while callbacks are at every step: none ends for that, none
+costs a second more or less, and who hangs up meanwhile is let go at once.
+"""
+
+import os
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
+
+import pytest
+
+import webcb
+from tests.billing import rows
+from tests.engine.dutiful_phone import DutifulPhones, PhoneCall
+from tests.engine.test_kill_points import COMMAND
+from tests.engine.test_runner import SECRET, free_port
+from tests.waiting import wait_until
+from webcb import clock, doorbell, models
+from webcb.billing import credentials
+
+STALL_SECONDS = 5.0
+SLICE_SECONDS = 10  # renewed at half of it: in the stall
+TOLERANCE_SECONDS = 0.3  # between the phone's clock and the engine's, on a loaded host
+LET_GO_SECONDS_MAX = 1.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """A callback that is placed so long before the stall, whose phones ring and whose B talks so long."""
+
+    name: str
+    placed_before: float
+    ring_a: float
+    ring_b: float
+    talk: float
+
+
+STEPS = (
+    Step("its slice is renewed", 2.5, 0.1, 0.1, 13.0),
+    Step("B hangs up", 2.4, 0.1, 0.1, 4.0),
+    Step("B answers", 2.0, 0.1, 4.0, 5.0),
+    Step("A answers", 1.0, 3.0, 0.5, 2.0),
+    Step("it is claimed", 0.0, 0.5, 0.5, 2.0),
+)
+
+
+@pytest.mark.sqlite_alone
+def test_a_database_that_is_held_for_five_seconds_ends_no_call(database: str, tmp_path: Path) -> None:
+    credentials.use_key(SECRET)
+    house = rows.house(balance="50.00", first=1, following=1, price="0.60")
+    rows.no_limits()
+    models.UsageCharge.update(slice_seconds=SLICE_SECONDS).execute()
+    numbers = {
+        step: [replace(number, digits=f"{number.digits[:-1]}{place}") for number in (rows.NUMBER_A, rows.NUMBER_B)]
+        for place, step in enumerate(STEPS)
+    }
+    rings = {a.digits: step.ring_a for step, (a, _) in numbers.items()} | {
+        b.digits: step.ring_b for step, (_, b) in numbers.items()
+    }
+    phones = DutifulPhones(rings, {b.digits: step.talk for step, (_, b) in numbers.items()})
+    models.Connection.update(port=phones.port).execute()
+    bell = tmp_path / "engine.sock"
+    engine = _start(tmp_path)
+    try:
+        wait_until(lambda: "is up: SIP on" in (tmp_path / "log").read_text(), "the engine is up")
+        first = STEPS[0].placed_before
+        began = time.monotonic()
+        callbacks: dict[Step, str] = {}
+        for step in STEPS:
+            time.sleep(max(0.0, began + first - step.placed_before - time.monotonic()))
+            a, b = numbers[step]
+            callbacks[step] = rows.place(house, step.name, clock.utc_now(), number_a=a, number_b=b)
+            doorbell.ring(bell)
+        let_go = _stall(tmp_path / "webcb.sqlite", lambda: _by_number(phones), numbers[STEPS[1]][0].digits)
+        for step, callback_id in callbacks.items():
+            wait_until(lambda of=callback_id: models.Callback.get_by_id(of).state == "ended", step.name, 30)  # type: ignore[misc]
+        wait_until(lambda: not phones.up(), "nobody is on the line")
+        assert let_go, "A was kept on the line while the database was away"
+        for step, callback_id in callbacks.items():
+            assert models.Callback.get_by_id(callback_id).ending == "B hung up", step.name
+            for leg, number in zip("AB", numbers[step], strict=True):
+                call = _by_number(phones)[number.digits]
+                assert call.answered_at is not None
+                assert call.over_at is not None
+                up = (call.hung_up_at or call.over_at) - call.answered_at
+                xdr = models.Xdr.get((models.Xdr.callback == callback_id) & (models.Xdr.leg == leg))
+                assert ceil(up - TOLERANCE_SECONDS) <= xdr.used_quantity <= ceil(up + TOLERANCE_SECONDS), step.name
+        last = STEPS[-1]
+        rang_at = _by_number(phones)[numbers[last][0].digits].answer_at - last.ring_a
+        assert rang_at - began >= first + STALL_SECONDS  # it was held indeed
+    finally:
+        engine.terminate()
+        engine.wait()
+        phones.close()
+        print((tmp_path / "log").read_text())
+
+
+def _start(folder: Path) -> subprocess.Popen[bytes]:
+    values = {
+        "WEBCB_DATA_DIR": str(folder),
+        "WEBCB_SIP_BINDS": f"127.0.0.1:{free_port()}",
+        "WEBCB_SECRET_KEY": SECRET,
+        "WEBCB_NODE_NAME": "one",
+        "PYTHONPATH": str(Path(webcb.__file__).parent.parent),
+    }
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(COMMAND, env=os.environ | values, cwd=folder, stderr=log)
+
+
+def _by_number(phones: DutifulPhones) -> dict[str, PhoneCall]:
+    return {call.number: call for call in list(phones.calls.values())}
+
+
+def _stall(path: Path, calls: Callable[[], dict[str, PhoneCall]], who_is_let_go: str) -> bool:
+    """Hold the database for writing, as a backup or an import that is badly made would; whether that leg was over soon after its
+    peer had hung up, while it was held."""
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        end = time.monotonic() + STALL_SECONDS
+        is_let_go = False
+        while time.monotonic() < end:
+            call = calls().get(who_is_let_go)
+            is_let_go |= call is not None and call.over_at is not None and call.over_at < end - LET_GO_SECONDS_MAX
+            time.sleep(0.05)
+        other.execute("COMMIT")
+    return is_let_go
