@@ -585,6 +585,13 @@ CREATE TABLE leg (
   rtp_port INTEGER,
   connection_id BIGINT REFERENCES connection (id),
   queue_position INTEGER CHECK (queue_position >= 1), -- its place before a busy connection, 1: the next; NULL: not waiting
+  codec TEXT CHECK (length(codec) <= 32), -- of its voice; this and the next ones at the end of an answered leg, of its last engine
+  received_packets BIGINT CHECK (received_packets >= 0),
+  sent_packets BIGINT CHECK (sent_packets >= 0),
+  lost_packets BIGINT CHECK (lost_packets >= 0), -- of those it sent us
+  jitter_us BIGINT CHECK (jitter_us >= 0), -- RFC 3550, A.8
+  score_milli INTEGER CHECK (score_milli BETWEEN 1000 AND 5000), -- mean opinion score in thousandths; NULL: the codec has none
+  one_way BOOLEAN, -- for 5 s it said nothing while the other was heard
   UNIQUE (callback_id, name)
 );
 CREATE INDEX leg_cld ON leg (cld);
@@ -671,6 +678,7 @@ CREATE TABLE xdr (
   currency_per_base_micros BIGINT, -- the two exchange rates by which it was converted; NULL: one currency
   vendor_currency_per_base_micros BIGINT,
   disconnect_cause INTEGER NOT NULL, -- Q.850
+  one_way BOOLEAN NOT NULL DEFAULT FALSE, -- for 5 s nothing was heard of the leg while the other spoke
   explanation TEXT NOT NULL, -- JSON: how the amount came about
   CHECK ((kind = 'refund') = (refund_of_id IS NOT NULL)),
   CHECK ((kind = 'refund') = (charged_micros < 0))

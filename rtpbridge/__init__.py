@@ -108,7 +108,8 @@ class Counters:
     `dropped_deadline`.
     `last_received_ns` is of CLOCK_MONOTONIC, 0 before the first packet; `jitter_ms` is RFC 3550, A.8. Losses in bursts are those
     fewer than 16 packets apart (RFC 3611, 4.7.2); `silent_ms` are pauses over 200 ms that neither comfort noise nor a new
-    talkspurt explains; `one_way`: for 5 s we have sent and heard nothing. `score` is the mean opinion score (1 to 4.5) of the
+    talkspurt explains; `one_way`: for 5 s we have sent and heard nothing, `was_one_way`: so it was once
+    while it was joined. `score` is the mean opinion score (1 to 4.5) of the
     last 5 s by the E-model (ITU-T G.107; G.722 is taken as G.711), 0 while it is not known or the codec has no figures;
     `far_...` is what the far side's reports say of our stream, `round_trip_ms` with it, 0 where it sends none.
     """
@@ -137,6 +138,7 @@ class Counters:
     comfort_noise_packets: int
     silent_ms: int
     one_way: bool
+    was_one_way: bool
     score: float
     score_min: float
     score_mean: float

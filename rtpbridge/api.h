@@ -113,6 +113,7 @@ struct counters {
     uint64_t comfort_noise_packets; /* RFC 3389 */
     int64_t silent_ms;           /* pauses over 200 ms that no comfort noise or talkspurt explains */
     bool one_way;                /* for 5 s we have sent and heard nothing */
+    bool was_one_way;            /* it was so at any time while it was joined */
     double score;                /* mean opinion score of the last 5 s by the E-model, 1 to 4.5; 0: not known yet */
     double score_min;
     double score_mean;

@@ -340,6 +340,7 @@ void port_judge(struct port *port, int64_t now_ns)
         .sent_packets = port->counters.sent_packets,
         .received_packets = port->counters.received_packets,
         .far_sends = port->far_sends,
+        .joined = port->peer != NULL,
     };
 
     if (port->watch.running)
@@ -362,6 +363,7 @@ struct counters port_counters(const struct port *port)
     counters.comfort_noise_packets = quality->comfort_noise;
     counters.silent_ms = quality->silent_ns / 1000000;
     counters.one_way = quality->one_way;
+    counters.was_one_way = quality->was_one_way;
     counters.score = quality->score;
     counters.score_min = quality->score_min;
     counters.score_mean = quality->scores > 0 ? quality->score_sum / quality->scores : 0;

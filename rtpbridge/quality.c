@@ -161,7 +161,10 @@ void quality_time(struct quality *quality, const struct quality_leg *leg, int64_
         score_window(quality, leg);
         quality->one_way = leg->far_sends && leg->sent_packets > quality->window_sent &&
                            leg->received_packets == quality->window_received;
+        if (quality->one_way && quality->window_joined && leg->joined)
+            quality->was_one_way = true;
     }
+    quality->window_joined = leg->joined;
     quality->before = quality->losses;
     quality->window_sent = leg->sent_packets;
     quality->window_received = leg->received_packets;

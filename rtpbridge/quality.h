@@ -45,7 +45,9 @@ struct quality {
     struct quality_losses before; /* the window */
     uint64_t window_sent;
     uint64_t window_received;
+    bool window_joined;
     bool one_way;              /* in the last window we sent and heard nothing */
+    bool was_one_way;          /* in any window that began and ended joined: what we sent was another's voice */
     double score;              /* of the last window, 1 to 4.5; 0: there is none */
     double score_min;
     double score_sum;
@@ -71,6 +73,7 @@ struct quality_leg {
     uint64_t sent_packets;
     uint64_t received_packets;
     bool far_sends;
+    bool joined;
 };
 
 /* To be called now and then: ends the window when its time has come. */

@@ -73,6 +73,7 @@ ENGINE_DOORS = {
         "calls",
         "counted",
         "exchange",
+        "figures",
         "journal",
         "line",
         "lookout",

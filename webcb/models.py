@@ -381,6 +381,13 @@ class Leg(Table):
     rtp_port = IntegerField(null=True)
     connection = ForeignKeyField(Connection, null=True)
     queue_position = IntegerField(null=True)
+    codec = TextField(null=True)
+    received_packets = BigIntegerField(null=True)
+    sent_packets = BigIntegerField(null=True)
+    lost_packets = BigIntegerField(null=True)
+    jitter_us = BigIntegerField(null=True)
+    score_milli = IntegerField(null=True)
+    one_way = BooleanField(null=True)
 
 
 class Attempt(Table):
@@ -446,6 +453,7 @@ class Xdr(Table):
     currency_per_base_micros = BigIntegerField(null=True)
     vendor_currency_per_base_micros = BigIntegerField(null=True)
     disconnect_cause = IntegerField()
+    one_way = BooleanField(default=False)
     explanation = TextField()
 
 

@@ -5,6 +5,7 @@ from tests.callback.installation import Installation
 from tests.callback.outcome import NORMAL, Billed, assert_ended
 from tests.callback.voice import PACKET_MS, PCMA, PCMU, SAMPLES, payloads, pressed
 from tests.callback.wire import Rtp
+from webcb.models import Leg, Xdr
 
 PACKETS = 150
 SPOKEN_MS = PACKETS * PACKET_MS
@@ -99,3 +100,24 @@ def test_a_key_that_a_presses_reaches_b_under_its_own_number(webcb: Installation
     assert_ended(webcb, callback, "B hung up", billed)
     heard = webcb.wire.rtp_to(media_port(webcb.ports, "B"))
     assert [(packet.payload_type, packet.payload) for packet in heard] == [(96, each) for each in keys]
+
+
+def test_one_way_audio_is_on_the_bill_and_the_voice_of_each_leg_on_its_row(webcb: Installation) -> None:
+    """A speaks all the time; of B nothing is heard after the first word, for more than a whole window of five seconds."""
+    webcb.phone("A", "speaks", payloads("A", 600), quiet_ms=200)
+    webcb.phone("B", "speaks_and_hangs_up", payloads("B", 1), quiet_ms=300, talk_ms=11_000)
+    callback = webcb.place()
+    billed = {"A": Billed(charge_a, True, NORMAL), "B": Billed(charge_b, True, NORMAL)}
+    assert_ended(webcb, callback, "B hung up", billed)
+    assert {xdr.leg: xdr.one_way for xdr in Xdr.select()} == {"A": False, "B": True}
+    a, b = Leg.select().order_by(Leg.name)
+    assert (a.codec, a.one_way, b.codec, b.one_way) == ("PCMU", False, "PCMU", True)
+    spoken = len(webcb.wire.rtp_from(media_port(webcb.ports, "A")))
+    assert spoken - 10 <= a.received_packets <= spoken  # B may have hung up before the last
+    assert (a.lost_packets, b.received_packets) == (0, 1)
+    assert a.score_milli > 4000
+    assert 0 <= a.jitter_us < 50_000
+    assert abs(b.sent_packets - len(webcb.wire.rtp_to(media_port(webcb.ports, "B")))) <= 1
+    listed = webcb.run("xdrs", "--csv").stdout.splitlines()
+    column = listed[0].split(",").index("one_way")
+    assert [line.split(",")[column] for line in listed[1:]].count("yes") == 1

@@ -128,6 +128,19 @@ def test_a_window_has_a_score_of_its_own(pure: ModuleType) -> None:
     assert quality.one_way
 
 
+def test_one_way_is_kept_of_a_window_that_was_joined_from_its_beginning(pure: ModuleType) -> None:
+    """What was sent before was a tone of ours, which nobody need answer."""
+    leg = pure.ffi.new("struct quality_leg *", {"far_sends": True, "joined": False})
+    quality = pure.ffi.new("struct quality *")
+    seen = []
+    for window, joined in enumerate((False, False, True, True, False)):
+        leg.joined = joined
+        leg.sent_packets += 250
+        pure.lib.quality_time(quality, leg, window * WINDOW_NS + 1)
+        seen.append((quality.one_way, quality.was_one_way))
+    assert seen == [(False, False), (True, False), (True, False), (True, True), (True, True)]
+
+
 def test_counters_of_a_leg(bridge: Bridge, new_phone: NewPhone) -> None:
     phone = new_phone()
     port = phone.connected(bridge, {"PCMU/8000": 0, "CN/8000": 13})

@@ -41,6 +41,7 @@ class LegUsage:
     disconnect_cause: int
     connection_id: int | None
     logged_in: bool = False  # by voice, which costs the login fee
+    one_way: bool = False  # nothing was heard of it for a while
 
     @property
     def used_seconds(self) -> int:
@@ -69,11 +70,13 @@ XDR_COLUMNS = (
 
 _OF_COST = XDR_COLUMNS[XDR_COLUMNS.index("vendor_cost_micros") : XDR_COLUMNS.index("disconnect_cause")]
 
-_XDR = f"INSERT INTO xdr ({', '.join(XDR_COLUMNS)}) VALUES ({query.marks(XDR_COLUMNS)}) RETURNING id"  # noqa: S608
+# What was heard of the leg is no part of the bill, and so of no hash.
+_WRITTEN = (*XDR_COLUMNS, "one_way")
+_XDR = f"INSERT INTO xdr ({', '.join(_WRITTEN)}) VALUES ({query.marks(_WRITTEN)}) RETURNING id"  # noqa: S608
 
 
-def _write_xdr(values: Sequence[Any]) -> int:
-    return int(query.values(_XDR, *values)[0])
+def _write_xdr(values: Sequence[Any], one_way: bool = False) -> int:
+    return int(query.values(_XDR, *values, one_way)[0])
 
 
 # Settling ------------------------------------------------------------------------------------------------------------
@@ -236,7 +239,7 @@ def _write_bill(callback: Row, rated: _RatedLeg, at: datetime, name: str) -> lis
         usage.disconnect_cause,
         _explanation(rated),
     )
-    xdr_id = _write_xdr(xdr)
+    xdr_id = _write_xdr(xdr, usage.one_way)
     leg = f"{callback['id']}:{name}"
     entries = []
     if charge.amount_micros:

@@ -213,7 +213,7 @@ def _rate_line(row: Any, at: datetime, *, is_in_force: bool) -> tuple[Any, ...]:
 
 XDR_HEADS = (
     "bill_time", "callback", "leg", "kind", "account", "cli", "cld", "connect_time", "used_s", "charged_s", "amount",
-    "currency", "cause", "destination", "tariff",
+    "currency", "cause", "one_way", "destination", "tariff",
 )  # fmt: skip
 
 
@@ -246,8 +246,8 @@ class Instant(click.ParamType[datetime]):
 def xdrs(login: str | None, since: datetime | None, with_margin: bool, limit: int, as_csv: bool) -> None:
     """List the bills of the legs, and what was given back of them, the latest first.
 
-    Times are UTC, quantities seconds, causes Q.850. Cost and margins are in the currency of the amount, empty where no vendor's
-    rate or no exchange rate of the day was known.
+    Times are UTC, quantities seconds, causes Q.850; one_way: for 5 s nothing was heard of the leg while the other spoke. Cost and
+    margins are in the currency of the amount, empty where no vendor's rate or no exchange rate of the day was known.
     """
     from webcb.cli import desk
     from webcb.models import Account, Xdr
@@ -274,6 +274,7 @@ def xdrs(login: str | None, since: datetime | None, with_margin: bool, limit: in
                 format_amount(row.charged_micros),
                 row.currency,
                 row.disconnect_cause,
+                row.one_way,
                 row.destination,
                 row.tariff,
                 *(_margin(row) if with_margin else ()),

@@ -40,6 +40,7 @@ from webcb.engine.commands import (
     WriteInvite,
     WriteLeg,
 )
+from webcb.engine.figures import Figures, figures
 from webcb.engine.line import Line, Timekeeper
 from webcb.engine.media import Media
 from webcb.engine.resumption import Resumable
@@ -377,7 +378,8 @@ class Exchange:
     def _settle_b(self, running: Running, settle: SettleB) -> None:
         """B is over and A is not: its charge is written, its voice freed, and another may take its place."""
         self._post_writes(running)
-        self._journal.post(partial(rows.settle_b, running.callback.plan, settle.usage, self._at(running)))
+        figures = self._figures(running).get("B")
+        self._journal.post(partial(rows.settle_b, running.callback.plan, settle.usage, self._at(running), figures))
         if (voice := running.voices.pop("B", None)) is not None:
             if voice.joined_to is not None:
                 self._media.split(running.voices["A"], voice)
@@ -399,6 +401,7 @@ class Exchange:
     def _settle(self, running: Running, settle: Settle) -> None:
         self._calls.flush()  # the hang-ups go first: the rest takes its time
         self._post_writes(running)
+        running.figures = self._figures(running)
         self._post_settle(running, settle)
         running.is_settling = True
         self._let_go(running)
@@ -414,8 +417,18 @@ class Exchange:
     def _post_settle(self, running: Running, settle: Settle) -> None:
         at = running.callback.plan.instant(self._now_us())
         self._journal.post(
-            partial(rows.settle, running.callback.plan, settle, at), partial(self._settled, running, settle)
+            partial(rows.settle, running.callback.plan, settle, at, running.figures),
+            partial(self._settled, running, settle),
         )
+
+    def _figures(self, running: Running) -> dict[LegName, Figures]:
+        """Of the legs that have a voice still, and had it with somebody."""
+        answered = ((name, voice, running.callback.leg(name)) for name, voice in running.voices.items())
+        return {
+            name: figures(voice.port.counters(), leg.codecs)
+            for name, voice, leg in answered
+            if leg.answered_us is not None
+        }
 
     def _settled(self, running: Running, settle: Settle, result: Any) -> None:
         if isinstance(result, Exception):

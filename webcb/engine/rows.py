@@ -4,8 +4,8 @@ Charges are billing.ledger's, authorization is billing.reception's; here their w
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -22,7 +22,7 @@ from webcb.billing.reception import Begun
 from webcb.billing.settlement import LegUsage, Settlement
 from webcb.engine import resumption
 from webcb.engine.callback import Plan
-from webcb.engine.causes import REFUSED_PREFIX, Ending
+from webcb.engine.causes import REFUSED_PREFIX, Ending, LegName
 from webcb.engine.commands import (
     Choose,
     EndAttempt,
@@ -39,6 +39,7 @@ from webcb.engine.commands import (
     WriteQueue,
 )
 from webcb.engine.events import Chosen, LegPlan, LoggedIn, NotChosen, NotLoggedIn
+from webcb.engine.figures import Figures
 from webcb.engine.ivr import Setup
 from webcb.number import NumberError, parse_number
 
@@ -322,21 +323,40 @@ def never_call(plan: Plan, at: datetime) -> None:
     hosted.never_call(plan.callback_id, at)
 
 
-def settle_b(plan: Plan, usage: Usage | None, at: datetime) -> int:
+def settle_b(plan: Plan, usage: Usage | None, at: datetime, figures: Figures | None = None) -> int:
     """Charge leg B while A stays on the line; what it cost, in micros."""
-    return settlement.settle_b(plan.callback_id, None if usage is None else _used(plan, usage), at)
+    if figures is not None:
+        _write_figures(plan, "B", figures)
+    used = None if usage is None else _used(plan, usage, figures)
+    return settlement.settle_b(plan.callback_id, used, at)
 
 
 # The end -------------------------------------------------------------------------------------------------------------
 
 
-def settle(plan: Plan, settle: Settle, at: datetime) -> Settlement:
-    """Charge the callback and end its rows; once, however often it is called."""
-    usages = [replace(_used(plan, usage), logged_in=settle.logged_in and usage.leg == "A") for usage in settle.usages]
+def settle(plan: Plan, settle: Settle, at: datetime, figures: Mapping[LegName, Figures] | None = None) -> Settlement:
+    """Charge the callback and end its rows; once, however often it is called. `figures` are those of the legs that were answered."""
+    figures = figures or {}
+    for leg, each in figures.items():
+        _write_figures(plan, leg, each)
+    usages = [
+        replace(_used(plan, usage, figures.get(usage.leg)), logged_in=settle.logged_in and usage.leg == "A")
+        for usage in settle.usages
+    ]
     return settlement.settle(plan.callback_id, usages, settle.ending, settle.b_answered, at)
 
 
-def _used(plan: Plan, usage: Usage) -> LegUsage:
+def _write_figures(plan: Plan, leg: LegName, figures: Figures) -> None:
+    query.change(
+        "UPDATE leg SET codec = ?, received_packets = ?, sent_packets = ?, lost_packets = ?, jitter_us = ?, score_milli = ?,"
+        " one_way = ? WHERE callback_id = ? AND name = ?",
+        *astuple(figures),
+        plan.callback_id,
+        leg,
+    )
+
+
+def _used(plan: Plan, usage: Usage, figures: Figures | None) -> LegUsage:
     return LegUsage(
         usage.leg,
         None if usage.answered_us is None else plan.instant(usage.answered_us),
@@ -345,4 +365,5 @@ def _used(plan: Plan, usage: Usage) -> LegUsage:
         usage.setup_ms,
         usage.q850,
         usage.connection_id,
+        one_way=figures is not None and figures.one_way,
     )

@@ -7,6 +7,7 @@ from webcb.engine import events
 from webcb.engine.callback import Callback
 from webcb.engine.causes import LegName
 from webcb.engine.commands import Place, Timer, Write
+from webcb.engine.figures import Figures
 from webcb.engine.ivr import Setup
 from webcb.engine.keypad import Keypad
 from webcb.engine.line import Alarm, Line
@@ -37,6 +38,7 @@ class Running:
     waiting: deque[tuple[events.Event, int]] = field(default_factory=deque)
     writes: list[Write] = field(default_factory=list)
     keypad: Keypad = field(default_factory=Keypad)
+    figures: dict[LegName, Figures] = field(default_factory=dict)  # at its end
     is_resumed: bool = False  # an engine before this one began it, and it is not joined here yet
     is_stepping: bool = False
     is_faulty: bool = False

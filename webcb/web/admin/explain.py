@@ -145,6 +145,7 @@ def explain(callback_id: str) -> Any:
         "admin/callback.html",
         callback=callback,
         legs=legs,
+        voices=[leg for leg in legs if leg.codec is not None],
         moments=_moments(callback, legs),
         checks=checks(callback.ending, lock is not None),
         priced=_priced(legs) if money else [],

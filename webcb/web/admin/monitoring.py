@@ -148,6 +148,7 @@ screen(
             Column("currency", "Currency", lambda row: row.currency, needs="money"),
             Column("tariff", "Tariff", lambda row: row.tariff, shown=False, needs="money"),
             Column("cause", "Cause", lambda row: row.disconnect_cause, "number"),
+            Column("one_way", "One-way audio", lambda row: row.one_way, "yes", shown=False),
             Column("setup_ms", "PDD, ms", lambda row: row.setup_ms, "number", shown=False),
         ),
         "bill_time",
