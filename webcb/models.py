@@ -3,6 +3,7 @@
 from peewee import BigIntegerField, BooleanField, ForeignKeyField, IntegerField, TextField
 
 from webcb.operators import Audit as Audit
+from webcb.operators import Job as Job
 from webcb.operators import NeverCall as NeverCall
 from webcb.operators import OwnNumber as OwnNumber
 from webcb.operators import SavedFilter as SavedFilter
@@ -120,26 +121,6 @@ class Batch(Table):
 
 class Distributor(Table):
     name = TextField(unique=True)
-
-
-class Job(Table):
-    kind = TextField()
-    plan = TextField()
-    asked_at = InstantField()
-    asked_by = TextField()
-    mail_to = TextField(default="")
-    mail_due_at = InstantField(null=True)
-    mail_tries = IntegerField(default=0)
-    state = TextField(default="waiting")
-    total = IntegerField()
-    done = IntegerField(default=0)
-    kept = TextField(default="")
-    owner = TextField(default="")
-    lease_until = InstantField(null=True)
-    started_at = InstantField(null=True)
-    ended_at = InstantField(null=True)
-    file = TextField(default="")
-    said = TextField(default="")
 
 
 class Account(Table):
@@ -285,6 +266,8 @@ class VoiceApplication(Table):
     concurrent_max = IntegerField(null=True)
     concurrent_per_a = IntegerField(null=True, default=3)
     concurrent_per_source = IntegerField(null=True, default=30)
+    allowed_networks = TextField(default="")
+    needs_link = BooleanField(default=False)
     brand_name = TextField(default="")
     logo_file = TextField(default="")
     color = TextField(default="")

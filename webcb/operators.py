@@ -1,6 +1,6 @@
-"""The tables of operators: who they are, their sessions, what they did, by what they guard. Part of models.py, where all are found."""
+"""The tables of operators: who they are, their sessions, what they did and asked for. Part of models.py, where all are found."""
 
-from peewee import BigIntegerField, BooleanField, ForeignKeyField, TextField
+from peewee import BigIntegerField, BooleanField, ForeignKeyField, IntegerField, TextField
 
 from webcb.table import InstantField, Table
 
@@ -65,3 +65,23 @@ class Tally(Table):
 class NeverCall(Table):
     number = TextField(unique=True)
     asked_at = InstantField()
+
+
+class Job(Table):
+    kind = TextField()
+    plan = TextField()
+    asked_at = InstantField()
+    asked_by = TextField()
+    mail_to = TextField(default="")
+    mail_due_at = InstantField(null=True)
+    mail_tries = IntegerField(default=0)
+    state = TextField(default="waiting")
+    total = IntegerField()
+    done = IntegerField(default=0)
+    kept = TextField(default="")
+    owner = TextField(default="")
+    lease_until = InstantField(null=True)
+    started_at = InstantField(null=True)
+    ended_at = InstantField(null=True)
+    file = TextField(default="")
+    said = TextField(default="")

@@ -167,7 +167,13 @@ MORE = [
 ]
 
 
-BEFORE_BILLING_IS_ASKED = {Reason.BAD_NUMBER, Reason.NEVER_CALL, Reason.KIND_CLOSED}
+BEFORE_BILLING_IS_ASKED = {
+    Reason.BAD_NUMBER,
+    Reason.NEVER_CALL,
+    Reason.KIND_CLOSED,
+    Reason.SOURCE_BARRED,
+    Reason.LINK_NEEDED,
+}
 COUNTED = {Reason.TOO_MANY_TRIES, Reason.TOO_OFTEN, Reason.TOO_MANY_TO_A, Reason.SERVICE_FULL}  # see test_guard.py
 
 

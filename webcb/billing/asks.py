@@ -45,6 +45,11 @@ def note_refusal(path: str, refusal: Refusal, source: str, at: datetime) -> None
         tally.note_refusal(refusal.reason, application["id"] if application else None, at)
 
 
+def is_barred_source(kind: str, guards: Guards, source: str) -> bool:
+    """Whether a callback of this kind may not be asked for from there: of kinds without a password networks can be named."""
+    return kind in guard.UNPROVEN and source != OPERATOR and not guard.is_from_allowed(guards, source)
+
+
 def refusal_of_asks(
     path: str, guards: Guards, account_id: int | None, digits: tuple[str, str], source: str, at: datetime
 ) -> Refusal | None:

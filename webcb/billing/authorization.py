@@ -66,6 +66,8 @@ class Reason(StrEnum):
     BAD_NUMBER = "not a number"  # typed by keys
     NEVER_CALL = "asked never to be called"
     KIND_CLOSED = "kind of callback not offered"
+    SOURCE_BARRED = "source not allowed"  # Simple, Hosted: from where it is asked for
+    LINK_NEEDED = "no signed link"  # Simple, Hosted
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ how often somebody is called leg A, of blocks of numbers that are called one aft
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from zoneinfo import ZoneInfo
 
 from webcb.billing import period
@@ -16,6 +16,8 @@ from webcb.number import Kind, time_zones
 # Dear by nature and the usual target of fraud: barred unless the application allows them.
 BARRED_KINDS = frozenset({Kind.PREMIUM, Kind.SHARED_COST, Kind.PERSONAL, Kind.SATELLITE})
 PREFIXES_LENGTH_MAX = 1000
+NETWORKS_LENGTH_MAX = 1000
+UNPROVEN = frozenset({"simple", "hosted"})  # kinds that ask for no password
 OPENING_LOOKED_FOR = timedelta(days=60)
 BLOCK_DIGITS = (
     3  # numbers that differ in these last digits only are one block: fraud on revenue shares calls through them
@@ -27,6 +29,7 @@ class Guards:
     """What a voice application allows. Prefixes are E.164 digits, comma between; None is no limit.
 
     `allowed_prefixes` "" allows every destination; `quiet_hours` is "22-7", first hour and the hour at which they end, or "".
+    `allowed_networks` and `needs_link` are for the kinds that ask for no password (UNPROVEN).
     """
 
     allowed_prefixes: str = ""
@@ -40,6 +43,8 @@ class Guards:
     concurrent_max: int | None = None
     concurrent_per_a: int | None = 3
     concurrent_per_source: int | None = 30
+    allowed_networks: str = ""
+    needs_link: bool = False
 
 
 DEFAULTS = Guards()
@@ -110,3 +115,25 @@ def source_network(source: str) -> str:
     except ValueError:
         return source
     return str(ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+
+
+@lru_cache(maxsize=256)
+def read_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """The networks of a list as it is typed, `192.0.2.0/24, 2001:db8::/32`; raises ValueError with what would be right."""
+    try:
+        return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())
+    except ValueError:
+        raise ValueError("write networks, comma between, as in 192.0.2.0/24, 2001:db8::/32") from None
+
+
+def is_from_allowed(guards: Guards, source: str) -> bool:
+    """Whether a callback of an unproven kind may be asked for from this address."""
+    if not guards.allowed_networks:
+        return True
+    try:
+        address = ip_address(source)
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in read_networks(guards.allowed_networks))

@@ -124,6 +124,8 @@ def survey(order: Order, at: datetime) -> Survey | Refusal:
         return Refusal(Reason.APPLICATION_CLOSED)
     if order.kind == "hosted" or order.kind not in application.kinds.split(","):
         return Refusal(Reason.KIND_CLOSED)  # what a hosted callback costs is said on the phone
+    if asks.is_barred_source(order.kind, application.guards, order.requested_from):
+        return Refusal(Reason.SOURCE_BARRED)
     order = _with_second_number(order, application)
     authenticated = _authenticate(order, application, at)
     if isinstance(authenticated, Refusal):
@@ -157,6 +159,8 @@ def _placed(order: Order, at: datetime) -> Placed | Refusal:
         return Refusal(Reason.APPLICATION_CLOSED)
     if order.kind not in application.kinds.split(","):
         return Refusal(Reason.KIND_CLOSED)
+    if asks.is_barred_source(order.kind, application.guards, order.requested_from):
+        return Refusal(Reason.SOURCE_BARRED)
     order = _with_second_number(order, application)
     authenticated = _authenticate(order, application, at)
     if isinstance(authenticated, Refusal):

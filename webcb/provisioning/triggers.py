@@ -131,6 +131,18 @@ class VoiceApplication(Entry):
     concurrent_per_source: Annotated[
         int | None, whole(1, 100_000, "callbacks asked for from one source address at a time", or_nothing=True)
     ] = 30
+    allowed_networks: Annotated[
+        str,
+        parsed(
+            guard.read_networks,
+            guard.NETWORKS_LENGTH_MAX,
+            "networks, comma between, as in 192.0.2.0/24, 2001:db8::/32",
+            "from where Simple and Hosted may be asked for; empty: anywhere",
+        ),
+    ] = ""
+    needs_link: Annotated[
+        bool, yes_no("Simple and Hosted are asked for only by who has opened a signed link (`webcb link`)")
+    ] = False
     brand_name: Annotated[str, text("name shown on its page; empty: its name", 64)] = ""
     logo_file: Annotated[
         str,

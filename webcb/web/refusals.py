@@ -59,6 +59,14 @@ _WORDS = {
         ),
     ),
     Reason.KIND_CLOSED: Words("", marked("This kind of callback is not offered here.")),
+    Reason.SOURCE_BARRED: Words("", marked("Calls cannot be asked for from where you are. Ask the service provider.")),
+    Reason.LINK_NEEDED: Words(
+        "",
+        marked(
+            "This page works by the link that you were given, for a while. Open that link again, or ask the service provider"
+            " for a new one."
+        ),
+    ),
     Reason.TOO_MANY_TRIES: Words(
         "password", marked("That was tried too often. Wait a quarter of an hour, then type the password again.")
     ),

@@ -12,12 +12,13 @@ from flask import Blueprint, abort, current_app, jsonify, redirect, render_templ
 from flask_wtf.csrf import CSRFError
 
 from webcb import clock, doorbell
-from webcb.billing import reception
+from webcb.billing import asks, reception
 from webcb.billing.authorization import Reason, Refusal
+from webcb.billing.guard import UNPROVEN
 from webcb.billing.reception import CallbackKind, Order
 from webcb.models import Callback, Leg, VoiceApplication
 from webcb.number import as_typed, country_names, country_of_typed, display_number, example_number
-from webcb.web import availability, branding, errors, languages, refusals, visitor
+from webcb.web import availability, branding, errors, languages, links, refusals, visitor
 from webcb.web.access import public
 from webcb.web.availability import Availability
 from webcb.web.branding import FRONT_PAGE, application_at
@@ -37,13 +38,19 @@ blueprint = Blueprint("trigger", __name__)
 @blueprint.get("/<path>")
 @public
 def page(path: str) -> Any:
-    """The empty form; `?again=<callback>` fills in the numbers of a callback this visitor placed, `?kind=` chooses the kind."""
+    """The empty form; `?again=<callback>` fills in the numbers of a callback this visitor placed, `?kind=` chooses the kind.
+
+    `?link=` is a signed link, which opens the kinds that ask for no password where the operator wants one.
+    """
     application = application_at(path)
     again = _again(request.args.get("again", ""))
     form = _form(application, again.get("kind") or request.args.get("kind"), formdata=None, data=again)
     form.nonce.data = visitor.new_mark()
     visitor.current()
-    return _show(application, form)
+    at = clock.utc_now()
+    links.take(request.args.get(links.PARAMETER, ""), application.path, at)
+    barred = _without_link(application, _kind(form), at)
+    return _show(application, form, notice=refusals.words(barred).text if barred else "")
 
 
 @blueprint.post("/", defaults={"path": FRONT_PAGE})
@@ -167,6 +174,9 @@ def _read(form: HostedForm, application: VoiceApplication, at: datetime) -> Orde
 
 
 def _quote(application: VoiceApplication, form: HostedForm, wanted: Order, at: datetime) -> Quotation | Refusal:
+    barred = _without_link(application, wanted.kind, at)
+    if barred is not None:
+        return _counted(barred, wanted, at)
     verdict = reception.quote(wanted, at)
     is_stranger = isinstance(verdict, Refusal) and verdict.reason is Reason.WRONG_CREDENTIALS
     if wanted.password is not None and not is_stranger:
@@ -176,13 +186,28 @@ def _quote(application: VoiceApplication, form: HostedForm, wanted: Order, at: d
     return quotation(verdict, wanted.number_a.digits, wanted.digits_b or application.second_number)
 
 
+def _without_link(application: VoiceApplication, kind: CallbackKind, at: datetime) -> Refusal | None:
+    """A no where the kind wants a signed link and this visitor has opened none."""
+    if not application.needs_link or kind not in UNPROVEN or links.is_held(application.path, at):
+        return None
+    return Refusal(Reason.LINK_NEEDED)
+
+
+def _counted(refusal: Refusal, wanted: Order, at: datetime) -> Refusal:
+    asks.note_refusal(wanted.voice_application, refusal, wanted.requested_from, at)
+    return refusal
+
+
 def _connect(application: VoiceApplication, form: HostedForm, wanted: Order, at: datetime) -> Any:
     callback_id = reception.placed_before(wanted)
     if callback_id is None:
         if availability.look(application, at).state == "down":
             return _show(application, form, notice=gettext(DOWN)), 503
         # What a hosted callback costs is told on the phone, by the account that logs in there.
-        verdict: Any = None if wanted.kind == "hosted" else _quote(application, form, wanted, at)
+        verdict: Any = _without_link(application, wanted.kind, at)
+        if verdict is not None:
+            return _refuse(application, form, _counted(verdict, wanted, at))
+        verdict = None if wanted.kind == "hosted" else _quote(application, form, wanted, at)
         if isinstance(verdict, Quotation) and form.quoted.data != verdict.mark:
             return _show(application, form, verdict)
         if not isinstance(verdict, Refusal):

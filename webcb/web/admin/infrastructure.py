@@ -187,6 +187,21 @@ screen(
                 ),
             ),
             Panel(
+                "Who may ask",
+                (
+                    Item(
+                        "allowed_networks",
+                        "Allowed networks",
+                        "From where Simple and Hosted may be asked for, as in 192.0.2.0/24; empty: anywhere.",
+                    ),
+                    Item(
+                        "needs_link",
+                        "Signed link",
+                        "Simple and Hosted only for who has opened a link that `webcb link` made.",
+                    ),
+                ),
+            ),
+            Panel(
                 "Look of the page",
                 (
                     Item("brand_name", "Name shown", "Empty: the name above."),
