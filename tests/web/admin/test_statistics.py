@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.web.admin.conftest import Operator, text_of
 from tests.web.hand import Hand
 from webcb import clock, db
 from webcb.billing import settlement
-from webcb.models import Connection, Xdr
+from webcb.models import Connection, User, Xdr
 from webcb.web.admin import active, statistics
 
 BY_HAND = """
@@ -71,6 +72,47 @@ def test_every_number_is_that_of_sql_by_hand(busy: Operator, by: str, where: str
         assert round(float(line["Margin"]) * 1_000_000) == revenue - cost  # type: ignore[operator]
 
 
+def test_every_hour_is_that_of_sql_by_hand_in_the_zone_of_who_looks(busy: Operator) -> None:
+    """Moved to three hours of two days as a clock in India shows them, whose hours begin at half past ours."""
+    User.update(time_zone="Asia/Kolkata").execute()
+    zone = ZoneInfo("Asia/Kolkata")
+    day = clock.utc_now().astimezone(zone).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    db.database.execute_sql("DROP TRIGGER xdr_unchangeable")
+    for number, row in enumerate(Xdr.select().order_by(Xdr.id)):
+        Xdr.update(bill_time=day + timedelta(hours=number % 3, days=number % 2, minutes=29)).where(
+            Xdr.id == row.id
+        ).execute()
+    first, last = day.date(), day.date() + timedelta(days=1)
+    address = f"/admin/statistics?by=hour&from={first}&to={last}&export=csv"
+    lines = list(csv.DictReader(io.StringIO(busy.get(address))))
+    assert len(lines) == 6
+    for line in lines:
+        begins = datetime.strptime(line["Hour"], "%Y-%m-%d %H:%M").replace(tzinfo=zone)
+        edges = [int((begins + timedelta(hours=hours)).timestamp() * 1_000_000) for hours in (0, 1)]
+        legs, answered, seconds, _, charged, cost = one(
+            BY_HAND.format(where="bill_time >= ? AND bill_time < ?"), *edges
+        )
+        (all_charged,) = one("SELECT SUM(charged_micros) FROM xdr WHERE bill_time >= ? AND bill_time < ?", *edges)
+        assert (line["Legs"], line["Answered"], line["Seconds"]) == (str(legs), str(answered), str(seconds))
+        assert round(float(line["Revenue"]) * 1_000_000) == all_charged
+        assert round(float(line["Cost"]) * 1_000_000) == cost
+        assert charged is not None
+
+
+def test_every_ending_is_that_of_sql_by_hand(busy: Operator) -> None:
+    by_hand = "SELECT COALESCE(ending, state), COUNT(*) FROM callback GROUP BY 1"
+    expected = {(name, str(count)) for name, count in db.database.execute_sql(by_hand).fetchall()}
+    page = busy.get("/admin/statistics")
+    (table,) = re.findall(r'(?s)aria-label="Endings">(.*?)</table>', page)
+    assert set(re.findall(r'<a href="[^"]*">([^<]+)</a></td><td class="is-number">(\d+)</td>', table)) == expected
+    assert len(expected) == 2
+    for name, count in expected:
+        rows = re.findall(r"<tr>", busy.get(f"/admin/callbacks?ending={name}"))
+        assert len(rows) - 1 == int(count)
+    (dashboard,) = re.findall(r"(?s)How callbacks ended, 24 hours</h2>(.*?)</table>", busy.get("/admin/"))
+    assert set(re.findall(r'<td>([^<]+)</td><td class="is-number">(\d+)</td>', dashboard)) == expected
+
+
 def test_the_page_has_totals_and_endings(busy: Operator, support: Operator) -> None:
     said = text_of(busy.get("/admin/statistics?by=destination"))
     assert "Total 6 5 83.3" in said
@@ -120,5 +162,8 @@ def test_active_calls_show_what_runs(admin: Operator, support: Operator) -> None
     address = re.search(r'action="([^"]+)"', part)
     assert token is not None
     assert address is not None
-    assert admin.client.post(address[1], data={"csrf_token": token[1]}).status_code == 303
+    asked = admin.client.post(address[1], data={"csrf_token": token[1]})
+    assert "Disconnect this call?" in asked.text
+    assert "being ended" not in admin.get("/admin/active-calls")
+    assert admin.client.post(address[1], data={"csrf_token": token[1], "sure": "y"}).status_code == 303
     assert "being ended" in admin.get("/admin/active-calls")

@@ -262,8 +262,10 @@ def found_callback(callback_id: str) -> Any:
 @blueprint.post("/callbacks/<callback_id>/disconnect", endpoint="disconnect")
 @guarded("monitoring.change")
 def disconnect(callback_id: str) -> Any:
-    """End a callback."""
+    """End a callback; asks first where the script of the page has not."""
     callback = found_callback(callback_id)
+    if request.form.get("sure") != "y":
+        return render_template("admin/disconnect.html", callback=callback, press=PressForm(formdata=None))
     with db.writing():
         _end(callback)
     _ring()

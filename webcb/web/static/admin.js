@@ -44,6 +44,20 @@ for (const form of document.querySelectorAll("[data-unsaved]")) {
   window.addEventListener("beforeunload", (event) => { if (changed) event.preventDefault(); });
 }
 
+// What cannot be undone asks; without script the server does, on a page of its own. Parts of the page come anew: the page listens.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-sure]");
+  if (!button) return;
+  event.preventDefault();
+  if (!window.confirm(button.dataset.sure)) return;
+  const sure = document.createElement("input");
+  sure.type = "hidden";
+  sure.name = "sure";
+  sure.value = "y";
+  button.form.append(sure);
+  button.form.submit();
+});
+
 // On a narrow screen the menu begins closed.
 const menu = document.querySelector(".admin-menu");
 if (menu && window.matchMedia("(max-width: 61.99rem)").matches) menu.open = false;
