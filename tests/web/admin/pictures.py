@@ -1,8 +1,10 @@
-"""Pictures of every page of the admin site, for eyes and for docs/operator: `python -m tests.web.admin.pictures FOLDER [WIDTH ...]`.
+"""Every page of the admin site as a picture, every width, light and dark: `python -m tests.web.admin.pictures FOLDER [WIDTH|PAGE ...]`.
 
-The site is the real server over the scene of the tests, with calls that have ended and one that goes on.
+`python -m tests.web.admin.pictures docs` takes those of docs/operator again. The site is the real server over the scene of the
+tests, with calls that have ended and one that goes on.
 """
 
+import base64
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -38,6 +40,36 @@ from webcb.number import parse_number
 PASSWORD = "correct horse battery"
 WIDTHS = (390, 768, 1440)
 HEIGHT_MAX = 2600
+DOCS = Path(__file__).parents[3] / "docs" / "operator" / "images"
+DOCS_WIDTH, DOCS_HEIGHT_MAX, DOCS_QUALITY = 1200, 1000, 55
+
+# The pages that docs/operator shows.
+IN_DOCS = (
+    "dashboard",
+    "voice-application",
+    "nodes",
+    "connection",
+    "routing",
+    "prompts",
+    "off-peak-period",
+    "rate",
+    "rate-sheet",
+    "product",
+    "usage-charges",
+    "customer",
+    "accounts",
+    "account-generator",
+    "account-funds",
+    "vouchers-new",
+    "active-calls",
+    "callback",
+    "statistics",
+    "test-number",
+    "alarms",
+    "wizard",
+    "checklist",
+    "users",
+)
 
 # The name of a picture -> the page.
 PAGES = {
@@ -188,6 +220,23 @@ def _png(browser: Chrome) -> bytes:
     return bytes(browser.get_screenshot_as_png())
 
 
+def for_docs() -> None:
+    """The pictures of docs/operator, small enough for the tree."""
+    DOCS.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as temporary, shown(Path(temporary)) as (server, browser, calls):
+        sign_in(browser, server)
+        for name in IN_DOCS:
+            metrics = {"width": DOCS_WIDTH, "height": 700, "deviceScaleFactor": 1, "mobile": False}
+            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+            browser.get(f"{server.url}/admin/{PAGES[name].format(**calls)}")
+            height = int(browser.execute_script("return document.querySelector('main').scrollHeight")) + 60
+            metrics["height"] = max(560, min(height, DOCS_HEIGHT_MAX))
+            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+            asked = {"format": "webp", "quality": DOCS_QUALITY}
+            taken = browser.execute_cdp_cmd("Page.captureScreenshot", asked)
+            (DOCS / f"{name}.webp").write_bytes(base64.b64decode(taken["data"]))
+
+
 def main(folder: Path, widths: tuple[int, ...], only: set[str]) -> None:
     """All pages, or `only` those, in every width, light and dark."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -206,7 +255,9 @@ def main(folder: Path, widths: tuple[int, ...], only: set[str]) -> None:
                     take(browser, folder / f"{name}-{width}{'-dark' if dark else ''}.png", width)
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and sys.argv[1:] == ["docs"]:
+    for_docs()
+elif __name__ == "__main__":
     asked = sys.argv[2:]
     main(
         Path(sys.argv[1]),

@@ -115,8 +115,8 @@ def _general(library: Library, at: datetime) -> Iterator[Line]:
     for row in Connection.select().where(Connection.active).order_by(Connection.name):
         yield _standing(group, row)
     unmade = library.unmade()
-    said = f"not spoken yet in {', '.join(unmade)}: `webcb prompts` makes them" if unmade else "in every language"
-    yield Line(group, "The prompts are complete", not unmade, said)
+    said = f"not spoken yet in {', '.join(unmade)}: webcb prompts makes them" if unmade else "in every language"
+    yield Line(group, "The prompts are complete", not unmade, said, url_for("admin.prompts"))
 
 
 def _standing(group: str, row: Any) -> Line:
