@@ -23,5 +23,7 @@ def check(error: int, what: str) -> None:
     """Raises the errno that C answered: ValueError for a fault of the caller, OSError for what the system refused."""
     if error in _FAULTS:
         raise ValueError(f"{what}: {_FAULTS[error]}")
+    if error == errno.EAGAIN:  # of making a thread, whose stack is mapped with it
+        raise OSError(error, f"{what}: no thread can be started, or there is no memory for it")
     if error != 0:
         raise OSError(error, f"{what}: {os.strerror(error)}")

@@ -49,7 +49,7 @@ class Site:
     def bell(self) -> Path:
         return self.folder / "engine.sock"
 
-    def start(self, **environment: str) -> subprocess.Popen[str]:
+    def start(self, limited: tuple[str, ...] = (), **environment: str) -> subprocess.Popen[str]:
         """An engine, up or ended."""
         values = {
             "WEBCB_DATA_DIR": str(self.folder),
@@ -59,7 +59,7 @@ class Site:
             "PYTHONPATH": str(Path(webcb.__file__).parent.parent),
         }
         engine = subprocess.Popen(
-            [sys.executable, "-c", ENGINE],
+            [*limited, sys.executable, "-c", ENGINE],
             env=os.environ | values | environment,
             cwd=self.folder,
             stderr=subprocess.PIPE,
@@ -345,3 +345,14 @@ def test_what_cannot_be_bound_is_one_clear_line(site: Site, environment: dict[st
     assert engine.returncode == 2, told
     (line,) = told.splitlines()
     assert re.search(said, line), line
+
+
+@pytest.mark.parametrize("descriptors", [20, 64, 67])
+def test_with_descriptors_for_no_callback_it_does_not_start(site: Site, descriptors: int) -> None:
+    """So nobody is called whose other leg could not be."""
+    engine = site.start(limited=("prlimit", f"--nofile={descriptors}:{descriptors}"))
+    _, told = engine.communicate(timeout=PATIENCE_SECONDS)
+    assert engine.returncode == 2, told
+    assert told.splitlines()[-1] == (
+        f"webcb engine: {descriptors} descriptors (ulimit -n) are not enough: the engine needs 64, a callback 4 more"
+    )

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import errno
 import logging
 import os
 import resource
@@ -43,6 +44,7 @@ from webcb.watching import log as logs
 
 log = logging.getLogger(__name__)
 
+_USED_UP: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)  # another address would not help
 CALLBACKS_MAX: Final = 2000  # at once in one engine; further ones wait as rows
 PORTS_OF_CALLBACK: Final = 4  # RTP and RTCP for each leg, a descriptor each
 NODE_CHARACTERS: Final = 48  # of the node's name, in the name of its flows in the kernel
@@ -143,9 +145,9 @@ class Engine:
         try:
             bridge = _open_bridge(settings)
         except (OSError, ValueError) as wrong:
-            raise StartProblem(
-                f"{wrong}. Choose another address with WEBCB_RTP_HOSTS or rtp_hosts in webcb.toml."
-            ) from wrong
+            remedy = ". Choose another address with WEBCB_RTP_HOSTS or rtp_hosts in webcb.toml."
+            is_used_up = isinstance(wrong, OSError) and wrong.errno in _USED_UP
+            raise StartProblem(f"{wrong}{'' if is_used_up else remedy}") from wrong
         self._opened.callback(self._close_bridge, bridge)
         told = {family_of(address): address for address in settings.rtp_advertised}
         advertised = {host: told.get(family_of(host)) or own_address(host) for host in settings.rtp_hosts}
@@ -287,7 +289,10 @@ def _open_bridge(settings: Settings) -> Bridge:
 
 
 def _callbacks_max(settings: Settings) -> int:
-    """How many callbacks the RTP ports and the descriptors of this process are enough for; takes all it may have of these."""
+    """How many callbacks the RTP ports and the descriptors of this process are enough for; takes all it may have of these.
+
+    So a callback that begins finds what both its legs need. StartProblem: it would not be enough for one.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = CALLBACKS_MAX * PORTS_OF_CALLBACK + FILES_OF_ENGINE
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -295,7 +300,13 @@ def _callbacks_max(settings: Settings) -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     files = wanted if soft == resource.RLIM_INFINITY else soft
     ports = settings.rtp_port_max - settings.rtp_port_min + 1
-    return min(CALLBACKS_MAX, ports // PORTS_OF_CALLBACK, (files - FILES_OF_ENGINE) // PORTS_OF_CALLBACK)
+    enough_for = min(CALLBACKS_MAX, ports // PORTS_OF_CALLBACK, (files - FILES_OF_ENGINE) // PORTS_OF_CALLBACK)
+    if enough_for < 1:
+        raise StartProblem(
+            f"{files} descriptors (ulimit -n) are not enough: the engine needs {FILES_OF_ENGINE}, "
+            f"a callback {PORTS_OF_CALLBACK} more"
+        )
+    return enough_for
 
 
 def _answer(waiting: asyncio.Future[Any], result: Any) -> None:
