@@ -6,6 +6,7 @@ reading to writing fails at once with "database is locked", however long the bus
 
 import re
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -86,9 +87,43 @@ class _Nesting(threading.local):
 
 
 _nesting = _Nesting()
-_turn = (
-    threading.Lock()
-)  # of this process's writers on SQLite: whoever waits is let in at once, and none polls for the file
+
+
+class Turn:
+    """Whose turn it is: one at a time, in the order they came. A plain lock may pass somebody over for as long as others come."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: deque[threading.Lock] = deque()
+        self._is_taken = False
+
+    def acquire(self, timeout: float) -> bool:
+        """Wait in line at most so many seconds; False where it did not come to one's turn."""
+        with self._guard:
+            if not self._is_taken:
+                self._is_taken = True
+                return True
+            mine = threading.Lock()
+            mine.acquire()
+            self._waiting.append(mine)
+        if mine.acquire(timeout=timeout):
+            return True
+        with self._guard:
+            if mine not in self._waiting:  # it was handed over in this moment
+                return True
+            self._waiting.remove(mine)
+            return False
+
+    def release(self) -> None:
+        """Hand the turn to who waits longest."""
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._is_taken = False
+
+
+_turn = Turn()  # of this process's writers on SQLite: whoever waits is let in at once, and none polls for the file
 
 
 @contextmanager

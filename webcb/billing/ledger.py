@@ -216,7 +216,6 @@ _HELD = """
 """
 
 
-@db.transaction
 class Held(NamedTuple):
     """What a callback holds in all, and what more it could have had; in micros."""
 
@@ -224,6 +223,7 @@ class Held(NamedTuple):
     spare_micros: int
 
 
+@db.transaction
 def hold(callback_id: str, need: Need, at: datetime, *, beyond_balance: bool = False) -> Held:
     """Set aside what a callback needs to go on, or what of it is left.
 
