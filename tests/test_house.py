@@ -353,7 +353,18 @@ NEVER = re.compile(
 )
 ROOMS = ("bench", "deploy", "docs", "rtpbridge", "tests", "webcb")
 WRITTEN = ["*.*", "Makefile", ".ci/*", *(f"{room}/**/*" for room in ROOMS)]
-NOT_TEXT = {".csv", ".dat", ".msg", ".o", ".pcap", ".png", ".pyc", ".so", ".wav", ".webp"}  # and what others have measured
+NOT_TEXT = {
+    ".csv",
+    ".dat",
+    ".msg",
+    ".o",
+    ".pcap",
+    ".png",
+    ".pyc",
+    ".so",
+    ".wav",
+    ".webp",
+}  # and what others have measured
 
 
 def test_nothing_half_built_or_of_one_machine_is_written() -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import wraps
 from importlib import resources
 from importlib.util import find_spec
+from inspect import isfunction
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -221,6 +222,9 @@ def transaction(work: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Re
     Called inside a transaction it is a part of that one: whoever began it does it again, and whoever would go on after a
     failure opens a savepoint for it (`writing`).
     """
+
+    if not isfunction(work):
+        raise TypeError(f"{work!r} is no function: what was to be a transaction stands further down")
 
     @wraps(work)
     def whole(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:

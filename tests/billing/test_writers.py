@@ -104,6 +104,33 @@ def assert_nobody_was_disturbed(done: Counter[str]) -> None:
     assert books.differences() == []
 
 
+def test_writers_of_a_process_come_to_their_turn_in_the_order_they_came() -> None:
+    turn, came = db.Turn(), list[int]()
+
+    def work(number: int) -> None:
+        assert turn.acquire(timeout=30)
+        came.append(number)
+        turn.release()
+
+    assert turn.acquire(timeout=1)
+    assert not turn.acquire(timeout=0.01), "who has waited long enough leaves the line"
+    running = [threading.Thread(target=work, args=(number,)) for number in range(20)]
+    for number, thread in enumerate(running):
+        thread.start()
+        while len(turn._waiting) <= number:  # until it stands in line
+            thread.join(0.001)
+    turn.release()
+    for thread in running:
+        thread.join(30)
+    assert came == list(range(20))
+    assert turn.acquire(timeout=0)
+
+
+def test_only_a_function_is_a_transaction() -> None:
+    with pytest.raises(TypeError, match="stands further down"):
+        db.transaction(Counter)
+
+
 def test_many_writers_for_a_moment(either_database: str) -> None:
     assert_nobody_was_disturbed(crowd(either_database, 1.5, 2, 8))
 
