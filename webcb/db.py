@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from functools import wraps
 from importlib import resources
 from importlib.util import find_spec
-from inspect import isfunction
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -223,8 +222,8 @@ def transaction(work: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Re
     failure opens a savepoint for it (`writing`).
     """
 
-    if not isfunction(work):
-        raise TypeError(f"{work!r} is no function: what was to be a transaction stands further down")
+    if isinstance(work, type):
+        raise TypeError(f"{work!r} is a class: the function that was to be a transaction stands further down")
 
     @wraps(work)
     def whole(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
