@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from webcb import db
-from webcb.billing import catalog, cost, ledger, limit, query, slices
+from webcb.billing import catalog, cost, ledger, limit, never, query, slices
 from webcb.billing.authorization import (
     Application,
     Facts,
@@ -254,9 +254,7 @@ def choose(
 @db.transaction
 def never_call(callback_id: str, at: datetime) -> None:
     """Remember that the number of leg A is never to be called again; once is enough."""
-    number = _found(callback_id)["cld_a"]
-    if query.row("SELECT id FROM never_call WHERE number = ?", number) is None:
-        query.change("INSERT INTO never_call (number, asked_at) VALUES (?, ?)", number, micros(at))
+    never.remember(_found(callback_id)["cld_a"], at)
 
 
 # Under the door ----------------------------------------------------------------------------------------------------------

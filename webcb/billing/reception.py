@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 from webcb import db, translation
-from webcb.billing import asks, catalog, cost, credentials, ledger, query, slices
+from webcb.billing import asks, catalog, cost, credentials, ledger, never, query, slices
 from webcb.billing.account import Account
 from webcb.billing.authorization import (
     Application,
@@ -219,7 +219,7 @@ def _place(
     known = _made(account_id, order)
     if known is not None:
         return Placed(known, is_new=False)
-    if query.row("SELECT id FROM never_call WHERE number = ?", order.number_a.digits) is not None:
+    if never.is_never_called(order.number_a.digits):
         return Refusal(Reason.NEVER_CALL, "A")
     path, guards, number_a = order.voice_application, application.guards, order.number_a.digits
     source = order.requested_from

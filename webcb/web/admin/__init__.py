@@ -17,7 +17,11 @@ from webcb.web.admin import (
     generator,
     infrastructure,
     monitoring,
+<<<<<<< HEAD
     nodes,
+=======
+    never,
+>>>>>>> 44588da (Numbers whose owner pressed 9: listed, exported, called again, by command and on the admin site; as B they can be called)
     number_test,
     programs,
     prompts,
@@ -49,7 +53,11 @@ SCREENS = (
     generator,
     infrastructure,
     monitoring,
+<<<<<<< HEAD
     nodes,
+=======
+    never,
+>>>>>>> 44588da (Numbers whose owner pressed 9: listed, exported, called again, by command and on the admin site; as B they can be called)
     number_test,
     programs,
     prompts,

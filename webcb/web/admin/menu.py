@@ -69,6 +69,7 @@ MENU: Final = (
             Entry("Test number", "test_number", "monitoring.see"),
             Entry("Price calculator", "price_calculator", "money"),
             Entry("Refusals", "refusals", "monitoring.see"),
+            Entry("Never called", "never_called", "monitoring.see"),
             Entry("Alarms", "alarms", "monitoring.see"),
         ),
     ),
