@@ -1,7 +1,7 @@
 """The whole cycle: callbacks from row to settled bill on real SIP, web and engine and carrier each a process of its own.
 
 Both legs are authorized, routed, rated, locked, called, joined, hung up by B after half a second, and settled in the ledger,
-every transaction durable. No voice flows: that is what bench.media measures.
+every transaction durable. At the end 500 talk at once and run into their deadlines. No voice flows: that is what bench.media measures.
 """
 
 import os
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from bench import cycle_deadlines
 from bench.cycle_carrier import TALK_MS
 from bench.visitor import Visitor
 from webcb import clock, db, doorbell, settings
@@ -46,6 +47,7 @@ def run() -> Figures:
         bursts = [_burst(chosen, engine, number) for number in range(RUNS)]
         to_invite_ms = _to_first_invite_ms(chosen)
         by_http = _orders_by_http(chosen, web)
+        late = cycle_deadlines.measure(chosen, "bench0")
         wait(all_ended, "all callbacks have ended")
         differences = books.differences()
     assert not differences, differences
@@ -58,6 +60,7 @@ def run() -> Figures:
         "row_to_invite_ms_median": round(statistics.median(to_invite_ms), 2),
         "row_to_invite_ms_worst": round(max(to_invite_ms), 2),
         **by_http,
+        **late,
     }
     for name, value in figures.items():
         print(f"  {name:<34} {value:>10}")

@@ -5,17 +5,19 @@ import sys
 from dataclasses import replace
 
 from webcb.demo.carrier import serve
-from webcb.demo.phones import CALLER, SPEAKS, Phone, Voice
+from webcb.demo.phones import CALLER, ECHOES, SPEAKS, Phone, Voice
 from webcb.settings import Bind
 
 TALK_MS = 500
+STAYS = replace(ECHOES, decides_ms=0, voice=Voice.SILENCE)
 
 
 def phones(talk_ms: int) -> tuple[Phone, ...]:
-    """One that is called, and one that hangs up after so long."""
+    """One that is called, one that hangs up after so long, and one that never does."""
     return (
         replace(CALLER, decides_ms=0, voice=Voice.SILENCE),
         replace(SPEAKS, decides_ms=0, voice=Voice.SILENCE, hangs_up_ms=talk_ms),
+        STAYS,
     )
 
 

@@ -14,6 +14,7 @@ from tests.callback.peers import decoded
 from tests.callback.voice import PACKET_MS, SAMPLES, Timed
 from webcb import clock, db, doorbell
 from webcb.billing import books, ledger, reception
+from webcb.billing.authorization import Reason, Refusal
 from webcb.models import Account, Attempt, Customer, Leg, NeverCall, VoiceApplication, Wallet, Xdr
 from webcb.prompts.library import Library
 
@@ -164,6 +165,8 @@ def test_a_key_by_info_alone_ends_it_for_ever(webcb: Installation) -> None:
     row = webcb.wait_for_state(callback_id, "ended", 15)
     assert row.ending == "asked never to be called again"
     assert [each.number for each in NeverCall.select()] == [A.digits]
+    again = reception.Order("-", "", None, A, None, "again", "127.0.0.1", "hosted")
+    assert reception.place(again, clock.utc_now()) == Refusal(Reason.NEVER_CALL, "A")
     (xdr,) = Xdr.select()
     assert (xdr.leg, xdr.account.login) == ("A", "internal")
     assert_no_leg_is_up(webcb, row)

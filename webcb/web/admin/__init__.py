@@ -17,11 +17,8 @@ from webcb.web.admin import (
     generator,
     infrastructure,
     monitoring,
-<<<<<<< HEAD
-    nodes,
-=======
     never,
->>>>>>> 44588da (Numbers whose owner pressed 9: listed, exported, called again, by command and on the admin site; as B they can be called)
+    nodes,
     number_test,
     programs,
     prompts,
@@ -53,11 +50,8 @@ SCREENS = (
     generator,
     infrastructure,
     monitoring,
-<<<<<<< HEAD
-    nodes,
-=======
     never,
->>>>>>> 44588da (Numbers whose owner pressed 9: listed, exported, called again, by command and on the admin site; as B they can be called)
+    nodes,
     number_test,
     programs,
     prompts,

@@ -20,7 +20,7 @@ AREA = "monitoring"
 TYPED_LENGTH_MAX = 40
 
 
-class NeverForm(FlaskForm):
+class NeverForm(FlaskForm):  # type: ignore[misc]
     """A number, with its country code."""
 
     number = StringField("Number", validators=[DataRequired(), Length(max=TYPED_LENGTH_MAX)])
