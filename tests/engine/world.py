@@ -174,6 +174,7 @@ class Phone:
     scripts: dict[str, list[tuple[float, int]]] = field(default_factory=dict)  # of those who came over these hosts
     codecs: tuple[Codec, ...] = (PCMU, PCMA)
     sdp_host: str = "127.0.0.1"
+    sdp_port: int = 30_000
     headers: dict[str, str] = field(default_factory=dict)
     early_media: bool = False
     obeys_cancel: bool = True
@@ -340,8 +341,8 @@ class World:
         self.time.call_at(self.time.now + after, self._say_again, phone, invite, address, 2 * after)
         self.respond(phone, invite, 200, address, self.sdp(phone))
 
-    def sdp(self, phone: Phone, port: int = 30_000, **changes: Any) -> bytes:
-        return make_offer(phone.sdp_host, port, phone.codecs, 7, 1, **changes)
+    def sdp(self, phone: Phone, port: int | None = None, **changes: Any) -> bytes:
+        return make_offer(phone.sdp_host, port or phone.sdp_port, phone.codecs, 7, 1, **changes)
 
     def respond(self, phone: Phone, request: Request, status: int, address: Address, sdp: bytes = b"") -> None:
         """The phone answers a request."""
