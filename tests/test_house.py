@@ -62,6 +62,7 @@ BILLING_DOORS = {
         "settlement",
         "voucher",
         "statement",
+        "never",
         "trusted",
         "tally",
     )

@@ -31,6 +31,7 @@ from webcb.engine.events import (
     NoAnswer,
     PeerLost,
     Placed,
+    Queued,
     Release,
     Ringing,
     Settled,
@@ -300,9 +301,18 @@ def test_a_hears_ringback_of_bs_country_then_b() -> None:
     assert PlayRingback("BR") in commands
 
 
+def test_a_hears_ringback_while_b_waits_for_a_line_and_its_phone_is_looked_for() -> None:
+    _, commands = play(A_IS_ON_THE_LINE)
+    assert heard(commands) == ["PlayRingback"]
+    _, commands = play(
+        [*A_IS_ON_THE_LINE, (4, Queued("B", 3)), (9, Placed("B")), (12, Failed("B", 503, 41))], plan(routes_b=TWO)
+    )
+    assert heard(commands) == ["PlayRingback"]
+
+
 def test_early_media_takes_the_place_of_ringback_and_is_joined_once() -> None:
     script = [*A_IS_ON_THE_LINE, (4, Placed("B")), (5, Ringing("B", early_media=True)), (9, B_ANSWERS)]
-    assert heard(play(script)[1]) == ["Join"]
+    assert heard(play(script)[1]) == ["PlayRingback", "Join"]
 
 
 def test_when_the_route_of_early_media_fails_a_hears_ringback_again() -> None:
@@ -314,7 +324,13 @@ def test_when_the_route_of_early_media_fails_a_hears_ringback_again() -> None:
         (7, Placed("B")),
         (9, B_ANSWERS),
     ]
-    assert heard(play(script, plan(routes_b=TWO))[1]) == ["Join", "Split", "PlayRingback", "Join"]
+    assert heard(play(script, plan(routes_b=TWO))[1]) == [
+        "PlayRingback",
+        "Join",
+        "Split",
+        "PlayRingback",
+        "Join",
+    ]
 
 
 def test_a_is_offered_what_some_route_of_b_carries_and_b_what_a_answered() -> None:

@@ -407,17 +407,19 @@ def test_a_fault_in_a_step_ends_its_callback_and_no_other(
     other = world.place("other", number_a=world_number("5511988776655"), number_b=world_number("12065550199"))
     faulty = world.place("faulty")
 
-    def fail(running: object, _: object) -> None:
+    from webcb.engine.commands import Join
+
+    join = world.exchange._carry_out[Join]
+
+    def fail(running: object, command: object) -> None:
         if running.id == faulty:  # type: ignore[attr-defined]
             raise RuntimeError("a fault of ours")
-        world.media.play_ringback(running.voices["A"], "US")  # type: ignore[attr-defined]
+        join(running, command)  # type: ignore[arg-type]
 
-    from webcb.engine.commands import PlayRingback
-
-    monkeypatch.setitem(world.exchange._carry_out, PlayRingback, fail)
+    monkeypatch.setitem(world.exchange._carry_out, Join, fail)
     world.pass_seconds(10)
     assert world.row(faulty).ending == Ending.ENGINE_FAULT
-    assert {leg: xdr.used_quantity for leg, xdr in world.xdrs(faulty).items()} == {"A": 1, "B": 0}
+    assert {leg: xdr.used_quantity for leg, xdr in world.xdrs(faulty).items()} == {"A": 4, "B": 0}
     assert faulty in caplog.text
     assert world.row(other).state == "talking"
     world.exchange.release_all(Ending.ENGINE_STOPPED)

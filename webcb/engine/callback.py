@@ -194,8 +194,11 @@ def _call_b(callback: Callback, _: Turn | ivr.Turn, now_us: int) -> Step:
         callback, ending = _end(callback, Ending.TIME_IS_OUT, now_us)
         return callback, answered + ending
     b, placing, turn = leg.call(callback.b, heard_codecs(callback.a.codecs), now_us)
-    callback, following = _turn(replace(callback, b=b, phase=Phase.CALLING_B), "B", turn, now_us)
-    return callback, [*answered, WriteCallback("calling B"), *placing, *following]
+    # B may wait for a line, and its phone be looked for: A is not left in silence meanwhile.
+    ringback = PlayRingback(plan.b.country)
+    callback = replace(callback, b=b, phase=Phase.CALLING_B, hears=Hears.RINGBACK)
+    callback, following = _turn(callback, "B", turn, now_us)
+    return callback, [*answered, WriteCallback("calling B"), ringback, *placing, *following]
 
 
 def _wait(callback: Callback, now_us: int) -> Step:
@@ -206,12 +209,6 @@ def _wait(callback: Callback, now_us: int) -> Step:
     slice_seconds = callback.plan.slice_seconds
     renewal = [] if slice_seconds is None else [SetTimer(Timer.RENEW, now_us + slice_seconds * SECOND_US // 2)]
     return callback, [SetTimer(Timer.DEADLINE, deadline_us), *renewal]
-
-
-def _let_a_hear_ringback(callback: Callback, _: Turn, __: int) -> Step:
-    if callback.hears is not Hears.NOTHING:
-        return callback, []
-    return replace(callback, hears=Hears.RINGBACK), [PlayRingback(callback.plan.b.country)]
 
 
 def _let_a_hear_b(callback: Callback, _: Turn, __: int) -> Step:
@@ -414,7 +411,6 @@ TABLE: Final[dict[tuple[Phase, Any], Action]] = {
     (Phase.FAREWELL, events.Deadline): _end_after_farewell,
     (Phase.FAREWELL, events.Release): _release,
     (Phase.CALLING_B, events.Digit): _in_menu,
-    (Phase.CALLING_B, ("B", Turn.RINGING)): _let_a_hear_ringback,
     (Phase.CALLING_B, ("B", Turn.EARLY_MEDIA)): _let_a_hear_b,
     (Phase.CALLING_B, ("B", Turn.QUIET)): _b_is_tried_anew,
     (Phase.CALLING_B, ("B", Turn.ANSWERED)): _talk,

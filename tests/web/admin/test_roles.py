@@ -50,6 +50,8 @@ PERMISSION = {
     "admin.xdrs": "monitoring.see",
     "admin.attempts": "monitoring.see",
     "admin.refusals": "monitoring.see",
+    "admin.never_called": "monitoring.see",
+    "admin.never_called_change": "monitoring.change",
     "admin.explain": "monitoring.see",
     "admin.packets": "numbers",
     "admin.disconnect": "monitoring.change",
