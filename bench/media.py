@@ -142,7 +142,7 @@ def _print_table(calls: int, compared: dict[str, Run]) -> None:
     )
     print(
         f"{'':11}{'machine':>8}{'phones':>7}{'relay':>6}{'both':>6}{'':>7}{'a second':>10}{'%':>8}"
-        f"{'p50':>9}{'p99':>9}{'p99.9':>9}{'p99.9':>9}{'late p99':>9}"
+        f"{'p50':>9}{'p99':>9}{'p99.9':>9}{'p99.9':>11}{'late p99':>11}"
     )
     for name, run in compared.items():
         share = ""
@@ -153,7 +153,7 @@ def _print_table(calls: int, compared: dict[str, Run]) -> None:
         cpu = f"{run.machine_cpu_s:8.1f}{run.phones_cpu_s:7.1f}{run.relay_cpu_s:6.1f}{run.both_cpu_s:6.1f}{share:7}"
         print(
             f"{name:11}{cpu}{run.per_second:10,.0f}{run.lost_percent:8.3f}"
-            f"{run.p50_us:9,.0f}{run.p99_us:9,.0f}{run.p999_us:9,.0f}{run.begin_p999_us:9,.0f}{run.late_p99_us:9,.0f}"
+            f"{run.p50_us:9,.0f}{run.p99_us:9,.0f}{run.p999_us:9,.0f}{run.begin_p999_us:11,.0f}{run.late_p99_us:11,.0f}"
         )
 
 

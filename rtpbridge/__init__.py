@@ -44,7 +44,7 @@ __all__ = [
 CODECS_MAX: Final[int] = lib.CODECS_MAX
 EVENTS_MAX: Final[int] = lib.EVENTS_MAX
 PORT_MAX: Final = 65535
-GATHER_US: Final = 1000
+GATHER_US: Final = 500
 PAYLOAD_TYPE_MAX: Final = 127
 OWNER_CHARACTERS_MAX: Final = 63
 
