@@ -438,6 +438,7 @@ CREATE TABLE voice_application (
   concurrent_per_a INTEGER DEFAULT 3 CHECK (concurrent_per_a BETWEEN 1 AND 100000),
   concurrent_per_source INTEGER DEFAULT 30 CHECK (concurrent_per_source BETWEEN 1 AND 100000),
   allowed_networks TEXT NOT NULL DEFAULT '' CHECK (length(allowed_networks) <= 1000), -- from where Simple and Hosted are asked for; '': anywhere
+  challenge_bits INTEGER CHECK (challenge_bits BETWEEN 8 AND 22), -- of the sum a browser does for Simple and Hosted; NULL: none
   needs_link BOOLEAN NOT NULL DEFAULT FALSE, -- Simple and Hosted are asked for by a signed link alone
   -- What its page looks like and when it serves; texts in several languages: see webcb/brand.py.
   brand_name TEXT NOT NULL DEFAULT '' CHECK (length(brand_name) <= 64), -- '': its name

@@ -267,6 +267,7 @@ class VoiceApplication(Table):
     concurrent_per_a = IntegerField(null=True, default=3)
     concurrent_per_source = IntegerField(null=True, default=30)
     allowed_networks = TextField(default="")
+    challenge_bits = IntegerField(null=True)
     needs_link = BooleanField(default=False)
     brand_name = TextField(default="")
     logo_file = TextField(default="")

@@ -173,6 +173,7 @@ BEFORE_BILLING_IS_ASKED = {
     Reason.KIND_CLOSED,
     Reason.SOURCE_BARRED,
     Reason.LINK_NEEDED,
+    Reason.CHALLENGE_UNSOLVED,
 }
 COUNTED = {Reason.TOO_MANY_TRIES, Reason.TOO_OFTEN, Reason.TOO_MANY_TO_A, Reason.SERVICE_FULL}  # see test_guard.py
 

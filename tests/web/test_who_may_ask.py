@@ -1,20 +1,26 @@
-"""Simple and Hosted ask for no password: networks from which they are asked for, and signed links (domain 9)."""
+"""Simple and Hosted ask for no password: networks from which they are asked for, signed links, a sum for the browser (domain 9)."""
 
+import re
 from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+from werkzeug.test import TestResponse
 
 from tests.web import scene
-from tests.web.hand import notice
+from tests.web.conftest import Server
+from tests.web.hand import hidden, notice
 from tests.web.test_kinds import Visitor
-from webcb import clock
+from webcb import clock, db
 from webcb.billing import guard
 from webcb.billing.guard import Guards
 from webcb.models import Callback, RefusalCount, VoiceApplication
-from webcb.web import links
+from webcb.web import challenge, links
 
 FROM_ELSEWHERE = "Calls cannot be asked for from where you are. Ask the service provider."
 NO_LINK = "This page works by the link that you were given, for a while."
@@ -118,3 +124,63 @@ def test_the_command_makes_a_link_that_opens_the_page(app: Flask, monkeypatch: p
     client = app.test_client()
     client.get(made.output.strip().removeprefix("http://localhost") + "&kind=hosted")
     assert ask(client, "hosted")[0] == 303
+
+
+# The challenge ---------------------------------------------------------------------------------------------------------
+
+BITS = 8
+
+
+def solve(page: str, bits: int = BITS) -> str:
+    """What a browser finds."""
+    found = re.search(r'data-challenge="(\w+)" data-bits="(\d+)"', page)
+    assert found is not None
+    assert int(found[2]) == bits
+    return next(str(number) for number in range(10**6) if challenge.zero_bits(found[1], str(number)) >= bits)
+
+
+@pytest.mark.parametrize("kind", ["simple", "hosted"])
+def test_a_browser_does_a_sum_for_each_form(app: Flask, kind: str) -> None:
+    restrict(challenge_bits=BITS)
+    visitor = Visitor(app.test_client(), kind)
+    visitor.fields["nonce"] = hidden(visitor.opened, "nonce")
+    answer = solve(visitor.opened)
+    for wrong in ("", "x", "-1", "9" * 21, str(int(answer) + 1)):
+        refused = press(visitor, wrong)
+        assert (refused.status_code, notice(refused.text)[:12]) == (422, "Your browser"), wrong
+    assert refusals()["challenge not solved"] == 5
+    assert press(visitor, answer).status_code == 303
+    assert visitor.press("connect", answer=answer).status_code == 303, "pressed again it is the same call"
+    assert Callback.select().count() == 1
+
+    other = Visitor(app.test_client(), kind)
+    assert press(other, answer).status_code == 422, "another's answer"
+    other.fields["nonce"] = visitor.fields["nonce"]
+    assert press(other, answer).status_code == 422, "another's form"
+
+
+def press(visitor: Visitor, answer: str) -> TestResponse:
+    if visitor.fields["kind"] == "simple":
+        visitor.press("quote")
+    return visitor.press("connect", answer=answer)
+
+
+def test_a_sum_is_good_as_long_as_its_form(app: Flask) -> None:
+    at = clock.utc_now()
+    with app.test_request_context():
+        asked = challenge.of("all", "n", at)
+        answer = next(str(number) for number in range(10**6) if challenge.zero_bits(asked, str(number)) >= BITS)
+        assert challenge.is_solved("all", "n", answer, BITS, at + timedelta(hours=4))
+        assert not challenge.is_solved("all", "n", answer, 40, at)
+        assert challenge.of("all", "n", at + timedelta(hours=1)) != asked
+        assert challenge.of("second", "n", at) != asked
+
+
+def test_a_real_browser_does_it(server: Server, browser: webdriver.Chrome) -> None:
+    with db.database.connection_context():
+        VoiceApplication.update(challenge_bits=12).where(VoiceApplication.path == "all").execute()
+    browser.get(f"{server.url}/all?kind=hosted")
+    browser.find_element(By.NAME, "number_a").send_keys(scene.NUMBER_A)
+    browser.find_element(By.CSS_SELECTOR, "button[value=connect]").click()
+    WebDriverWait(browser, 20).until(lambda driver: "/callbacks/" in driver.current_url)
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []

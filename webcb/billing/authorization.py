@@ -68,6 +68,7 @@ class Reason(StrEnum):
     KIND_CLOSED = "kind of callback not offered"
     SOURCE_BARRED = "source not allowed"  # Simple, Hosted: from where it is asked for
     LINK_NEEDED = "no signed link"  # Simple, Hosted
+    CHALLENGE_UNSOLVED = "challenge not solved"  # Simple, Hosted
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class Guards:
     """What a voice application allows. Prefixes are E.164 digits, comma between; None is no limit.
 
     `allowed_prefixes` "" allows every destination; `quiet_hours` is "22-7", first hour and the hour at which they end, or "".
-    `allowed_networks` and `needs_link` are for the kinds that ask for no password (UNPROVEN).
+    `allowed_networks`, `needs_link` and `challenge_bits` are for the kinds that ask for no password (UNPROVEN).
     """
 
     allowed_prefixes: str = ""
@@ -45,6 +45,7 @@ class Guards:
     concurrent_per_source: int | None = 30
     allowed_networks: str = ""
     needs_link: bool = False
+    challenge_bits: int | None = None
 
 
 DEFAULTS = Guards()

@@ -143,6 +143,12 @@ class VoiceApplication(Entry):
     needs_link: Annotated[
         bool, yes_no("Simple and Hosted are asked for only by who has opened a signed link (`webcb link`)")
     ] = False
+    challenge_bits: Annotated[
+        int | None,
+        whole(
+            8, 22, "zero bits of the sum that a browser does for Simple and Hosted, each doubling it", or_nothing=True
+        ),
+    ] = None
     brand_name: Annotated[str, text("name shown on its page; empty: its name", 64)] = ""
     logo_file: Annotated[
         str,

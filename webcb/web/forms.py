@@ -24,7 +24,7 @@ def stripped(text: str | None) -> str | None:
 class HostedForm(FlaskForm):  # type: ignore[misc]
     """The Hosted trigger page (domain 1): only where to ring; everything else is said on the phone.
 
-    `nonce` is this one form's mark, `quoted` the mark of the price that was shown with it.
+    `nonce` is this one form's mark, `quoted` the mark of the price that was shown with it, `answer` that of the challenge.
     """
 
     number_a = StringField(
@@ -37,6 +37,7 @@ class HostedForm(FlaskForm):  # type: ignore[misc]
     )
     nonce = HiddenField()
     quoted = HiddenField()
+    answer = HiddenField()
 
     def numbers(self, default_country: str) -> tuple[Number, Number | None] | None:
         """The numbers typed, A and B; None when one of them is none, which then is said beside its field. Validate first."""

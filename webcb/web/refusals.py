@@ -67,6 +67,12 @@ _WORDS = {
             " for a new one."
         ),
     ),
+    Reason.CHALLENGE_UNSOLVED: Words(
+        "",
+        marked(
+            "Your browser has not done the sum that keeps robots away. Allow scripts for this page and press again."
+        ),
+    ),
     Reason.TOO_MANY_TRIES: Words(
         "password", marked("That was tried too often. Wait a quarter of an hour, then type the password again.")
     ),

@@ -18,7 +18,7 @@ from webcb.billing.guard import UNPROVEN
 from webcb.billing.reception import CallbackKind, Order
 from webcb.models import Callback, Leg, VoiceApplication
 from webcb.number import as_typed, country_names, country_of_typed, display_number, example_number
-from webcb.web import availability, branding, errors, languages, links, refusals, visitor
+from webcb.web import availability, branding, challenge, errors, languages, links, refusals, visitor
 from webcb.web.access import public
 from webcb.web.availability import Availability
 from webcb.web.branding import FRONT_PAGE, application_at
@@ -193,6 +193,14 @@ def _without_link(application: VoiceApplication, kind: CallbackKind, at: datetim
     return Refusal(Reason.LINK_NEEDED)
 
 
+def _is_unsolved(application: VoiceApplication, form: HostedForm, wanted: Order, at: datetime) -> bool:
+    """Whether the browser was to do a sum and has not."""
+    bits, nonce, answer = application.challenge_bits, form.nonce.data or "", form.typed("answer")
+    if bits is None or wanted.kind not in UNPROVEN:
+        return False
+    return not challenge.is_solved(application.path, nonce, answer, bits, at)
+
+
 def _counted(refusal: Refusal, wanted: Order, at: datetime) -> Refusal:
     asks.note_refusal(wanted.voice_application, refusal, wanted.requested_from, at)
     return refusal
@@ -210,6 +218,8 @@ def _connect(application: VoiceApplication, form: HostedForm, wanted: Order, at:
         verdict = None if wanted.kind == "hosted" else _quote(application, form, wanted, at)
         if isinstance(verdict, Quotation) and form.quoted.data != verdict.mark:
             return _show(application, form, verdict)
+        if not isinstance(verdict, Refusal) and _is_unsolved(application, form, wanted, at):
+            return _refuse(application, form, _counted(Refusal(Reason.CHALLENGE_UNSOLVED), wanted, at))
         if not isinstance(verdict, Refusal):
             verdict = reception.place(replace(wanted, password=None), at)
         if isinstance(verdict, Refusal):
@@ -249,9 +259,17 @@ def _show(application: VoiceApplication, form: HostedForm, quote: Quotation | No
         notice=notice,
         kind=_kind(form),
         kinds=_kinds(application),
+        challenge=_challenge(application, form),
         is_proven=visitor.has_proof(form.typed("login"), form.nonce.data, clock.utc_now()),
         dialling=(*_dialling(application.default_country), languages.country(application.default_country)),
     )
+
+
+def _challenge(application: VoiceApplication, form: HostedForm) -> str:
+    """The sum for the browser; "" where none is wanted."""
+    if application.challenge_bits is None or _kind(form) not in UNPROVEN:
+        return ""
+    return challenge.of(application.path, form.nonce.data or "", clock.utc_now())
 
 
 def _opens_at(application: VoiceApplication, now: Availability) -> str:

@@ -190,15 +190,10 @@ screen(
                 "Who may ask",
                 (
                     Item(
-                        "allowed_networks",
-                        "Allowed networks",
-                        "From where Simple and Hosted may be asked for, as in 192.0.2.0/24; empty: anywhere.",
+                        "allowed_networks", "Allowed networks", "Of Simple and Hosted, comma between; empty: anywhere."
                     ),
-                    Item(
-                        "needs_link",
-                        "Signed link",
-                        "Simple and Hosted only for who has opened a link that `webcb link` made.",
-                    ),
+                    Item("needs_link", "Signed link", "Simple and Hosted only by a link that `webcb link` made."),
+                    Item("challenge_bits", "Challenge, bits", "A sum for the browser; 16 takes a moment."),
                 ),
             ),
             Panel(
