@@ -89,6 +89,7 @@ ENGINE_DOORS = {
         "rows",
         "runner",
         "shares",
+        "spool",
         "standing",
         "running",
         "starts",

@@ -45,6 +45,7 @@ from webcb.engine.line import Line, Timekeeper
 from webcb.engine.media import Media
 from webcb.engine.resumption import Resumable
 from webcb.engine.running import Running
+from webcb.engine.spool import Spool
 from webcb.engine.starts import Starts
 from webcb.number import mask_number
 from webcb.sip.grammar import ProtocolError
@@ -54,6 +55,7 @@ log = logging.getLogger(__name__)
 
 LEGS: Final = 2  # of a callback that talks
 EVENTS_WAITING_MAX: Final = 100  # of one callback, begotten by its own commands
+SPOOL_SECONDS: Final = 0.5  # that the database has for a settlement; then it is kept on file
 SETTLE_AGAIN_SECONDS: Final = 5  # after a settlement failed for a reason that is not the database's
 
 SECOND_US: Final = 1_000_000
@@ -88,10 +90,12 @@ class Exchange:
         resolver: Resolver,
         callbacks_max: int,
         standing: Connections,
+        spool: Spool | None = None,
     ) -> None:
         self._timekeeper = timekeeper
         self._media = media
         self._journal = journal
+        self._spool = spool
         self._calls = Calls(timekeeper, lines, media, resolver, self._feed, self._end_faulty, standing)
         self._callbacks_max = callbacks_max
         self._running: dict[str, Running] = {}
@@ -416,6 +420,9 @@ class Exchange:
 
     def _post_settle(self, running: Running, settle: Settle) -> None:
         at = running.callback.plan.instant(self._now_us())
+        if running.spool_alarm is None and self._spool is not None:
+            late = self._timekeeper.time() + SPOOL_SECONDS
+            running.spool_alarm = self._timekeeper.call_at(late, self._keep_on_file, self._spool, running, settle, at)
         self._journal.post(
             partial(rows.settle, running.callback.plan, settle, at, running.figures),
             partial(self._settled, running, settle),
@@ -430,6 +437,9 @@ class Exchange:
             if leg.answered_us is not None
         }
 
+    def _keep_on_file(self, spool: Spool, running: Running, settle: Settle, at: datetime) -> None:
+        spool.keep(running.id, rows.settlement_line(running.callback.plan, settle, at, running.figures))
+
     def _settled(self, running: Running, settle: Settle, result: Any) -> None:
         if isinstance(result, Exception):
             log.error(
@@ -438,6 +448,9 @@ class Exchange:
             again = self._timekeeper.time() + SETTLE_AGAIN_SECONDS
             self._timekeeper.call_at(again, self._post_settle, running, settle)
             return
+        if self._spool is not None and running.spool_alarm is not None:
+            running.spool_alarm.cancel()
+            self._spool.taken(running.id)
         log.info("callback %s: %s", running.id, settle.ending)
         counting.numbers().callbacks_ended.labels(settle.ending).inc()
         self._feed(running, events.Settled())

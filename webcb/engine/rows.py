@@ -41,6 +41,7 @@ from webcb.engine.commands import (
 from webcb.engine.events import Chosen, LegPlan, LoggedIn, NotChosen, NotLoggedIn
 from webcb.engine.figures import Figures
 from webcb.engine.ivr import Setup
+from webcb.engine.spool import print_settlement
 from webcb.number import NumberError, parse_number
 
 log = logging.getLogger(__name__)
@@ -339,11 +340,20 @@ def settle(plan: Plan, settle: Settle, at: datetime, figures: Mapping[LegName, F
     figures = figures or {}
     for leg, each in figures.items():
         _write_figures(plan, leg, each)
-    usages = [
+    usages = _usages(plan, settle, figures)
+    return settlement.settle(plan.callback_id, usages, settle.ending, settle.b_answered, at)
+
+
+def settlement_line(plan: Plan, settle: Settle, at: datetime, figures: Mapping[LegName, Figures]) -> str:
+    """The same as a line of the spool; the figures of voice are on the xDR alone then."""
+    return print_settlement(plan.callback_id, _usages(plan, settle, figures), settle.ending, settle.b_answered, at)
+
+
+def _usages(plan: Plan, settle: Settle, figures: Mapping[LegName, Figures]) -> list[LegUsage]:
+    return [
         replace(_used(plan, usage, figures.get(usage.leg)), logged_in=settle.logged_in and usage.leg == "A")
         for usage in settle.usages
     ]
-    return settlement.settle(plan.callback_id, usages, settle.ending, settle.b_answered, at)
 
 
 def _write_figures(plan: Plan, leg: LegName, figures: Figures) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Final
 from rtpbridge import Bridge
 from webcb import __version__, clock, db, doorbell
 from webcb.billing import credentials
-from webcb.engine import recovery
+from webcb.engine import recovery, spool
 from webcb.engine.causes import Ending
 from webcb.engine.counted import Pulse
 from webcb.engine.exchange import Exchange
@@ -30,6 +30,7 @@ from webcb.engine.media import SILENCE_MS, Media
 from webcb.engine.names import Resolver
 from webcb.engine.prober import Prober
 from webcb.engine.registrar import Registrations
+from webcb.engine.spool import Spool
 from webcb.engine.standing import Standing
 from webcb.engine.succession import STANDS_BY, TAKES_OVER, StartProblem, next_engine_of, only_engine_of
 from webcb.engine.transport import BindProblem, Wire, bind_tcp, bind_udp, family_of, own_address
@@ -55,6 +56,7 @@ UNREGISTER_SECONDS_MAX: Final = 0.5  # for the carriers to say that our registra
 JOURNAL_SECONDS_MAX: Final = 0.5  # for the database after that
 IDLE_LOOK_SECONDS: Final = 0.02  # between two questions whether all has ended
 HAND_OVER_SECONDS_MAX: Final = 20.0  # for those being set up to talk or end before the next engine takes over
+FAULTY_FILE: Final = "settlements.faulty"  # of the spool, for somebody to look at
 EXIT_CANNOT_START: Final = 2
 
 
@@ -120,7 +122,10 @@ class Engine:
         self._prober = Prober(loop, clock.utc_now, self._lines, post, resolver, on_return)
         opened.callback(self._prober.close)
         standing = Standing(self._prober, self._registrations)
-        self._exchange = Exchange(loop, self._lines, media, self._journal, resolver, self._callbacks_max, standing)
+        self._spool = Spool(settings.data_dir / spool.FILE)
+        self._exchange = Exchange(
+            loop, self._lines, media, self._journal, resolver, self._callbacks_max, standing, self._spool
+        )
 
     # Start
 
@@ -163,6 +168,7 @@ class Engine:
             node = await self._ask(partial(recovery.take_node, settings.node_name, clock.utc_now()))
         except TimeoutError:
             raise StartProblem(f"the database does not answer within {START_SECONDS_MAX} s") from None
+        await self._settle_what_was_spooled()
         self.lookout = Lookout(self._loop, clock.utc_now, self._lines, self._journal, self._exchange, node, self._hear)
         self._opened.callback(self.lookout.close)
         pulse = Pulse(self._loop, self._exchange, lambda: self._journal.waiting)
@@ -177,6 +183,22 @@ class Engine:
         log.info(
             "engine of node %s is up: SIP on %s, %d callbacks at once", settings.node_name, told, self._callbacks_max
         )
+
+    async def _settle_what_was_spooled(self) -> None:
+        """What an engine before this one could not tell the database, before a look takes those callbacks for lost."""
+        faulty = []
+        for line in self._spool.left():
+            try:
+                log.info("callback %s: settled from the file", await self._ask(partial(spool.replay, line)))
+            except TimeoutError:
+                raise StartProblem(f"the database does not answer within {START_SECONDS_MAX} s") from None
+            except Exception:
+                log.exception("a settlement on file cannot be made; it is left in %s", FAULTY_FILE)
+                faulty.append(line)
+        if faulty:
+            with (self._settings.data_dir / FAULTY_FILE).open("a") as file:
+                file.writelines(f"{line}\n" for line in faulty)
+        self._spool.clear()
 
     def _hear(self) -> None:
         """What came to our addresses since they were bound, and all that comes: a BYE of a call must not find it unknown."""

@@ -35,6 +35,7 @@ class Running:
     trace: Trace = field(default_factory=Trace)
     open_traces: int = 0  # sessions that may still say something
     alarms: dict[Timer, Alarm] = field(default_factory=dict)
+    spool_alarm: Alarm | None = None  # when its settlement is kept on file, if the database has not taken it
     waiting: deque[tuple[events.Event, int]] = field(default_factory=deque)
     writes: list[Write] = field(default_factory=list)
     keypad: Keypad = field(default_factory=Keypad)
