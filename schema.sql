@@ -465,6 +465,16 @@ CREATE TABLE own_number (
   description TEXT NOT NULL DEFAULT '' CHECK (length(description) <= 120)
 );
 
+-- Who runs the service, as statements name it: one row at most.
+CREATE TABLE company (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
+  address TEXT NOT NULL DEFAULT '' CHECK (length(address) <= 200),
+  tax_number TEXT NOT NULL DEFAULT '' CHECK (length(tax_number) <= 64),
+  phone TEXT NOT NULL DEFAULT '' CHECK (length(phone) <= 40),
+  mail TEXT NOT NULL DEFAULT '' CHECK (length(mail) <= 254)
+);
+
 -- How often somebody asked of late; see webcb/billing/tally.py. A row whose instant has passed says nothing.
 CREATE TABLE tally (
   subject TEXT PRIMARY KEY CHECK (length(subject) BETWEEN 1 AND 200),

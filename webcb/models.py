@@ -3,6 +3,7 @@
 from peewee import BigIntegerField, BooleanField, ForeignKeyField, IntegerField, TextField
 
 from webcb.operators import Audit as Audit
+from webcb.operators import Company as Company
 from webcb.operators import Job as Job
 from webcb.operators import NeverCall as NeverCall
 from webcb.operators import OwnNumber as OwnNumber
@@ -476,4 +477,5 @@ ALL_TABLES: tuple[type[Table], ...] = (
     LowBalance, Vendor, Connection, ConnectionShare, Route, Catalog,
     VoiceApplication, NeverCall, OwnNumber, Tally, RefusalCount, ApiKey, Callback, Sink, SinkEvent, Leg, Attempt, Message, Lock, Xdr,
     Ledger, Voucher, User, UserSession, SignIn, SavedFilter, Audit,
+    Company,
 )  # fmt: skip

@@ -57,6 +57,14 @@ class OwnNumber(Table):
         table_name = "own_number"
 
 
+class Company(Table):
+    name = TextField(unique=True)
+    address = TextField(default="")
+    tax_number = TextField(default="")
+    phone = TextField(default="")
+    mail = TextField(default="")
+
+
 class Tally(Table):
     subject = TextField(primary_key=True)
     until_at = InstantField()

@@ -81,12 +81,23 @@ def _apply(books: Books, hashes: Hashes | None, set_passwords: bool) -> None:
     for placed in every(books.document, "voice_applications"):
         _apply_voice_application(books, placed)
     _apply_plain(books, "own_numbers")
+    _apply_company(books)
     remove_absent(books)
 
 
 def _apply_plain(books: Books, section: str) -> None:
     for placed in every(books.document, section):
         books.put(section, placed)
+
+
+def _apply_company(books: Books) -> None:
+    """There is one: another name is said to be wrong, and the page gives it a new one."""
+    for placed in every(books.document, "companies"):
+        others = [row.name for row in books.rows("companies").values() if row.name != placed.entry.name]
+        if others:
+            books.wrong(placed, "name", f"there is the company {others[0]!r} already; there can be one")
+        else:
+            books.put("companies", placed)
 
 
 def _apply_connection(books: Books, placed: Placed) -> None:

@@ -30,6 +30,7 @@ TABLES: dict[str, type[Table]] = {
     "connections": models.Connection,
     "voice_applications": models.VoiceApplication,
     "own_numbers": models.OwnNumber,
+    "companies": models.Company,
 }
 
 Columns = dict[str, Any]

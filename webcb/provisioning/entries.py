@@ -12,6 +12,7 @@ from webcb.billing.formula import TEXT_LENGTH_MAX as FORMULA_LENGTH_MAX
 from webcb.billing.formula import parse as parse_formula
 from webcb.billing.trusted import NUMBERS_MAX
 from webcb.provisioning.carriers import Connection, Vendor
+from webcb.provisioning.company import Company
 from webcb.provisioning.entry import Entry as Entry
 from webcb.provisioning.fields import (
     Reader,
@@ -346,4 +347,5 @@ SECTIONS: dict[str, type[Entry]] = {
     "connections": Connection,
     "voice_applications": VoiceApplication,
     "own_numbers": OwnNumber,
+    "companies": Company,
 }

@@ -11,7 +11,7 @@ from flask import Response, abort, render_template, request
 from webcb import clock
 from webcb.billing.billing_period import BillingPeriod, midnight, period_at
 from webcb.billing.statement import Statement, statement
-from webcb.models import Customer
+from webcb.models import Company, Customer
 from webcb.money import format_amount
 from webcb.web.languages import gettext, marked
 from webcb.web.owning import Owner, anybody, blueprint
@@ -47,6 +47,7 @@ def statements(who: Owner) -> Any:
         return _csv(found, period)
     return render_template(
         "selfcare/statements.html",
+        company=Company.select().first(),
         who=who,
         found=found,
         zone=who.time_zone,

@@ -127,6 +127,7 @@ PAGES = {
     "wizard-service": "setup/4",
     "checklist": "checklist",
     "currencies": "currencies",
+    "company": "company",
     "users": "users",
     "user": "users/1",
     "api-keys": "api-keys",

@@ -12,7 +12,7 @@ from webcb.web.admin.permission import PERMISSIONS, ROLES, may
 SCREENS = {
     "infrastructure": ("voice_applications", "own_numbers", "nodes", "vendors", "connections", "routes"),
     "catalog": ("destinations", "off_peak_periods", "tariffs", "rates", "products", "usage_charges"),
-    "setup": ("currencies",),
+    "setup": ("currencies", "companies"),
     "sales": ("customers", "accounts", "distributors"),
 }
 PERMISSION = {

@@ -19,7 +19,7 @@ from webcb.billing import ledger, settlement, voucher
 from webcb.billing.billing_period import BillingPeriod, midnight, period_at
 from webcb.billing.product import LegName
 from webcb.billing.statement import statement as stated
-from webcb.models import Account, Customer, Ledger, Xdr
+from webcb.models import Account, Company, Customer, Ledger, Xdr
 from webcb.money import AmountError, format_amount, parse_amount
 from webcb.web import visitor
 from webcb.web.admin import signing
@@ -254,6 +254,7 @@ def _statement(wallet_id: int, whose: str, owner: Any) -> Any:
         "admin/statement.html",
         whose=whose,
         owner=owner,
+        company=Company.select().first(),
         period=period,
         found=stated(wallet_id, period.begins_at, min(period.ends_at, max(now, period.begins_at))),
         runs=period.ends_at > now,

@@ -77,6 +77,7 @@ MENU: Final = (
         "Setup",
         (
             Entry("Set-up checklist", "checklist", "setup.see"),
+            Entry("Company", "companies", "setup.see"),
             Entry("Currencies", "currencies", "setup.see"),
             Entry("Users and roles", "users", "setup.see"),
             Entry("API keys", "api_keys", "setup.see"),

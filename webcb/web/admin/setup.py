@@ -12,7 +12,7 @@ from wtforms.validators import DataRequired, Length, Optional, Regexp
 
 from webcb import clock, db, settings
 from webcb.billing import credentials
-from webcb.models import Audit, ExchangeRate, User, UserSession
+from webcb.models import Audit, Company, ExchangeRate, User, UserSession
 from webcb.web.admin import signing
 from webcb.web.admin.editor import Editor, Item, Panel
 from webcb.web.admin.listing import Between, Choice, Column, Contains, Listing
@@ -79,6 +79,52 @@ screen(
     ),
 )
 
+
+screen(
+    "company",
+    AREA,
+    Listing(
+        "companies",
+        "Company",
+        Company.select,
+        Company.id,
+        (
+            Column(
+                "name",
+                "Name",
+                lambda row: row.name,
+                order=Company.name,
+                link=lambda row: url_for("admin.companies_edit", row_id=row.id),
+            ),
+            Column("address", "Address", lambda row: row.address),
+            Column("tax_number", "Tax number", lambda row: row.tax_number),
+            Column("phone", "Telephone", lambda row: row.phone),
+            Column("mail", "E-mail", lambda row: row.mail),
+        ),
+        "name",
+        search=(Contains(Company.name),),
+        empty="Write here who runs the service: statements name it.",
+    ),
+    Editor(
+        "companies",
+        "companies",
+        "Company",
+        AREA,
+        (
+            Panel(
+                "General info",
+                (
+                    Item("name", "Name", "As statements name it."),
+                    Item("address", "Address"),
+                    Item("tax_number", "Tax number"),
+                    Item("phone", "Telephone", "Where customers call with questions."),
+                    Item("mail", "E-mail"),
+                ),
+            ),
+        ),
+    ),
+    Company,
+)
 
 screen(
     "currencies",
