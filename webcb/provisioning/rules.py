@@ -15,6 +15,8 @@ RESERVED_PATHS = frozenset(
         "brand.css",
         "callbacks",
         "healthz",
+        "metrics",
+        "readyz",
         "login",
         "logo",
         "numbers",

@@ -122,6 +122,7 @@ PAGES = {
     "test-number": "test-number?number=%2B12065550123&product=Callback",
     "price-calculator": "price-calculator?application=-&login=alice&number_a=%2B5511999887766&number_b=%2B12065550123",
     "refusals": "refusals",
+    "never-called": "never-called",
     "alarms": "alarms",
     "wizard": "setup/1",
     "wizard-service": "setup/4",
