@@ -30,7 +30,7 @@ def test_init_makes_an_installation_and_leaves_one_that_is_there(typed: Types) -
 
 
 def test_config_shows_what_is_in_force_and_no_secret(typed: Types, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WEBCB_SECRET_KEY", "a key nobody may see")
+    monkeypatch.setenv("WEBCB_SECRET_KEY", "unseenunseenunseen")
     monkeypatch.setenv("WEBCB_DATABASE_URL", "postgresql://webcb:hush@db.example/webcb")
     monkeypatch.setenv("WEBCB_HTTP_BIND", "0.0.0.0:80")
     said = typed("config")
@@ -39,7 +39,7 @@ def test_config_shows_what_is_in_force_and_no_secret(typed: Types, monkeypatch: 
     assert shown["http_bind"] == "0.0.0.0:80"
     assert shown["database_url"] == "postgresql://webcb:********@db.example/webcb"
     assert "hush" not in said.out
-    assert "nobody" not in said.out
+    assert "unseen" not in said.out
 
 
 def test_apply_says_what_it_did_and_export_writes_it_back(installed: Types) -> None:
