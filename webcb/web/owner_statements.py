@@ -19,7 +19,7 @@ from webcb.web.owning import Owner, anybody, blueprint
 PERIODS: Final = 12
 DAYS_MAX: Final = 400
 _KINDS: Final = {
-    "opening balance": marked("Opening balance"),
+    "opening balance": marked("Credit"),
     "voucher": marked("Voucher"),
     "payment": marked("Payment"),
     "manual credit": marked("Credit"),
