@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import NAMESPACE_OID, uuid5
 
 EVENT_TYPE: Final = "org.camaraproject.click-to-dial.v0.status-changed"
-SOURCE: Final = "/api/v1/click-to-dial"
+ROOT: Final = "/api/v1/click-to-dial"
 CONTENT_TYPE: Final = "application/cloudevents+json"
 
 _STATES: Final = {
@@ -75,8 +75,8 @@ class Change:
     duration_seconds: int
 
 
-def event(change: Change) -> dict[str, Any]:
-    """The CloudEvent of a change (CloudEvents 1.0.2, structured mode)."""
+def event(change: Change, public_url: str = "") -> dict[str, Any]:
+    """The CloudEvent of a change (CloudEvents 1.0.2, structured mode); its source is absolute where the pages' address is known."""
     said: dict[str, Any] = {"state": change.status.state}
     of: dict[str, Any] = {
         "callId": change.call_id,
@@ -90,7 +90,7 @@ def event(change: Change) -> dict[str, Any]:
         of["callDuration"] = str(change.duration_seconds)  # text, in the contract
     return {
         "id": str(uuid5(NAMESPACE_OID, f"{change.call_id}/{change.event_id}")),
-        "source": SOURCE,
+        "source": f"{public_url.rstrip('/')}{ROOT}",
         "type": EVENT_TYPE,
         "specversion": "1.0",
         "datacontenttype": "application/json",

@@ -15,6 +15,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
+from tests import postgresql
 from tests.billing import rows
 from tests.billing.rows import NOON
 from tests.clerk import sink_server
@@ -95,7 +96,7 @@ def schema_of_events() -> Any:
 def test_a_program_is_told_every_state_as_camara_has_it(settings: Settings, program: Program, caplog: Any) -> None:
     caplog.set_level(logging.INFO)
     callback_id = place(program.url, sealed_token=credentials.seal(TOKEN), token_expires_at=NOON + timedelta(days=9000))
-    working = Courier(settings)
+    working = Courier(replace(settings, public_url="https://calls.example.com"))
     working.start()
     go_through(callback_id, *THROUGH)
     wait_until(lambda: len(program.told) == 4 and not undelivered(), "all four states told")
@@ -113,6 +114,7 @@ def test_a_program_is_told_every_state_as_camara_has_it(settings: Settings, prog
         events[event["data"]["status"]["state"]] = event
     assert set(events) == {"callingCaller", "callingCallee", "connected", "disconnected"}
     assert len({event["id"] for event in events.values()}) == 4
+    assert {event["source"] for event in events.values()} == {"https://calls.example.com/api/v1/click-to-dial"}
     last = events["disconnected"]["data"]
     assert last == {
         "callId": callback_id,
@@ -275,3 +277,19 @@ def test_the_certificate_is_judged_by_the_name_that_was_asked_for(settings: Sett
             said += try_due(settings, NOON, names(crm_example_com=["127.0.0.1"]), trusting)
             said += [told.headers["host"] for told in program.told]
     assert said == ["answered 204", f"crm.example.com:{said[1].rpartition(':')[2]}", "not reached: ConnectError"]
+
+
+def test_on_postgresql_the_states_are_told_as_well(program: Program, tmp_path: Path) -> None:
+    with postgresql.running() as url:
+        opened = db.connect(url)
+        opened.connect()
+        db.migrate()
+        credentials.use_key(KEY)
+        made = Settings(data_dir=tmp_path, secret_key=KEY, node_name="one", database_url=url, webhook_networks=LOOPBACK)
+        go_through(place(program.url), *THROUGH)
+        assert try_due(made, NOON + timedelta(minutes=1)) == ["answered 204"] * 4
+        states = [json.loads(told.body)["data"]["status"]["state"] for told in program.told]
+        assert states == ["callingCaller", "callingCallee", "connected", "disconnected"]
+        sinks.sweep(clock.utc_now() + timedelta(days=8))
+        assert SinkEvent.select().count() == 0
+        db.database.close()

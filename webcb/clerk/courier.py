@@ -68,6 +68,7 @@ class Courier:
 
     def __init__(self, settings: Settings, resolve: Resolve | None = None, tls: ssl.SSLContext | None = None) -> None:
         self._networks = webhook.read_networks(settings.webhook_networks)
+        self._public_url = settings.public_url
         self._resolve = resolve or _resolve
         self._tls = tls or ssl.create_default_context()  # the certificates that the host trusts
         self._stopping = threading.Event()
@@ -126,7 +127,7 @@ class Courier:
             if row.id in self._in_hand or not self._has_room(row.sink.url) or not sinks.claim(row, at):
                 continue
             try:
-                parcel = parcel_of(row, self._networks, at)
+                parcel = parcel_of(row, self._networks, at, self._public_url)
             except Undeliverable as wrong:
                 sinks.note(row.id, row.tries + 1, str(wrong), at, is_final=True)
                 continue
@@ -228,7 +229,7 @@ async def _send(client: httpx.AsyncClient, parcel: Parcel, address: str, at: dat
 # Messages ------------------------------------------------------------------------------------------------------------
 
 
-def parcel_of(row: Any, networks: tuple[Any, ...], at: datetime) -> Parcel:
+def parcel_of(row: Any, networks: tuple[Any, ...], at: datetime, public_url: str = "") -> Parcel:
     """The message of an event. Raises Undeliverable."""
     sink = row.sink
     try:
@@ -241,7 +242,7 @@ def parcel_of(row: Any, networks: tuple[Any, ...], at: datetime) -> Parcel:
         token, secret = credentials.unseal(sink.sealed_token), credentials.unseal(sink.api_key.sealed_webhook_secret)
     except credentials.SealProblem:
         raise Undeliverable("not sent: its secret was sealed with another secret key") from None
-    event = camara.event(_change(row))
+    event = camara.event(_change(row), public_url)
     return Parcel(row.id, row.tries + 1, target, event["id"], camara.written(event), token, secret)
 
 

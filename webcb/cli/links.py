@@ -8,8 +8,10 @@ import click
 @click.command()
 @click.argument("typed", metavar="VOICE_APPLICATION")
 @click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True, help="For how long it is good.")
-@click.option("--base", default="", metavar="URL", help="What stands before it, as in https://calls.example.com:8901.")
-def link(typed: str, days: int, base: str) -> None:
+@click.option(
+    "--base", metavar="URL", help="What stands before it, as in https://calls.example.com; else the setting public_url."
+)
+def link(typed: str, days: int, base: str | None) -> None:
     """Make a link by which Simple and Hosted callbacks may be asked for where the voice application wants one (needs_link)."""
     from webcb import clock
     from webcb.cli import desk
@@ -19,7 +21,8 @@ def link(typed: str, days: int, base: str) -> None:
         application = desk.application(typed)
     token = links.make(application.path, settings.secret_key, clock.utc_now() + timedelta(days=days))
     page = "/" if application.path == "-" else f"/{application.path}"
-    click.echo(f"{base.rstrip('/')}{page}?{links.PARAMETER}={token}")
+    before = settings.public_url if base is None else base
+    click.echo(f"{before.rstrip('/')}{page}?{links.PARAMETER}={token}")
 
 
 COMMANDS = (link,)
