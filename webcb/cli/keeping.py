@@ -1,4 +1,6 @@
-"""Commands that keep an installation: moved to another database."""
+"""Commands that keep an installation: moved to another database, backed up, restored."""
+
+from pathlib import Path
 
 import click
 
@@ -47,9 +49,61 @@ def copy(source_url: str | None, target_url: str, while_running: bool) -> None:
     click.echo(f"{total} rows copied, each compared with its original; the books of the copy are right")
 
 
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(file: Path) -> None:
+    """Write a backup of the database to a file, while the service goes on.
+
+    It is one SQLite file, of whichever database; its books are checked before it gets its name. The secret key is not in it: keep
+    a copy of that elsewhere.
+    """
+    from webcb.cli import desk
+    from webcb.keeping import backup as backups
+    from webcb.keeping.copying import CopyProblem
+
+    with desk.opened() as settings:
+        from webcb import db
+
+        source = db.open_database(settings.database)
+        try:
+            total = backups.make(source, file, _told)
+        except (CopyProblem, OSError) as wrong:
+            raise click.ClickException(f"no backup was made: {wrong}") from wrong
+        finally:
+            source.close()
+    click.echo(f"{total} rows in {file}; the books of the backup are right")
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def restore(file: Path) -> None:
+    """Restore a backup into the database of the settings, which must be empty.
+
+    Every row is compared with the backup's. Callbacks that went on at the moment of the backup are settled by the engine as it starts.
+    """
+    from webcb import db
+    from webcb import settings as reader
+    from webcb.cli import desk
+    from webcb.keeping import backup as backups
+    from webcb.keeping.copying import CopyProblem
+
+    url = reader.load().database
+    target = db.open_database(url)
+    try:
+        total = backups.restore(file.absolute(), target, _told)
+    except CopyProblem as wrong:
+        raise click.ClickException(f"nothing was restored: {wrong}") from wrong
+    finally:
+        target.close()
+    path = desk.sqlite_path(url)
+    if path is not None:
+        path.chmod(0o600)
+    click.echo(f"{total} rows restored, each compared with the backup's; the books are right")
+
+
 def _told(table: str, rows: int) -> None:
     if rows:
         click.echo(f"{table:<20} {rows:>10}")
 
 
-COMMANDS = (copy,)
+COMMANDS = (copy, backup, restore)
