@@ -448,7 +448,9 @@ CREATE TABLE voice_application (
   welcome TEXT NOT NULL DEFAULT '' CHECK (length(welcome) <= 1000),
   foot_note TEXT NOT NULL DEFAULT '' CHECK (length(foot_note) <= 1000),
   opening_hours TEXT NOT NULL DEFAULT '' CHECK (length(opening_hours) <= 200), -- as off-peak periods are written; '': always
-  time_zone TEXT NOT NULL DEFAULT 'UTC' CHECK (length(time_zone) BETWEEN 1 AND 64) -- of the opening hours
+  time_zone TEXT NOT NULL DEFAULT 'UTC' CHECK (length(time_zone) BETWEEN 1 AND 64), -- of the opening hours
+  widget_origins TEXT NOT NULL DEFAULT '' CHECK (length(widget_origins) <= 1000), -- sites that may have its button; comma between
+  widget_account_id BIGINT REFERENCES account (id) -- pays for what is asked for by the button; NULL: who presses it says which
 );
 
 -- Numbers whose owners pressed 9: they are not called any more.

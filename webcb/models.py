@@ -278,6 +278,8 @@ class VoiceApplication(Table):
     foot_note = TextField(default="")
     opening_hours = TextField(default="")
     time_zone = TextField(default="UTC")
+    widget_origins = TextField(default="")
+    widget_account = ForeignKeyField(Account, null=True)
 
 
 class ApiKey(Table):

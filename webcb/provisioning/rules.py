@@ -112,6 +112,10 @@ def _voice_application(values: Values) -> Contradictions:
     kinds = values["kinds"].split(",")
     if "simple" in kinds and not values["second_number"]:
         found.append(("second_number", "missing; Simple connects with it"))
+    if values["widget_account"] is not None and "simple" not in kinds:
+        found.append(("widget_account", "of use only with Simple; add simple to kinds, or leave the line out"))
+    if values["widget_origins"] and kinds == ["extended"]:
+        found.append(("widget_origins", "the button never asks for a password; add simple or hosted to kinds"))
     if "hosted" in kinds and values["internal_account"] is None:
         found.append(("internal_account", "missing; Hosted is charged to it until somebody has logged in"))
     return found

@@ -1,5 +1,6 @@
 """Entries of what callbacks are asked for at: voice applications with their guards, and the numbers that lead back to us."""
 
+import re
 from typing import Annotated
 
 from webcb import brand
@@ -30,6 +31,12 @@ def _texts(description: str) -> Reader:
         "a text, then others for readers of certain languages, as in Talk to us. [pt] Fale conosco.",
         f"{description}; empty: the built-in text",
     )
+
+
+def _read_origins(written: str) -> None:
+    for each in written.split(","):
+        if not re.fullmatch(r"https?://[a-z0-9.-]{1,253}(:[0-9]{1,5})?", each):
+            raise ValueError(f"{each[:60]!r} is no site; write it as in https://www.example.com, without a path")
 
 
 class VoiceApplication(Entry):
@@ -180,6 +187,23 @@ class VoiceApplication(Entry):
         ),
     ] = ""
     time_zone: Annotated[str, zone("of the opening hours")] = "UTC"
+    widget_origins: Annotated[
+        str,
+        parsed(
+            _read_origins,
+            1000,
+            "sites as a browser names them, comma between and no space, as in https://www.example.com",
+            'sites that may have its "call me" button; empty: none',
+        ),
+    ] = ""
+    widget_account: Annotated[
+        str | None,
+        reference(
+            "accounts",
+            "pays for Simple callbacks asked for by the button; nothing: who presses it says which",
+            or_nothing=True,
+        ),
+    ] = None
 
 
 class OwnNumber(Entry):

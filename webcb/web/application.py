@@ -31,6 +31,7 @@ from webcb.web import (
     requests,
     selfcare,
     trigger,
+    widget,
 )
 
 # Each adds its pages to self-care.
@@ -119,6 +120,7 @@ def create_app(chosen: settings.Settings | None = None) -> Flask:
         progress.blueprint,
         owning.blueprint,
         trigger.blueprint,
+        widget.blueprint,
     ):
         app.register_blueprint(blueprint)
     for view in app.view_functions.values():

@@ -212,6 +212,22 @@ screen(
                 ),
             ),
             Panel(
+                "Button on your own site",
+                (
+                    Item(
+                        "widget_origins",
+                        "Sites",
+                        "As in https://www.example.com, comma between. There, put one line into a page: "
+                        '<script src="https://…/widget/PATH.js" defer></script>',
+                    ),
+                    Item(
+                        "widget_account",
+                        "Account that pays",
+                        "For Simple: visitors type their number alone. Give it a limit of what it may spend in a day.",
+                    ),
+                ),
+            ),
+            Panel(
                 "Opening hours",
                 (
                     Item(

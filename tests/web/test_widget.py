@@ -1,0 +1,218 @@
+"""The button on an operator's own site: who may have it, what it is told, and one press to the end in Chromium from another origin."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+from werkzeug.test import TestResponse
+
+from tests.web import scene
+from tests.web.conftest import Server, dress
+from webcb import db
+from webcb.models import Account, Callback, Leg, Node, VoiceApplication
+from webcb.web import visitor
+
+SITE = "https://www.example.com"
+WAIT_SECONDS_MAX = 15
+
+
+def allow(*sites: str, payer: str | None = "alice", **more: object) -> None:
+    """Let these sites have the button of /all."""
+    account = Account.get(Account.login == payer) if payer else None
+    own = {"widget_origins": ",".join(sites), "widget_account": account} | more
+    VoiceApplication.update(**own).where(VoiceApplication.path == "all").execute()
+
+
+def ask(client: FlaskClient, path: str = "calls", origin: str = SITE, **said: Any) -> TestResponse:
+    return client.post(f"/widget/all/{path}", json=said, headers={"Origin": origin})
+
+
+def press(client: FlaskClient, **said: Any) -> TestResponse:
+    return ask(client, **{"number": scene.NUMBER_A, "mark": visitor.new_mark()} | said)
+
+
+def test_the_number_alone_calls_the_operators_own_on_the_account_he_named(client: FlaskClient) -> None:
+    allow(SITE)
+    answer = press(client)
+    assert answer.status_code == 201
+    callback = Callback.get()
+    assert (callback.kind, callback.account.login, callback.id) == ("simple", "alice", answer.json["id"])
+    assert {leg.cld for leg in Leg.select()} == {scene.DIGITS_A, scene.DIGITS_B}
+    place = f"calls/{callback.id}"
+    token = answer.json["token"]
+    assert ask(client, f"{place}/now", token=token).json["headline"] == "Getting ready"
+    assert ask(client, f"{place}/release", token=token).status_code == 204
+    assert Callback.get().release_asked_by == "user"
+    for wrong in ("", "0" * 64, token[:-1], None, ["x"]):
+        assert ask(client, f"{place}/now", token=wrong).status_code == 404
+    assert ask(client, "calls/nobody/now", token=token).status_code == 404
+
+
+def test_one_press_is_one_call_however_often_it_comes(client: FlaskClient) -> None:
+    allow(SITE)
+    mark = visitor.new_mark()
+    answers = [press(client, mark=mark).json for _ in range(3)]
+    assert answers[0] == answers[1] == answers[2]
+    assert Callback.select().count() == 1
+    assert press(client, mark="x").status_code == press(client, mark=None).status_code == 400
+
+
+def test_where_the_visitor_pays_he_sees_the_price_first(client: FlaskClient) -> None:
+    allow(SITE, payer=None, kinds="simple")
+    assert client.get("/widget/all/look", headers={"Origin": SITE}).json["asks"] == ["login", "number"]
+    mark = visitor.new_mark()
+    assert "account ID" in press(client, mark=mark).json["error"]
+    seen = press(client, mark=mark, login="alice").json
+    assert "0.10 USD a minute" in " ".join(seen["price"]).replace("\u00a0", " ")
+    assert Callback.select().count() == 0
+    assert press(client, mark=mark, login="alice", quoted=seen["quoted"]).status_code == 201
+    assert press(client, login="nobody").json["error"].startswith("There is no account with this ID.")
+
+
+def test_hosted_rings_at_once(client: FlaskClient) -> None:
+    allow(SITE, payer=None)
+    assert press(client).status_code == 201
+    assert Callback.get().kind == "hosted"
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "", "https://www.example.com.evil.example"])
+def test_for_other_sites_there_is_nothing(client: FlaskClient, origin: str) -> None:
+    allow(SITE)
+    look = client.get("/widget/all/look", headers={"Origin": origin})
+    assert look.status_code == 404
+    answer = ask(client, origin=origin, number=scene.NUMBER_A, mark=visitor.new_mark())
+    assert answer.status_code == 404
+    for each in (look, answer):
+        assert "Access-Control-Allow-Origin" not in each.headers
+    assert Callback.select().count() == 0
+
+
+def test_nothing_without_leave_and_no_password_on_other_sites(client: FlaskClient) -> None:
+    assert client.get("/widget/all.js").status_code == 404
+    allow(SITE, kinds="extended")
+    assert client.get("/widget/all/look", headers={"Origin": SITE}).status_code == 404
+    assert press(client).status_code == 404
+    assert client.get("/widget/nowhere.js").status_code == 404
+
+
+def test_no_cookie_and_headers_for_one_site(client: FlaskClient) -> None:
+    allow("https://other.example", SITE)
+    answers = [
+        client.get("/widget/all.js"),
+        client.get("/widget/all/look?language=de-AT", headers={"Origin": SITE}),
+        client.options("/widget/all/calls", headers={"Origin": SITE, "Access-Control-Request-Method": "POST"}),
+        press(client),
+    ]
+    for answer in answers:
+        assert "Set-Cookie" not in answer.headers
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+    assert answers[1].json["words"]["call"] == "Jetzt anrufen lassen!"
+    for answer in answers[1:]:
+        assert answer.headers["Access-Control-Allow-Origin"] == SITE
+        assert "Origin" in answer.headers["Vary"]
+    assert answers[2].headers["Access-Control-Allow-Headers"] == "Content-Type"
+
+
+@pytest.mark.parametrize("number", ["", "<b>", "\0", "911", "x" * 999, "'; DROP TABLE callback; --", 7, None, {}])
+def test_what_is_no_number_is_said(client: FlaskClient, number: Any) -> None:
+    allow(SITE)
+    answer = press(client, number=number)
+    assert answer.status_code == 422
+    assert answer.json["error"]
+    for body in (b"", b"[]", b"{", b'"x"', b"\xff"):
+        headers = {"Origin": SITE, "Content-Type": "application/json"}
+        assert client.post("/widget/all/calls", data=body, headers=headers).status_code == 400
+
+
+def test_closed_and_down_are_said(app: Flask, client: FlaskClient) -> None:
+    allow(SITE)
+    Node.update(heard_at=scene.LONG_AGO).execute()
+    assert client.get("/widget/all/look", headers={"Origin": SITE}).json["state"] == "down"
+    assert press(client).status_code == 503
+    Node.update(heard_at=scene.FAR_AHEAD).execute()
+    allow(SITE, active=False)
+    assert client.get("/widget/all/look", headers={"Origin": SITE}).json["state"] == "closed"
+    assert press(client).status_code == 422
+    assert Callback.select().count() == 0
+
+
+# Another origin --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own_site(server: Server) -> Iterator[str]:
+    """An operator's own site with a strict policy of its own and the one line; its address."""
+    page = f'<!doctype html><html lang="pt"><title>Shop</title><h1>Shop</h1><script src="{server.url}/widget/all.js" defer></script>'
+    policy = f"default-src 'none'; script-src {server.url}; connect-src {server.url}"
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/" else 404)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Security-Policy", policy)
+            self.end_headers()
+            self.wfile.write(page.encode() if self.path == "/" else b"")
+
+        def log_message(self, *_: Any) -> None: ...
+
+    site = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=site.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{site.server_port}"
+    site.shutdown()
+    site.server_close()
+
+
+def inside(browser: Chrome, selector: str) -> Any:
+    script = "return document.querySelector('body > div')?.shadowRoot?.querySelector(arguments[0])"
+    return browser.execute_script(script, selector)
+
+
+def await_inside(browser: Chrome, selector: str, text: str) -> None:
+    waiting = WebDriverWait(browser, WAIT_SECONDS_MAX, 0.1)
+    waiting.until(lambda _: (found := inside(browser, selector)) is not None and text in found.text, f"no {text!r}")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(390, True), (1280, False)])
+def test_from_another_origin_to_the_end(server: Server, browser: Chrome, own_site: str, width: int, dark: bool) -> None:
+    dress(browser, width=width, dark=dark)
+    allow(own_site, welcome="We are here.")
+    db.database.close()
+    browser.get(own_site)
+    await_inside(browser, ".open", "Ligue para mim")
+    inside(browser, ".open").click()
+    inside(browser, "input").send_keys("12")
+    inside(browser, ".call").click()
+    await_inside(browser, ".wrong", "número")
+    inside(browser, "input").clear()
+    inside(browser, "input").send_keys(scene.NUMBER_A)
+    inside(browser, ".call").click()
+    await_inside(browser, "h2", "Preparando")
+    engine = scene.Engine(Callback.get(Callback.state != "ended").id)
+    engine.talk(ago=42)
+    db.database.close()
+    await_inside(browser, "h2", "Falando")
+    inside(browser, ".release").click()
+    await_inside(browser, "h2", "Encerrando")
+    engine.end("user released", 75, 61)
+    db.database.close()
+    await_inside(browser, "dialog", "Você encerrou a chamada")
+    assert browser.get_cookies() == []
+    wrong = [each["message"] for each in browser.get_log("browser") if each["level"] == "SEVERE"]
+    assert [each for each in wrong if "favicon" not in each and "422" not in each] == []
+
+
+def test_a_site_that_may_not_have_it_shows_nothing(server: Server, browser: Chrome, own_site: str) -> None:
+    allow(SITE)
+    db.database.close()
+    browser.get(own_site)
+    WebDriverWait(browser, WAIT_SECONDS_MAX).until(
+        lambda _: any("look" in each["message"] for each in browser.get_log("browser"))
+    )
+    assert browser.find_elements(By.CSS_SELECTOR, "body > div") == []
