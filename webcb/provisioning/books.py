@@ -84,12 +84,18 @@ class Books:
     def _internal_accounts(self) -> list[str]:
         """The accounts that voice applications name, in the file or already there."""
         wanted = [
-            placed.entry.internal_account
+            name
             for placed in self.document.sections.get("voice_applications", [])
             if placed.entry
+            for name in (placed.entry.internal_account, placed.entry.widget_account)
+            if name
         ]
-        named: Any = models.VoiceApplication.select(models.Account.login).join(models.Account)
-        return list(dict.fromkeys([*(each for each in wanted if each), *(login for (login,) in named.tuples())]))
+        application, account = models.VoiceApplication, models.Account
+        named: Any = account.select(account.login).where(
+            account.id.in_(application.select(application.internal_account))
+            | account.id.in_(application.select(application.widget_account))
+        )
+        return list(dict.fromkeys([*wanted, *(login for (login,) in named.tuples())]))
 
     def name(self, section: str, row_id: int | None) -> str | None:
         """The name by which a row is referred to."""
