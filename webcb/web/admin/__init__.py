@@ -28,6 +28,7 @@ from webcb.web.admin import (
     setup,
     sign_in,
     statistics,
+    voice_applications,
     vouchers,
     wizard,
 )
@@ -60,6 +61,7 @@ SCREENS = (
     sales,
     setup,
     statistics,
+    voice_applications,
     vouchers,
     wizard,
 )

@@ -1,0 +1,232 @@
+"""Infrastructure: voice applications, the pages people are called from, with their limits and their look."""
+
+from flask import url_for
+
+from webcb.models import VoiceApplication
+from webcb.web.admin.editor import Editor, Given, Item, Panel
+from webcb.web.admin.listing import Column, Contains, Listing
+from webcb.web.admin.screen import screen
+
+AREA = "infrastructure"
+
+screen(
+    "voice-applications",
+    AREA,
+    Listing(
+        "voice-applications",
+        "Voice applications",
+        VoiceApplication.select,
+        VoiceApplication.id,
+        (
+            Column(
+                "name",
+                "Name",
+                lambda row: row.name,
+                order=VoiceApplication.name,
+                link=lambda row: url_for("admin.voice_applications_edit", row_id=row.id),
+            ),
+            Column("type", "Application type", lambda _: "Web callback trigger"),
+            Column(
+                "page",
+                "Callback page",
+                lambda row: "/" if row.path == "-" else f"/{row.path}",
+                order=VoiceApplication.path,
+                link=lambda row: url_for("trigger.page", path=row.path),
+            ),
+            Column("access_code", "Access code", lambda row: row.access_code),
+            Column("active", "Active", lambda row: row.active, "yes"),
+        ),
+        "name",
+        search=(Contains(VoiceApplication.name), Contains(VoiceApplication.path)),
+        empty="There is no voice application yet. Create one: its page is where callbacks are asked for.",
+    ),
+    Editor(
+        "voice_applications",
+        "voice_applications",
+        "Voice application",
+        AREA,
+        (
+            Panel(
+                "General info",
+                (
+                    Item("name", "Name", "As in Web callback."),
+                    Given("Application type", "Web callback trigger", "A page where people ask to be called."),
+                    Item("active", "Active", "Off: its page says that the service is closed."),
+                ),
+            ),
+            Panel(
+                "Entry point",
+                (
+                    Item(
+                        "path",
+                        "Callback page web address",
+                        "The last part of the address you give to your users; a single - is the front page.",
+                    ),
+                    Item("default_country", "Default country", "Whose dialling habits typed numbers follow."),
+                    Item(
+                        "kinds",
+                        "Kinds of callback",
+                        "Simple and Hosted ask for no password: limit who can reach them.",
+                        ticked=("simple", "extended", "hosted"),
+                    ),
+                ),
+            ),
+            Panel(
+                "Authorization",
+                (
+                    Item(
+                        "second_number",
+                        "The second number to connect",
+                        "Whom a Simple callback is connected with, such as your helpdesk.",
+                    ),
+                    Item("confirm_by_key", "Confirm by key", "A presses 1 first: a voicemail is never connected."),
+                ),
+            ),
+            Panel(
+                "Accounting",
+                (
+                    Item(
+                        "access_code",
+                        "Access code",
+                        "By which usage charges are looked for; the default is WEBCALLBACK.",
+                    ),
+                    Item(
+                        "internal_account",
+                        "Internal account",
+                        "Pays for the legs of a Hosted callback until somebody has logged in.",
+                    ),
+                    Item(
+                        "special_charge_if_leg_b_fails",
+                        "Special charge if LegB fails",
+                        "Leg A is charged by the usage charge CALLBACK_FAIL where B cannot be reached.",
+                    ),
+                ),
+            ),
+            Panel(
+                "Translation rules",
+                (
+                    Item(
+                        "account_id_rule",
+                        "Account ID translation rule",
+                        "Makes an account ID of the calling number, as in s/^/cb/.",
+                        aid="rule",
+                    ),
+                ),
+            ),
+            Panel(
+                "Prompts & notifications",
+                (
+                    Item(
+                        "prompts_folder",
+                        "Prompts folder",
+                        "Its recordings replace the built-in prompts of their names.",
+                    ),
+                    Item("languages", "Languages", "The first one is spoken; key 3 goes on to the next."),
+                ),
+            ),
+            Panel(
+                "Application specific",
+                (
+                    Item(
+                        "use_account_id_as_ani",
+                        "Use account ID as ANI",
+                        "The digits of the account ID are shown as the calling number.",
+                    ),
+                    Item("cli", "Calling number shown to A", "Empty: the number of B."),
+                    Item("ring_seconds_a", "A rings at most, seconds"),
+                    Item("ring_seconds_b", "B rings at most, seconds"),
+                ),
+            ),
+            Panel(
+                "Limits",
+                (
+                    Item("talk_seconds_max", "Longest talk, seconds", "Whatever the funds."),
+                    Item("concurrent_per_account", "Callbacks of one account at a time"),
+                    Item("concurrent_per_a", "Callbacks to one A at a time", "Empty: no limit, here and below."),
+                    Item("concurrent_per_source", "Callbacks from one source address at a time"),
+                    Item("concurrent_max", "Callbacks at a time"),
+                    Item("asks_per_minute", "Asks a minute"),
+                    Item("asks_per_minute_account", "Asks a minute of one account"),
+                    Item("asks_per_minute_a", "Asks a minute to one A"),
+                    Item(
+                        "asks_per_minute_block",
+                        "Asks a minute to one block of numbers",
+                        "Numbers of B that differ in their last three digits only.",
+                    ),
+                    Item("asks_per_minute_source", "Asks a minute from one source address", "Of IPv6: from one /64."),
+                ),
+            ),
+            Panel(
+                "Destinations",
+                (
+                    Item(
+                        "premium_allowed",
+                        "Premium, shared-cost, personal, satellite numbers",
+                        "May be called. Emergency numbers never are.",
+                    ),
+                    Item("allowed_prefixes", "Allowed prefixes", "With country code, comma between; empty: all."),
+                    Item(
+                        "barred_prefixes",
+                        "Barred prefixes",
+                        "Of an allowed and a barred one that both match, the longer holds.",
+                    ),
+                    Item("quiet_hours", "Quiet hours", "As in 22-7, where A is; A is not rung then."),
+                ),
+            ),
+            Panel(
+                "Who may ask",
+                (
+                    Item(
+                        "allowed_networks", "Allowed networks", "Of Simple and Hosted, comma between; empty: anywhere."
+                    ),
+                    Item("needs_link", "Signed link", "Simple and Hosted only by a link that `webcb link` made."),
+                    Item("challenge_bits", "Challenge, bits", "A sum for the browser; 16 takes a moment."),
+                ),
+            ),
+            Panel(
+                "Look of the page",
+                (
+                    Item("brand_name", "Name shown", "Empty: the name above."),
+                    Item(
+                        "logo_file",
+                        "Picture",
+                        "A .png, .jpg, .webp or .svg file in the folder logos of the data folder.",
+                    ),
+                    Item("color", "Colour", "Of buttons and marks, as in #0f766e; it must be dark enough to be read."),
+                    Item("headline", "Headline", "For readers of other languages: Talk to us. [pt] Fale conosco."),
+                    Item("welcome", "Text below the headline", "Languages as above."),
+                    Item("foot_note", "Text at the foot", "As whom to ask for help; languages as above."),
+                ),
+            ),
+            Panel(
+                "Button on your own site",
+                (
+                    Item(
+                        "widget_origins",
+                        "Sites",
+                        "As in https://www.example.com, comma between. There, put one line into a page: "
+                        '<script src="https://…/widget/PATH.js" defer></script>',
+                    ),
+                    Item(
+                        "widget_account",
+                        "Account that pays",
+                        "For Simple: visitors type their number alone. Give it a limit of what it may spend in a day.",
+                    ),
+                ),
+            ),
+            Panel(
+                "Opening hours",
+                (
+                    Item(
+                        "opening_hours",
+                        "Opening hours",
+                        "As in hr{9am-5pm} wd{mo-fr}; empty: always open. Outside of them nobody is called.",
+                    ),
+                    Item("time_zone", "Their time zone"),
+                ),
+            ),
+        ),
+        fill=lambda: {"path": "" if VoiceApplication.select().exists() else "-"},
+    ),
+    VoiceApplication,
+)
