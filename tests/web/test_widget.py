@@ -102,6 +102,13 @@ def test_nothing_without_leave_and_no_password_on_other_sites(client: FlaskClien
     assert client.get("/widget/nowhere.js").status_code == 404
 
 
+@pytest.mark.parametrize("wanted", [{"needs_link": True}, {"challenge_bits": 12}, {"allowed_networks": "192.0.2.0/24"}])
+def test_it_is_no_way_around_what_the_page_asks_for(client: FlaskClient, wanted: dict[str, object]) -> None:
+    allow(SITE, **wanted)
+    assert press(client).status_code in (404, 422)
+    assert Callback.select().count() == 0
+
+
 def test_no_cookie_and_headers_for_one_site(client: FlaskClient) -> None:
     allow("https://other.example", SITE)
     answers = [

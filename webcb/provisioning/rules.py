@@ -114,6 +114,10 @@ def _voice_application(values: Values) -> Contradictions:
         found.append(("second_number", "missing; Simple connects with it"))
     if values["widget_account"] is not None and "simple" not in kinds:
         found.append(("widget_account", "of use only with Simple; add simple to kinds, or leave the line out"))
+    if values["widget_origins"] and (values["needs_link"] or values["challenge_bits"] is not None):
+        found.append(
+            ("widget_origins", "the button has no signed link and does no sum; leave needs_link and challenge_bits out")
+        )
     if values["widget_origins"] and kinds == ["extended"]:
         found.append(("widget_origins", "the button never asks for a password; add simple or hosted to kinds"))
     if "hosted" in kinds and values["internal_account"] is None:

@@ -175,7 +175,12 @@ def _is_allowed(application: VoiceApplication) -> bool:
 
 
 def _kind(application: VoiceApplication) -> CallbackKind | None:
-    """Simple on the account the operator named, else Hosted, else Simple: a password is never asked for on another site."""
+    """Simple on the account the operator named, else Hosted, else Simple: a password is never asked for on another site.
+
+    None where the page asks for a signed link or a sum, which the button has not: it is no way around them.
+    """
+    if application.needs_link or application.challenge_bits is not None:
+        return None
     kinds = application.kinds.split(",")
     if "simple" in kinds and application.widget_account is not None:
         return "simple"
