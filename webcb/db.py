@@ -96,9 +96,10 @@ class Turn:
         self._guard = threading.Lock()
         self._waiting: deque[threading.Lock] = deque()
         self._is_taken = False
+        self._handed_over = 0
 
     def acquire(self, timeout: float) -> bool:
-        """Wait in line at most so many seconds; False where it did not come to one's turn."""
+        """Wait in line; False where for so many seconds nobody has moved on: who has the turn does not end."""
         with self._guard:
             if not self._is_taken:
                 self._is_taken = True
@@ -106,17 +107,21 @@ class Turn:
             mine = threading.Lock()
             mine.acquire()
             self._waiting.append(mine)
-        if mine.acquire(timeout=timeout):
-            return True
-        with self._guard:
-            if mine not in self._waiting:  # it was handed over in this moment
-                return True
-            self._waiting.remove(mine)
-            return False
+            seen = self._handed_over
+        while not mine.acquire(timeout=timeout):
+            with self._guard:
+                if mine not in self._waiting:  # it was handed over in this moment
+                    return True
+                if seen == self._handed_over:
+                    self._waiting.remove(mine)
+                    return False
+                seen = self._handed_over
+        return True
 
     def release(self) -> None:
         """Hand the turn to who waits longest."""
         with self._guard:
+            self._handed_over += 1
             if self._waiting:
                 self._waiting.popleft().release()
             else:

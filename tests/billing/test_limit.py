@@ -210,14 +210,17 @@ FALLING_TERMS = Terms(
 )
 
 
+JOINT = {
+    "a": legs(),
+    "b": legs(),
+    "ran_a_us": st.one_of(st.just(0), st.integers(0, 60).map(lambda s: s * UNIT), st.integers(0, 60 * UNIT)),
+    "moments": st.lists(st.integers(1, SECONDS_MAX), min_size=4, max_size=6),
+    "drawn_funds": st.integers(0, 30 * UNIT),
+}
+
+
 @settings(max_examples=400)
-@given(
-    a=legs(),
-    b=legs(),
-    ran_a_us=st.one_of(st.just(0), st.integers(0, 60).map(lambda s: s * UNIT), st.integers(0, 60 * UNIT)),
-    moments=st.lists(st.integers(1, SECONDS_MAX), min_size=4, max_size=6),
-    drawn_funds=st.integers(0, 30 * UNIT),
-)
+@given(**JOINT)
 @example(  # A, which becomes free at 18:00, begins a second within one of B: cut before it, it must be paid
     a=(FALLING, FALLING_TERMS),
     b=(FREE_OF_CHARGE, Terms(flat_steps(FREE_OF_CHARGE.intervals))),
@@ -318,3 +321,17 @@ def test_a_sole_limit_is_the_joint_one_beside_a_leg_for_nothing_and_grows_with_t
     alone = sole_limit([leg[0]], funds, SECONDS_MAX)
     assert alone == joint_limit(FREE_OF_CHARGE, leg[0], 0, funds, SECONDS_MAX)
     assert alone <= sole_limit([leg[0]], funds + more, SECONDS_MAX)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("drawn", "cases"),
+    [
+        (test_a_charge_is_what_counting_seconds_gives, {"leg": legs()}),
+        (test_the_joint_limit_is_the_last_second_that_fits, JOINT),
+    ],
+    ids=["charges", "limits"],
+)
+def test_thousands_of_drawn_cases(drawn, cases):
+    """The same, ten thousand times: every feature of a tariff, together with every other."""
+    settings(max_examples=10_000, deadline=None)(given(**cases)(drawn.hypothesis.inner_test))()
