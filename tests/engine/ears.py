@@ -44,7 +44,7 @@ class HeardMedia(Media):
     def say(self, voice: Voice, folder: str, language: str, names: Sequence[str], *, barge_in: bool) -> bool:
         self._end_saying(voice)
         self.ears.note(f"A: {' '.join(names)}")
-        time = self.ears.world.time
+        time = self.ears.world.life  # what an engine says ends with it
         self.ears.says[voice.port.id] = time.call_at(time.now + PROMPT_SECONDS * len(names), self._said, voice)
         return True
 
