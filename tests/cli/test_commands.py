@@ -67,6 +67,7 @@ def test_check_says_what_it_looked_at(installed: Types) -> None:
     ]
 
 
+@pytest.mark.sqlite_alone  # without capabilities, root may not enter the folder of the tests' PostgreSQL
 def test_check_says_why_voice_cannot_pass_through_the_kernel(installed: Types) -> None:
     environment = dict(os.environ)  # of an installation alone: conftest.typed
     command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", sys.executable, "-m", "webcb.cli", "check"]
