@@ -115,7 +115,9 @@ CREATE TABLE node (
   name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
   started_at BIGINT,
   heard_at BIGINT,
-  draining BOOLEAN NOT NULL DEFAULT FALSE -- takes no new callbacks: webcb drain
+  draining BOOLEAN NOT NULL DEFAULT FALSE, -- takes no new callbacks: webcb drain
+  holder TEXT NOT NULL DEFAULT '' CHECK (length(holder) <= 96), -- the installation whose engine works under this name
+  term BIGINT NOT NULL DEFAULT 0 -- counts how often an engine took the node: who has another number writes nothing
 );
 
 CREATE TABLE product (

@@ -27,3 +27,5 @@ class Node(Table):
     started_at = InstantField(null=True)
     heard_at = InstantField(null=True)
     draining = BooleanField(default=False)
+    holder = TextField(default="")
+    term = BigIntegerField(default=0)

@@ -51,8 +51,14 @@ class Site:
 
     def start(self, limited: tuple[str, ...] = (), **environment: str) -> subprocess.Popen[str]:
         """An engine, up or ended."""
+        engine = self.start_on(self.folder, **environment)
+        wait_until(lambda: self.bell.exists() or engine.poll() is not None)
+        return engine
+
+    def start_on(self, folder: Path, **environment: str) -> subprocess.Popen[str]:
+        """An engine on a data folder, as it begins."""
         values = {
-            "WEBCB_DATA_DIR": str(self.folder),
+            "WEBCB_DATA_DIR": str(folder),
             "WEBCB_SIP_BINDS": f"127.0.0.1:{self.sip_port}",
             "WEBCB_SECRET_KEY": SECRET,
             "WEBCB_NODE_NAME": "one",
@@ -66,7 +72,6 @@ class Site:
             text=True,
         )
         self.engines.append(engine)
-        wait_until(lambda: self.bell.exists() or engine.poll() is not None)
         return engine
 
     def place(self, key: str) -> str:

@@ -16,7 +16,7 @@ from rtpbridge import Bridge
 from tests.billing import rows as house_rows
 from tests.ports import MEDIA_MAX, MEDIA_MIN
 from webcb import db, models
-from webcb.engine import recovery
+from webcb.engine import lease
 from webcb.engine.exchange import Exchange
 from webcb.engine.line import Line
 from webcb.engine.lookout import Lookout
@@ -224,7 +224,8 @@ class World:
         self.prober = Prober(self.life, self.utc_now, lines, post, self.names, self.registrations.refresh)
         standing = Standing(self.prober, self.registrations)
         self.exchange = Exchange(self.life, lines, self.media, self.journal, self.names, self.callbacks_max, standing)
-        node = recovery.take_node(self.node_name, self.utc_now())
+        node = lease.take(self.node_name, "", self.utc_now())
+        assert isinstance(node, lease.Node)
         self.lookout = Lookout(self.life, self.utc_now, lines, self.journal, self.exchange, node, lambda: None)
         self.lookout.look()
         self.pass_seconds(0)

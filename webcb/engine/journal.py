@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Final
 
 from webcb import clock, db
+from webcb.engine.lease import Fenced
 from webcb.watching import counting
 
 log = logging.getLogger(__name__)
@@ -39,10 +40,16 @@ class Journal:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._given_up = threading.Event()
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
+        self._fence: Callable[[], None] | None = None
+        self._at_fence: Callable[[], None] | None = None
 
     def start(self) -> None:
         """Begin to work."""
         self._thread.start()
+
+    def fence(self, holds: Callable[[], None], lost: Callable[[], None]) -> None:
+        """From now on every transaction begins with `holds`; where that raises Fenced nothing more is written, and `lost` is called."""
+        self._fence, self._at_fence = holds, lost
 
     def post(self, work: Callable[[], Any], done: Done | None = None) -> None:
         """Do `work` in a transaction, after what was posted before; then `done` gets its result or exception.
@@ -102,9 +109,16 @@ class Journal:
                 db.database.connect(reuse_if_open=True)
                 began = clock.monotonic()
                 with db.writing():
+                    if self._fence is not None:
+                        self._fence()
                     results = [run(job) for job in jobs]
                 counting.numbers().commit_seconds.observe(clock.monotonic() - began)
                 counting.numbers().commit_jobs.inc(len(jobs))
+            except Fenced:
+                self._given_up.set()
+                if self._at_fence is not None:
+                    self._deliver(self._at_fence)
+                return
             except db.UNAVAILABLE as wrong:
                 if len(jobs) > 1 and db.was_broken_off(wrong):
                     # Two engines held wallets that the other wanted: a job by itself holds few, in less time.

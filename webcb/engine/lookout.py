@@ -14,9 +14,10 @@ from typing import Final
 from webcb.engine import archive, neighbours, recovery, rows, shares
 from webcb.engine.causes import Q850, Ending
 from webcb.engine.exchange import Exchange, Journal
+from webcb.engine.lease import Node
 from webcb.engine.line import Alarm, Line, Timekeeper
 from webcb.engine.neighbours import Neighbours
-from webcb.engine.recovery import Node, OpenLeg, Watched
+from webcb.engine.recovery import OpenLeg, Watched
 from webcb.engine.rows import Claimed
 from webcb.engine.shares import Share
 from webcb.engine.transport import family_of

@@ -29,14 +29,6 @@ AWAY_SECONDS_MAX: Final = 30  # who heard nothing for longer has hung up: his ca
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """This node's row, and when an engine of this name last gave a sign of life (None: never)."""
-
-    id: int
-    heard_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class OpenLeg:
     """A leg nobody owns: its dialog or, "" where it was not answered, its INVITE, as JSON; with what a challenge is answered, and the
     trust of its TLS."""
@@ -58,16 +50,6 @@ class Watched:
     resumables: tuple[Resumable, ...]
     lost: tuple[str, ...]
     open_legs: tuple[OpenLeg, ...]
-
-
-def take_node(name: str, at: datetime) -> Node:
-    """Find or make the node's row and write the start of this engine on it."""
-    found = query.row("SELECT id, heard_at FROM node WHERE name = ?", name)
-    if found is None:
-        (made,) = query.rows("INSERT INTO node (name, started_at) VALUES (?, ?) RETURNING id", name, micros(at))
-        return Node(made["id"], None)
-    query.change("UPDATE node SET started_at = ? WHERE id = ?", micros(at), found["id"])
-    return Node(found["id"], instant(found["heard_at"]))
 
 
 def watch(

@@ -19,7 +19,7 @@ from typing import Any, Final
 from rtpbridge import Bridge
 from webcb import __version__, clock, db, doorbell
 from webcb.billing import credentials
-from webcb.engine import recovery, spool
+from webcb.engine import lease, spool
 from webcb.engine.causes import Ending
 from webcb.engine.counted import Pulse
 from webcb.engine.exchange import Exchange
@@ -54,14 +54,17 @@ START_SECONDS_MAX: Final = 30
 STOP_SECONDS_MAX: Final = 3.5  # for the calls to be released and settled; then the process ends all the same
 UNREGISTER_SECONDS_MAX: Final = 0.5  # for the carriers to say that our registrations are gone
 JOURNAL_SECONDS_MAX: Final = 0.5  # for the database after that
+RIVAL_LOOK_SECONDS: Final = 1.0  # between two looks whether the node can be had
 IDLE_LOOK_SECONDS: Final = 0.02  # between two questions whether all has ended
 HAND_OVER_SECONDS_MAX: Final = 20.0  # for those being set up to talk or end before the next engine takes over
 FAULTY_FILE: Final = "settlements.faulty"  # of the spool, for somebody to look at
 EXIT_CANNOT_START: Final = 2
+EXIT_FENCED: Final = 1
 
 
 def main(settings: Settings, *, stands_by: bool = False, takes_over: bool = False) -> int:
-    """Run the engine until SIGTERM or SIGINT; 0 when it ended so, 2 where it could not start (said on standard error).
+    """Run the engine until SIGTERM or SIGINT; 0 when it ended so, 2 where it could not start (said on standard error), 1 where
+    another took its node.
 
     `stands_by`: where another runs on the data folder, wait until that ends, and go on with its calls; `takes_over`: ask it to.
     """
@@ -73,20 +76,23 @@ def main(settings: Settings, *, stands_by: bool = False, takes_over: bool = Fals
         else:
             only_engine_of(settings)
         with asyncio.Runner() as runner:
-            runner.run(_run(settings))
+            return runner.run(_run(settings))
     except (StartProblem, BindProblem, db.DatabaseProblem) as wrong:
         print(f"webcb engine: {wrong}", file=sys.stderr)
         return EXIT_CANNOT_START
-    return 0
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings) -> int:
     with ExitStack() as opened:
         engine = Engine(settings, asyncio.get_running_loop(), opened)
-        await engine.start()
+        if not await engine.start():
+            return 0
         await engine.stopped.wait()
+        if engine.is_fenced:
+            return EXIT_FENCED
         await engine.make_room()
         await engine.wind_up()
+    return 0
 
 
 class Engine:
@@ -97,6 +103,7 @@ class Engine:
         self._loop = loop
         self._opened = opened
         self.stopped = asyncio.Event()
+        self.is_fenced = False
         self._leaves_calls = False
         self._leaves_voice = False
         self._has_patience = False  # with those being set up
@@ -161,13 +168,16 @@ class Engine:
         self._opened.callback(self._loop.remove_reader, media.fileno())
         return media
 
-    async def start(self) -> None:
-        """Begin to look at the rows; the first look settles what an earlier engine left. The doorbell says that we are up."""
+    async def start(self) -> bool:
+        """Begin to look at the rows; the first look settles what an earlier engine left. The doorbell says that we are up.
+
+        False: we were told to end while another engine worked as our node.
+        """
         settings = self._settings
-        try:
-            node = await self._ask(partial(recovery.take_node, settings.node_name, clock.utc_now()))
-        except TimeoutError:
-            raise StartProblem(f"the database does not answer within {START_SECONDS_MAX} s") from None
+        node = await self._take_node()
+        if node is None:
+            return False
+        self._journal.fence(partial(lease.hold, node), self._fenced)
         await self._settle_what_was_spooled()
         self.lookout = Lookout(self._loop, clock.utc_now, self._lines, self._journal, self._exchange, node, self._hear)
         self._opened.callback(self.lookout.close)
@@ -183,6 +193,36 @@ class Engine:
         log.info(
             "engine of node %s is up: SIP on %s, %d callbacks at once", settings.node_name, told, self._callbacks_max
         )
+        return True
+
+    async def _take_node(self) -> lease.Node | None:
+        """The node, as soon as nobody else works under its name; None where we are told to end before."""
+        name, holder = self._settings.node_name, lease.identity(self._settings.data_dir)
+        rival: lease.Rival | None = None
+        since = 0.0
+        while not self.stopped.is_set():
+            now = self._loop.time()
+            silent = rival if now - since >= lease.LEASE_SECONDS else None
+            try:
+                taken = await self._ask(partial(lease.take, name, holder, clock.utc_now(), silent))
+            except TimeoutError:
+                raise StartProblem(f"the database does not answer within {START_SECONDS_MAX} s") from None
+            if isinstance(taken, lease.Node):
+                return taken
+            if rival is None:
+                log.warning(
+                    "waits: an engine of %s works as node %s; one of them needs another node_name", taken.holder, name
+                )
+            if taken != rival:
+                rival, since = taken, now
+            await asyncio.sleep(RIVAL_LOOK_SECONDS)
+        return None
+
+    def _fenced(self) -> None:
+        """Another engine took our node while we were not heard: it has our calls, and what we did to them would be done twice."""
+        log.critical("another engine works as node %s by now: this one ends at once", self._settings.node_name)
+        self.is_fenced = True
+        self.stopped.set()
 
     async def _settle_what_was_spooled(self) -> None:
         """What an engine before this one could not tell the database, before a look takes those callbacks for lost."""
