@@ -3,6 +3,7 @@
 Sipp has one port for the voice of all its calls; here every call has its own, so the gaps of each are known.
 """
 
+import contextlib
 import select
 import socket
 import struct
@@ -21,10 +22,11 @@ BYTES_MAX = 2048
 
 
 class Ear:
-    """One phone's socket: `heard` are the kernel's stamps of what reached it, in seconds since 1970."""
+    """One phone's socket: `heard` are the kernel's stamps of what reached it in seconds since 1970, `spoken` when it spoke."""
 
     def __init__(self, host: str, port: int) -> None:
         self.heard = array("d")
+        self.spoken = array("d")
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.socket.bind((host, port))
@@ -49,10 +51,9 @@ class Ear:
         number = self._spoken
         self._spoken += 1
         header = struct.pack("!BBHII", 0x80, 0, number & 0xFFFF, number * SAMPLES & 0xFFFFFFFF, 0x77656263)
-        try:
+        with contextlib.suppress(OSError):  # nobody is there at this moment: ICMP says so to a later call
             self.socket.sendto(header + VOICE, self._speaks_to)
-        except OSError:  # nobody is there at this moment: ICMP says so to a later call
-            return
+        self.spoken.append(time.time())
 
     def gap(self, since: float, until: float) -> tuple[float, float]:
         """The longest time without a packet that began between two moments, or lasted then: from when to when; to `until` where none

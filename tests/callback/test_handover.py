@@ -12,7 +12,8 @@ from tests.callback.test_kill import BEGIN_SECONDS_MAX, phones, place, wait_unti
 from webcb.models import Callback, Xdr
 
 CALLBACKS = 4
-GAP_SECONDS_MAX = 0.2
+HAND_OVER_GAP_SECONDS_MAX = 0.2
+KILL_GAP_SECONDS_MAX = 1.0  # some 0.1 s on a host that has nothing else to do
 WARM_SECONDS_MAX = 30.0
 ROOM_SECONDS_MAX = 30.0
 
@@ -25,14 +26,15 @@ def talking(webcb: Installation, count: int) -> list[str]:
     return found
 
 
-def assert_voice_flowed(ears: Ears, since: float, until: float) -> None:
-    """No leg heard nothing for longer than GAP_SECONDS_MAX, so it heard all the packets of the rest."""
+def assert_voice_flowed(ears: Ears, since: float, until: float, gap_seconds_max: float) -> None:
+    """No leg heard nothing for longer, and all heard together what the others said, but for so long of each."""
     gaps = [ear.gap_seconds(since, until) for ear in ears.all]
     print(f"gap at hand-over: {max(gaps) * 1000:.0f} ms")
-    assert max(gaps) < GAP_SECONDS_MAX, gaps
-    for ear in ears.all:
-        heard = sum(since < at <= until for at in ear.heard)
-        assert heard >= (until - since - GAP_SECONDS_MAX - 0.1) / PACKET_SECONDS
+    assert max(gaps) < gap_seconds_max, gaps
+    heard, spoken = (
+        sum(since < at <= until for ear in ears.all for at in getattr(ear, what)) for what in ("heard", "spoken")
+    )
+    assert spoken - heard <= len(ears.all) * gap_seconds_max / PACKET_SECONDS, (heard, spoken)
 
 
 def assert_all_end_well(webcb: Installation, callbacks: list[str]) -> None:
@@ -57,7 +59,7 @@ def test_an_engine_that_takes_over_waits_for_who_is_being_set_up(tmp_path: Path)
         assert before.wait(ROOM_SECONDS_MAX) == 0
         ended_at = time.time()
         time.sleep(2)
-        assert_voice_flowed(ears, ended_at - 1, ended_at + 1.9)
+        assert_voice_flowed(ears, ended_at - 1, ended_at + 1.9, HAND_OVER_GAP_SECONDS_MAX)
         assert_all_end_well(webcb, callbacks)
 
 
@@ -70,5 +72,5 @@ def test_who_stands_by_goes_on_when_the_engine_is_killed(tmp_path: Path) -> None
         killed_at = time.time()
         webcb.engine = spare
         time.sleep(2)
-        assert_voice_flowed(ears, killed_at - 0.5, killed_at + 1.9)
+        assert_voice_flowed(ears, killed_at - 0.5, killed_at + 1.9, KILL_GAP_SECONDS_MAX)
         assert_all_end_well(webcb, callbacks)

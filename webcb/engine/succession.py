@@ -4,6 +4,7 @@ Who holds the lock of the folder is the engine. The kernel takes the lock from a
 within milliseconds of a kill -9. The engine is told by its doorbell that somebody stands by, or that it is to make room.
 """
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -11,7 +12,7 @@ import signal
 import threading
 from typing import Final
 
-from webcb import doorbell
+from webcb import db, doorbell
 from webcb.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -55,11 +56,20 @@ def next_engine_of(settings: Settings, takes_over: bool) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     is_over = threading.Event()
+    _warm(settings)
     asking = threading.Thread(target=_ask, args=(settings, said, is_over, takes_over), daemon=True)
     asking.start()
     fcntl.flock(held, fcntl.LOCK_EX)
     is_over.set()
     return held
+
+
+def _warm(settings: Settings) -> None:
+    """Do once what takes longer the first time; what is wrong is said when it matters."""
+    opened = db.connect(settings.database)
+    with contextlib.suppress(*db.UNAVAILABLE):
+        opened.connect()
+    opened.close()
 
 
 def _ask(settings: Settings, said: bytes, is_over: threading.Event, again: bool) -> None:
