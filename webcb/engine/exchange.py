@@ -5,6 +5,7 @@ here waits: time, lines, media and journal are handed in, so all of it runs in v
 that callback and no other.
 """
 
+import errno
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -149,22 +150,26 @@ class Exchange:
         begun, commands = callback.begin(plan, self._now_us())
         self._start(Running(begun), commands)
 
-    def resume(self, resumable: Resumable) -> None:
-        """Go on with a callback of an engine before this one. Where that cannot be, it stays unknown here: recovery ends it."""
+    def resume(self, resumable: Resumable) -> bool:
+        """Go on with a callback of an engine before this one. Where that cannot be, it stays unknown here: recovery ends it.
+
+        False: it can perhaps a moment later, for who died still has its ports.
+        """
         running = Running(resumable.callback, is_resumed=True)
         try:
             self._calls.take_over(running, "A", resumable.a, resumable.voice_a)
             self._calls.take_over(running, "B", resumable.b, resumable.voice_b)
         except (OSError, ValueError, KeyError, ProtocolError) as wrong:
-            log.error("callback %s cannot go on: %s", running.id, wrong)
+            log.warning("callback %s cannot go on: %s", running.id, wrong)
             self._calls.let_go(running)
             self._let_go(running)
-            return
+            return getattr(wrong, "errno", None) != errno.EADDRINUSE
         self._trace(running, "A")
         self._trace(running, "B")
         running.callback, commands = callback.resume(running.callback, self._now_us())
         log.info("callback %s goes on", running.id)
         self._start(running, commands)
+        return True
 
     def end_leftovers(self) -> None:
         """All callbacks that go on have been taken over: what else an engine before this one left in the kernel is ended."""
@@ -431,11 +436,15 @@ class Exchange:
     def _figures(self, running: Running) -> dict[LegName, Figures]:
         """Of the legs that have a voice still, and had it with somebody."""
         answered = ((name, voice, running.callback.leg(name)) for name, voice in running.voices.items())
-        return {
-            name: figures(voice.port.counters(), leg.codecs)
-            for name, voice, leg in answered
-            if leg.answered_us is not None
-        }
+        try:
+            return {
+                name: figures(voice.port.counters(), leg.codecs)
+                for name, voice, leg in answered
+                if leg.answered_us is not None
+            }
+        except (OSError, ValueError) as wrong:  # no bill waits for these
+            log.warning("callback %s: its voice cannot be measured: %s", running.id, wrong)
+            return {}
 
     def _keep_on_file(self, spool: Spool, running: Running, settle: Settle, at: datetime) -> None:
         spool.keep(running.id, rows.settlement_line(running.callback.plan, settle, at, running.figures))

@@ -29,6 +29,10 @@ log = logging.getLogger(__name__)
 
 FORGET_SECONDS: Final = 10.0  # between two times that old traces are deleted
 CAUSE: Final = Cause(0, Q850.TEMPORARY_FAILURE)  # with which what is left up is ended
+RESUME_SECONDS_MAX: Final = (
+    5.0  # for the ports of who died to be free: the kernel takes its time to end what it did for it
+)
+RESUME_AGAIN_SECONDS: Final = 0.05
 LOOK_SECONDS: Final = 1.0  # between looks when no doorbell rings; also the node's sign of life
 BLOCKED_SECONDS_MAX: Final = 0.1  # nothing in the loop may take so long: deadlines and BYEs would be late
 
@@ -59,7 +63,8 @@ class Lookout:
         self._neighbours = Neighbours(node.id)
         # The last proof that whoever ran this node's open callbacks lived: at first of an engine before this one.
         self._lived_until = node.heard_at or utc_now()
-        self._may_resume = True  # until the first look has found what an engine before this one left
+        self._may_resume = True  # until a look has found what an engine before this one left, and its ports were free
+        self._resume_until = timekeeper.time() + RESUME_SECONDS_MAX
         self._is_looking = False
         self._look_again = False
         self._claims = True
@@ -92,12 +97,18 @@ class Lookout:
             recovery.watch, self._node.id, self._exchange.known, self._lived_until, at, at_us, self._may_resume
         )
         self._journal.post(watch, self._watched)
-        self._lived_until = at
-        room = self._exchange.room if self._claims else 0
-        self._journal.post(partial(rows.claim, self._node.id, room, at, at_us), self._claimed)
+        if not self._may_resume:  # else when those go on that talk: a new call must not get a port of theirs
+            self._lived_until = at
+            self._claim()
         if self._timekeeper.time() >= self._forget_at:
             self._forget_at = self._timekeeper.time() + FORGET_SECONDS
             self._journal.post(partial(archive.forget, at))
+
+    def _claim(self) -> None:
+        """The end of a look: what was requested, unless it is to be left to others, or ports are still waited for."""
+        room = self._exchange.room if self._claims and not self._may_resume else 0
+        at, at_us = self._utc_now(), int(self._timekeeper.time() * 1_000_000)
+        self._journal.post(partial(rows.claim, self._node.id, room, at, at_us), self._claimed)
 
     def claim_no_more(self) -> None:
         """The engine is stopping: requests are left to others, those in progress looked after."""
@@ -114,21 +125,28 @@ class Lookout:
         if isinstance(result, Exception):
             log.error("releases could not be looked for", exc_info=result)
             self._adopted()
+            if self._may_resume:
+                self._may_resume = False
+                self._claim()
             return
         for callback_id, ending in result.releases:
             self._exchange.release(callback_id, ending)
         for callback_id in result.funds_free:
             self._exchange.funds_free(callback_id)
-        for resumable in result.resumables:  # one that fails is nobody's at the next look, and ended
-            self._exchange.resume(resumable)
-        if self._may_resume:
-            self._may_resume = False
-            self._exchange.end_leftovers()
+        was_first = self._may_resume
+        if was_first:
+            resumed = [self._exchange.resume(resumable) for resumable in result.resumables]
+            self._may_resume = not all(resumed) and self._timekeeper.time() < self._resume_until
+            if not self._may_resume:  # one that failed is nobody's at the next look, and ended
+                self._exchange.end_leftovers()
         for leg in result.open_legs:
             self._hang_up(leg)
-        self._adopted()
+        if not self._may_resume:
+            self._adopted()
         for callback_id in result.lost:  # after its legs: who crashes in between must find them on its rows
             self._journal.post(partial(recovery.settle, callback_id, self._utc_now()))
+        if was_first:
+            self._claim()
 
     def _shared(self, result: dict[int, Share] | Exception) -> None:
         if isinstance(result, Exception):  # what was given before still holds: nobody else has it
@@ -169,7 +187,8 @@ class Lookout:
         if self._look_again:
             self.look()
         else:
-            self._alarm_at = self._timekeeper.time() + LOOK_SECONDS
+            seconds = RESUME_AGAIN_SECONDS if self._may_resume else LOOK_SECONDS
+            self._alarm_at = self._timekeeper.time() + seconds
             self._alarm = self._timekeeper.call_at(self._alarm_at, self._look_in_time)
 
     def _look_in_time(self) -> None:

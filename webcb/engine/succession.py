@@ -10,9 +10,10 @@ import logging
 import os
 import signal
 import threading
+from pathlib import Path
 from typing import Final
 
-from webcb import db, doorbell
+from webcb import clock, db, doorbell
 from webcb.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 LOCK_FILE: Final = "engine.lock"
 STANDS_BY: Final = b"s"  # said by the doorbell: who asked the engine to make room, or will, is warm
 TAKES_OVER: Final = b"t"  # make room now
+GONE_SECONDS_MAX: Final = 5.0  # for the engine before us to be gone for good
+GONE_LOOK_SECONDS: Final = 0.005
 ASK_AGAIN_SECONDS: Final = 1.0  # an engine that only starts does not hear the doorbell yet
 
 
@@ -34,6 +37,7 @@ def only_engine_of(settings: Settings) -> int:
     """The lock on the data folder, now or not at all: a second engine on it would take the first one's callbacks for lost."""
     held = _opened(settings)
     if not _is_taken(held):
+        _sign(held)
         return held
     os.close(held)
     raise StartProblem(
@@ -48,6 +52,7 @@ def next_engine_of(settings: Settings, takes_over: bool) -> int:
     """
     held = _opened(settings)
     if not _is_taken(held):
+        _sign(held)
         return held
     said = TAKES_OVER if takes_over else STANDS_BY
     log.info(
@@ -61,7 +66,30 @@ def next_engine_of(settings: Settings, takes_over: bool) -> int:
     asking.start()
     fcntl.flock(held, fcntl.LOCK_EX)
     is_over.set()
+    _wait_until_gone(held)
+    _sign(held)
     return held
+
+
+def _sign(held: int) -> None:
+    """Write whose the lock is."""
+    os.ftruncate(held, 0)
+    os.pwrite(held, str(os.getpid()).encode(), 0)
+
+
+def _wait_until_gone(held: int) -> None:
+    """Who dies gives back the lock a moment before its addresses: wait until it has neither."""
+    signed = os.pread(held, 32, 0).decode()
+    stat = Path(f"/proc/{signed}/stat")
+    give_up_at = clock.monotonic() + GONE_SECONDS_MAX
+    pause = threading.Event()
+    while signed and clock.monotonic() < give_up_at:
+        try:
+            if stat.read_text().rpartition(")")[2].split()[0] in "ZX":  # dead, and not buried yet
+                return
+        except (OSError, IndexError):
+            return
+        pause.wait(GONE_LOOK_SECONDS)
 
 
 def _warm(settings: Settings) -> None:
@@ -79,7 +107,7 @@ def _ask(settings: Settings, said: bytes, is_over: threading.Event, again: bool)
 
 
 def _opened(settings: Settings) -> int:
-    return os.open(settings.data_dir / LOCK_FILE, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    return os.open(settings.data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def _is_taken(held: int) -> bool:
