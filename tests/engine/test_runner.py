@@ -51,11 +51,11 @@ class Site:
 
     def start(self, limited: tuple[str, ...] = (), **environment: str) -> subprocess.Popen[str]:
         """An engine, up or ended."""
-        engine = self.start_on(self.folder, **environment)
+        engine = self.start_on(self.folder, limited, **environment)
         wait_until(lambda: self.bell.exists() or engine.poll() is not None)
         return engine
 
-    def start_on(self, folder: Path, **environment: str) -> subprocess.Popen[str]:
+    def start_on(self, folder: Path, limited: tuple[str, ...] = (), **environment: str) -> subprocess.Popen[str]:
         """An engine on a data folder, as it begins."""
         values = {
             "WEBCB_DATA_DIR": str(folder),
