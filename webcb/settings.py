@@ -403,9 +403,11 @@ def _contradictions(chosen: Mapping[str, Any]) -> list[str]:
         families = [ip_address(host).version for host in hosts]
         if len(families) != len(set(families)):
             found.append(f"{name}: write at most one IPv4 and one IPv6 address")
-    doorbell = len(os.fsencode(settings.doorbell.absolute()))
-    if doorbell > SOCKET_PATH_BYTES_MAX:
-        over = doorbell - SOCKET_PATH_BYTES_MAX
+    try:
+        over = len(os.fsencode(settings.doorbell.absolute())) - SOCKET_PATH_BYTES_MAX
+    except UnicodeEncodeError:
+        return [*found, "data_dir: has a character that no path can have"]
+    if over > 0:
         found.append(f"data_dir: its path is {over} characters too long for the socket in it; choose a shorter one")
     return found
 

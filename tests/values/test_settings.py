@@ -205,6 +205,7 @@ TOGETHER = [
     ({"WEBCB_SIP_BINDS": "192.0.2.1:5060,192.0.2.2:5060"}, "sip_binds: write at most one IPv4 and one IPv6 address"),
     ({"WEBCB_RTP_HOSTS": "192.0.2.1,192.0.2.2"}, "rtp_hosts: write at most one IPv4 and one IPv6 address"),
     ({"WEBCB_RTP_ADVERTISED": "::1,::2"}, "rtp_advertised: write at most one IPv4 and one IPv6 address"),
+    ({"WEBCB_DATA_DIR": "/tmp/\ud800"}, "has a character that no path can have"),
     ({"WEBCB_DATA_DIR": "/tmp/" + "long" * 25}, "its path is 10 characters too long for the socket in it"),
 ]
 
