@@ -75,6 +75,7 @@ def test_a_pricing_has_everything_of_tariff_and_rate():
         tariff_name="Callback",
         access_code="WEBCALLBACK-A",
         destination="55",
+        tariff_id=1,
     )
     assert Pricing.from_json(made.as_json()) == made
     assert pricing(Tariff(1, "Callback", "EUR"), rate("55", 100, off_peak=cheap), "", "UTC").off_peak is None

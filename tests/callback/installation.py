@@ -149,12 +149,14 @@ class Installation:
         host: str = "127.0.0.1",
         transport: str = "udp",
         pressed: list[Timed] | None = None,
+        is_asked: bool = False,
         **variables: int,
     ) -> None:
         """Put a phone behind a carrier and route numbers to it; it listens before this returns.
 
         `spoken` are the payloads it says where its scenario speaks, `variables` those the scenario reads; it takes
-        so many `calls`. `pressed` are the packets of keys that it sends instead.
+        so many `calls`. `pressed` are the packets of keys that it sends instead. One that is silent so long that it is asked
+        whether it is there (`is_asked`) says so.
         """
         folder = self.folder / carrier
         folder.mkdir()
@@ -170,6 +172,7 @@ class Installation:
             calls,
             host,
             transport,
+            is_asked=is_asked,
             **variables,
         )
         self.phones[carrier] = phone

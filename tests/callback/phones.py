@@ -32,6 +32,7 @@ class Phone:
         transport: str = "udp",
         media_host: str = "127.0.0.1",
         control_port: int = 0,
+        is_asked: bool = False,
         life_seconds: int = LIFE_SECONDS_MAX,
         **variables: int,
     ) -> "Phone":
@@ -54,9 +55,7 @@ class Phone:
                 "-mp",
                 str(media_port),
             ),
-            *(
-                ("-aa",) if scenario.startswith("speaks") else ()
-            ),  # says that it is there, whenever it is asked (OPTIONS)
+            *(("-aa",) if is_asked or scenario.startswith("speaks") else ()),  # it answers OPTIONS: it is there
             *("-cp", str(control_port or media_port + 4), "-timeout", f"{life_seconds}s", "-timeout_error"),
             *("-trace_err", "-error_file", "errors.log", "-trace_msg", "-message_file", "messages.log", *settings),
         ]

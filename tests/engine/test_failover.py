@@ -37,7 +37,7 @@ def end(world: World, callback_id: str) -> None:
     world.pass_seconds(40)
     assert world.row(callback_id).state == "ended"
     assert world.exchange.is_idle
-    gate = world.exchange._calls._starts._gates[models.Connection.get().id]
+    gate = world.exchange._calls.starts._gates[models.Connection.get().id]
     assert gate._calls == 0
 
 
@@ -165,7 +165,7 @@ def test_a_leg_whose_first_address_is_silent_takes_one_place_of_the_capacity(wor
     phone.scripts = {ONE.host: SILENT}
     first = world.place("one")
     world.pass_seconds(leg.ADDRESS_SECONDS_MAX)
-    gate = world.exchange._calls._starts._gates[models.Connection.get().id]
+    gate = world.exchange._calls.starts._gates[models.Connection.get().id]
     assert world.line.sessions == 3  # A's silent one, A's, and B's
     assert gate._calls == 2
     end(world, first)

@@ -32,7 +32,8 @@ def with_only(capabilities: set[str], *command: str) -> str:
 
 
 def test_what_the_unit_file_gives_is_enough() -> None:
-    assert with_only(capabilities_of_the_unit(), sys.executable, "-c", TRY) == "(True, '')"
+    """Whether flows can be pinned too hangs on what is mounted on this host: see the next one."""
+    assert with_only(capabilities_of_the_unit(), sys.executable, "-c", TRY).startswith("(True, ")
 
 
 def test_flows_are_pinned_where_the_unit_file_has_mounted_a_file_system_for_them(tmp_path: Path) -> None:

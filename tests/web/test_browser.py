@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -166,7 +166,7 @@ def test_without_script(server: Server, browser_without_script: Chrome) -> None:
     type_order(browser)
     find(browser, "#show-price").click()
     # No script of ours runs, so the page is read by the driver alone; it may load anew between finding a place and reading it.
-    wait = WebDriverWait(browser, WAIT_SECONDS_MAX, ignored_exceptions=[StaleElementReferenceException])
+    wait = WebDriverWait(browser, WAIT_SECONDS_MAX, ignored_exceptions=[WebDriverException])
     wait.until(lambda _: "You can talk for up to" in find(browser, "#quote").text)
     find(browser, "button[value=connect]").click()
     wait.until(lambda _: "Getting ready" in find(browser, "main").text)
