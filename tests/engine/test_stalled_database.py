@@ -75,8 +75,9 @@ def test_a_database_that_is_held_for_five_seconds_ends_no_call(database: str, tm
             time.sleep(max(0.0, began + first - step.placed_before - time.monotonic()))
             a, b = numbers[step]
             callbacks[step] = rows.place(house, step.name, clock.utc_now(), number_a=a, number_b=b)
-            doorbell.ring(bell)
-        let_go = _stall(tmp_path / "webcb.sqlite", lambda: _by_number(phones), numbers[STEPS[1]][0].digits)
+            if step is not STEPS[-1]:
+                doorbell.ring(bell)
+        let_go = _stall(tmp_path / "webcb.sqlite", lambda: _by_number(phones), numbers[STEPS[1]][0].digits, bell)
         for step, callback_id in callbacks.items():
             wait_until(lambda of=callback_id: models.Callback.get_by_id(of).state == "ended", step.name, 30)  # type: ignore[misc]
         wait_until(lambda: not phones.up(), "nobody is on the line")
@@ -90,9 +91,7 @@ def test_a_database_that_is_held_for_five_seconds_ends_no_call(database: str, tm
                 up = (call.hung_up_at or call.over_at) - call.answered_at
                 xdr = models.Xdr.get((models.Xdr.callback == callback_id) & (models.Xdr.leg == leg))
                 assert ceil(up - TOLERANCE_SECONDS) <= xdr.used_quantity <= ceil(up + TOLERANCE_SECONDS), step.name
-        last = STEPS[-1]
-        rang_at = _by_number(phones)[numbers[last][0].digits].answer_at - last.ring_a
-        assert rang_at - began >= first + STALL_SECONDS  # it was held indeed
+        assert "is kept on file until the database takes it" in (tmp_path / "log").read_text()  # it was held indeed
     finally:
         engine.terminate()
         engine.wait()
@@ -116,11 +115,12 @@ def _by_number(phones: DutifulPhones) -> dict[str, PhoneCall]:
     return {call.number: call for call in list(phones.calls.values())}
 
 
-def _stall(path: Path, calls: Callable[[], dict[str, PhoneCall]], who_is_let_go: str) -> bool:
-    """Hold the database for writing, as a backup or an import that is badly made would; whether that leg was over soon after its
-    peer had hung up, while it was held."""
+def _stall(path: Path, calls: Callable[[], dict[str, PhoneCall]], who_is_let_go: str, bell: Path) -> bool:
+    """Hold the database for writing, as a backup or an import that is badly made would, and ring for what was placed last;
+    whether that leg was over soon after its peer had hung up, while it was held."""
     with closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as other:
         other.execute("BEGIN IMMEDIATE")
+        doorbell.ring(bell)
         end = time.monotonic() + STALL_SECONDS
         is_let_go = False
         while time.monotonic() < end:
