@@ -18,6 +18,7 @@ from tests.callback.wire import Message, Wire
 from webcb import clock, db, doorbell
 from webcb.billing import credentials, ledger, reception
 from webcb.models import Account, Callback, Connection
+from webcb.number import Number
 from webcb.settings import Settings, load
 
 TOP = Path(__file__).parents[2]
@@ -218,15 +219,15 @@ class Installation:
         )
         self.funds_micros = micros
 
-    def place(self, key: str = "once") -> str:
-        """Ask for a callback of A and B, as a page would; its id. Another key is another callback."""
+    def place(self, key: str = "once", number: Number = B) -> str:
+        """Ask for a callback of A and B, or another number, as a page would; its id. Another key is another callback."""
         order = reception.Order(
             kind="extended",
             voice_application="-",
             login="alice",
             password=None,
             number_a=A,
-            number_b=B,
+            number_b=number,
             idempotency_key=key,
             requested_from="127.0.0.1",
         )

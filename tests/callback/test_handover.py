@@ -3,12 +3,11 @@
 import time
 from pathlib import Path
 
-from tests.callback.configuration import B
 from tests.callback.conftest import running
 from tests.callback.ears import PACKET_SECONDS, Ears
 from tests.callback.installation import Installation
 from tests.callback.outcome import assert_books_balance
-from tests.callback.test_kill import BEGIN_SECONDS_MAX, phones, place, wait_until_over
+from tests.callback.test_kill import BEGIN_SECONDS_MAX, phones, wait_until_over
 from webcb.models import Callback, Xdr
 
 CALLBACKS = 4
@@ -19,7 +18,7 @@ ROOM_SECONDS_MAX = 30.0
 
 
 def talking(webcb: Installation, count: int) -> list[str]:
-    found = [place(webcb, f"talks {number}", B) for number in range(count)]
+    found = [webcb.place(f"talks {number}") for number in range(count)]
     for callback_id in found:
         webcb.wait_for_state(callback_id, "talking", BEGIN_SECONDS_MAX)
     time.sleep(0.5)  # of voice
@@ -53,7 +52,7 @@ def test_an_engine_that_takes_over_waits_for_who_is_being_set_up(tmp_path: Path)
         callbacks = talking(webcb, CALLBACKS - 1)
         before = webcb.engine
         assert before is not None
-        callbacks.append(place(webcb, "rings", B))
+        callbacks.append(webcb.place("rings"))
         webcb.wait_for_state(callbacks[-1], "calling A", 10)
         webcb.engine = webcb.another_engine("--take-over")
         assert before.wait(ROOM_SECONDS_MAX) == 0

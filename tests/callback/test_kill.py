@@ -16,15 +16,14 @@ from pathlib import Path
 import pytest
 
 from tests.billing.rows import no_limits
-from tests.callback.configuration import A, B, add_rate, charge_a, charge_a_if_b_fails, charge_b, sip_port
+from tests.callback.configuration import add_rate, charge_a, charge_a_if_b_fails, charge_b, sip_port
 from tests.callback.conftest import running
 from tests.callback.ears import Ears
 from tests.callback.installation import START_SECONDS_MAX, Installation
 from tests.callback.outcome import WIRE_TOLERANCE_SECONDS, assert_books_balance
 from tests.callback.phones import Phone
 from tests.callback.wire import Message
-from webcb import clock, db, doorbell
-from webcb.billing import reception
+from webcb import db
 from webcb.models import Callback, Connection, Destination, Leg, Route, Tariff, Vendor, Xdr
 from webcb.number import Kind, Number
 
@@ -60,7 +59,7 @@ def survive(folder: Path, kernel: str, *, callbacks: int, passing: int, kills: i
     print(f"seed {seed}")
     chance = random.Random(seed)
     with running(folder, WEBCB_RTP_KERNEL=kernel) as webcb, phones(webcb, callbacks) as ears:
-        lasting = [place(webcb, f"lasting {number}", B) for number in range(callbacks)]
+        lasting = [webcb.place(f"lasting {number}") for number in range(callbacks)]
         for callback_id in lasting:
             webcb.wait_for_state(callback_id, "talking", BEGIN_SECONDS_MAX)
         standing_by = webcb.another_engine("--stand-by") if spare else None
@@ -70,7 +69,7 @@ def survive(folder: Path, kernel: str, *, callbacks: int, passing: int, kills: i
         undisturbed = [ear.gap_seconds(time.time() - 0.8, time.time() - 0.1) for ear in ears.all]
         while len(moments) < kills:
             open_now = Callback.select().where(Callback.id.in_(passers), Callback.state != "ended").count()
-            passers += [place(webcb, f"passing {len(passers) + more}", PASSER_BY) for more in range(passing - open_now)]
+            passers += [webcb.place(f"passing {len(passers) + more}", PASSER_BY) for more in range(passing - open_now)]
             if standing_by is not None:  # else nobody stands by
                 warm = len(moments) + 1
                 webcb.wire.wait(
@@ -176,23 +175,6 @@ def _route_passing(webcb: Installation) -> None:
             port=_passing_port(webcb),
             active=False,
         )
-
-
-def place(webcb: Installation, key: str, number: Number) -> str:
-    order = reception.Order(
-        kind="extended",
-        voice_application="-",
-        login="alice",
-        password=None,
-        number_a=A,
-        number_b=number,
-        idempotency_key=key,
-        requested_from="127.0.0.1",
-    )
-    placed = reception.place(order, clock.utc_now())
-    assert isinstance(placed, reception.Placed), placed
-    doorbell.ring(webcb.settings.doorbell)
-    return placed.callback_id
 
 
 def _rows(callback_ids: list[str]) -> list[Callback]:
