@@ -1,7 +1,9 @@
 """Two installations that bear the name of one node, on one database: the second waits, and who was not heard writes nothing more."""
 
 import signal
+import sqlite3
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,7 +72,11 @@ def test_an_engine_that_was_frozen_finds_its_node_taken_and_writes_nothing(site:
     assert site.state(callback_id) == "talking"
     assert second.poll() is None
     assert not (other / "engine.sock").exists()  # it waits
-    first.send_signal(signal.SIGSTOP)
+    # One that is frozen within a transaction keeps the file of SQLite for itself: nobody could go on. It is frozen between two.
+    with closing(sqlite3.connect(tmp_path / "webcb.sqlite", isolation_level=None, timeout=10)) as between:
+        between.execute("BEGIN IMMEDIATE")
+        first.send_signal(signal.SIGSTOP)
+        between.execute("ROLLBACK")
     wait_until(lambda: site.state(callback_id) == "ended")
     assert models.Callback.get_by_id(callback_id).ending == "engine stopped"
     site.phone.wait("BYE", 2)
