@@ -47,7 +47,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
         assert everything(folder) == before
         assert sorted(path.name for path in folder.iterdir()) == ["sheet.csv", "webcb-data"]
-        assert run(["check"]) == 0
+        assert run(["check", "--only", "books"]) == 0
 
 
 def everything(folder: Path) -> list[list[tuple[object, ...]]]:
@@ -115,7 +115,7 @@ def test_of_very_many_mistakes_the_first_are_shown(installed: Types) -> None:
 # Where there is no installation, or a wrong one ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [["accounts"], ["check"], ["export"], ["callbacks"], ["hangup", "x"]])
+@pytest.mark.parametrize("command", [["accounts"], ["trace", "x"], ["export"], ["callbacks"], ["hangup", "x"]])
 def test_without_an_installation_nothing_is_made_and_it_is_said_what_to_do(typed: Types, command: list[str]) -> None:
     said = typed(*command)
     assert said.status == 1
@@ -126,7 +126,7 @@ def test_without_an_installation_nothing_is_made_and_it_is_said_what_to_do(typed
 def test_wrong_settings_are_all_said(typed: Types, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEBCB_HTTP_PORT", "80")
     Path("webcb.toml").write_text('\nrtp_port_min = "many"\n')
-    said = typed("check")
+    said = typed("xdrs")
     assert said.status == 2
     assert said.err.splitlines() == [
         f"webcb: environment WEBCB_HTTP_PORT: no such setting{said.err.partition('no such setting')[2].splitlines()[0]}",
@@ -138,9 +138,9 @@ def test_an_empty_database_and_a_file_that_is_none(typed: Types) -> None:
     Path("webcb-data").mkdir()
     file = Path("webcb-data/webcb.sqlite")
     file.touch()
-    assert typed("check").err == "webcb: the database has no tables; run `webcb init`\n"
+    assert typed("xdrs").err == "webcb: the database has no tables; run `webcb init`\n"
     file.write_bytes(b"this is no database at all, only text" * 100)
-    said = typed("check")
+    said = typed("xdrs")
     assert (said.status, said.err) == (1, "webcb: the database does not do it: file is not a database\n")
 
 
@@ -156,7 +156,16 @@ def test_a_database_of_a_newer_program_is_refused(installed: Types) -> None:
 
 def test_no_command_prints_a_secret(installed: Types) -> None:
     everything = ""
-    for command in (["config"], ["export"], ["accounts"], ["callbacks"], ["rates"], ["xdrs"], ["check"]):
+    for command in (
+        ["config"],
+        ["export"],
+        ["accounts"],
+        ["callbacks"],
+        ["rates"],
+        ["xdrs"],
+        ["check"],
+        ["check", "--json"],
+    ):
         said = installed(*command)
         everything += said.out + said.err
     key = Path("webcb-data/secret.key").read_text()

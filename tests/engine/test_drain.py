@@ -32,7 +32,7 @@ def test_a_node_that_drains_ends_no_call_and_takes_none(site: Site) -> None:  # 
     assert "no other node is up" in said
     second = site.place("two")
     models.Callback.update(requested_at=clock.utc_now()).execute()
-    assert "node one: drains; callbacks in progress: 1" in webcb(site.folder, "check")
+    assert "node one: drains; callbacks in progress: 1" in webcb(site.folder, "check", "--only", "nodes")
     reception.ask_release(first, "operator", clock.utc_now())
     doorbell.ring(site.bell)
     assert "node one is drained" in webcb(site.folder, "drain", "--wait")

@@ -1,0 +1,1 @@
+"""The check-up: every finding, by making wrong what it looks at."""
