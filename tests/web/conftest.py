@@ -130,15 +130,16 @@ def open_browser(profile: Path, *, script: bool = True) -> webdriver.Chrome:
     return webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
 
 
-def dress(driver: webdriver.Chrome, *, width: int = 1280, dark: bool = False) -> None:
-    """Make the browser one of this width, with a system that asks for light or dark."""
+def dress(driver: webdriver.Chrome, *, width: int = 1280, dark: bool = False, still: bool = False) -> None:
+    """Make the browser one of this width, with a system that asks for light or dark, and `still`: for no motion."""
     metrics = {"width": width, "height": WINDOW_HEIGHT, "deviceScaleFactor": 1, "mobile": True}
     if width < WINDOW_WIDTH_MIN:
         driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     else:
         driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+    motion = {"name": "prefers-reduced-motion", "value": "reduce" if still else ""}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme, motion]})
 
 
 @pytest.fixture(scope="module")

@@ -90,11 +90,11 @@ def _found(order: Order) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     distributor = Distributor.get_or_none(Distributor.name == order.distributor) if order.distributor else None
     problems = []
     if customer is None:
-        problems.append(("customer", f"there is no customer {order.customer!r}"))
+        problems.append(("customer", f"there is no customer {order.customer!r}" if order.customer else "choose one"))
     elif customer.status == "closed":
         problems.append(("customer", f"customer {order.customer} is closed"))
     if product is None:
-        problems.append(("product", f"there is no product {order.product!r}"))
+        problems.append(("product", f"there is no product {order.product!r}" if order.product else "choose one"))
     elif customer is not None and product.currency != customer.wallet.currency:
         said = f"product {product.name} is in {product.currency}, the customer in {customer.wallet.currency}"
         problems.append(("product", f"{said}; name a product in {customer.wallet.currency}"))

@@ -18,6 +18,8 @@ _WEEK_DAYS = ("su", "mo", "tu", "we", "th", "fr", "sa")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _HOURS = {f"{hour % 12 or 12}{half}": hour for hour in range(24) for half in ("am" if hour < 12 else "pm",)}
 
+NAMES_SAID_MAX = 12
+
 # The first and last number of a scale, and its words.
 _SCALES: dict[str, tuple[int, int, dict[str, int]]] = {
     "hr": (0, 23, _HOURS),
@@ -142,10 +144,18 @@ def _numbers(scale: str, inside: str) -> frozenset[int]:
     return frozenset(numbers)
 
 
+def _named(words: dict[str, int]) -> str:
+    """What else may be written, in a message; of many words the first and the last."""
+    if not words:
+        return ""
+    names = list(words)
+    return f" or {names[0]} to {names[-1]}" if len(names) > NAMES_SAID_MAX else f" or {', '.join(names)}"
+
+
 def _number(scale: str, text: str) -> int:
     low, high, words = _SCALES[scale]
     if text in words:
         return words[text]
     if not (text.isascii() and text.isdigit() and len(text) <= 2 and low <= int(text) <= high):
-        raise PeriodError(f"{text!r} in {scale}{{}}: write {low} to {high}{' or ' + ', '.join(words) if words else ''}")
+        raise PeriodError(f"{text!r} in {scale}{{}}: write {low} to {high}{_named(words)}")
     return int(text)

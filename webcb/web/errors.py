@@ -1,6 +1,6 @@
 """Pages for what went wrong, in the same clothes as the others and without the database, which may be what is away."""
 
-from flask import Flask, Response, current_app, make_response, render_template, request
+from flask import Flask, Response, current_app, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
@@ -29,6 +29,14 @@ _TEXTS = {
         marked("A call you placed goes on. Wait a few seconds and load this page again."),
     ),
 }
+# What operators are told otherwise; their site is in English.
+_TO_OPERATORS = {
+    403: (
+        "Your role may not do this",
+        "Users and roles shows what each role may do; an administrator can change yours.",
+    ),
+    404: ("There is nothing here", "The address is wrong, or what it named has been removed meanwhile."),
+}
 TOO_OLD_FORM = marked(
     "This page was open for too long, so nothing was done yet. Enter your password and press again. "
     "If this comes back, allow cookies for this site."
@@ -51,7 +59,12 @@ def init_app(app: Flask) -> None:
 
 
 def page(status: int, headline: str, advice: str) -> Response:
-    """An error page."""
+    """An error page; an operator who has signed in keeps his menu."""
+    if request.path.startswith("/admin") and status < 500 and getattr(g, "operator", None):
+        headline, advice = _TO_OPERATORS.get(status, (headline, advice))
+        return make_response(
+            render_template("admin/error.html", status=status, headline=headline, advice=advice), status
+        )
     return make_response(
         render_template("error.html", status=status, headline=gettext(headline), advice=gettext(advice)), status
     )

@@ -8,11 +8,13 @@ import base64
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.web import scene
 from tests.web.conftest import Server, dress, open_browser, serving
@@ -20,19 +22,32 @@ from webcb import clock, db
 from webcb.billing import credentials, reception, settlement, voucher
 from webcb.models import (
     Account,
+    ApiKey,
+    Attempt,
+    Audit,
     Batch,
+    Callback,
+    Company,
     Connection,
     Customer,
     Destination,
     Distributor,
     ExchangeRate,
+    Job,
+    Leg,
+    NeverCall,
     Node,
     OffPeakPeriod,
+    OwnNumber,
     Rate,
     RefusalCount,
     Route,
+    SavedFilter,
+    Sink,
+    SinkEvent,
     Tariff,
     User,
+    UserSession,
     VoiceApplication,
 )
 from webcb.number import parse_number
@@ -78,15 +93,22 @@ PAGES = {
     "voice-applications": "voice-applications",
     "voice-application": "voice-applications/1",
     "own-numbers": "own-numbers",
+    "own-number": "own-numbers/1",
     "nodes": "nodes",
+    "node": "nodes/1",
+    "drain": "nodes/1/drain",
+    "undrain": "nodes/3/drain",
     "vendors": "vendors",
     "vendor": "vendors/1",
     "connections": "connections",
     "connection": "connections/1",
     "routing": "routing",
+    "routes": "tariffs/3/routes",
+    "route": "tariffs/3/routes/1",
     "prompts": "prompts",
     "prompt": "prompts/brand/en/welcome",
     "destinations": "destinations",
+    "destination": "destinations/1",
     "off-peak-periods": "off-peak-periods",
     "off-peak-period": "off-peak-periods/1",
     "tariffs": "tariffs",
@@ -101,6 +123,7 @@ PAGES = {
     "customers": "customers",
     "customer": "customers/1",
     "customer-funds": "customers/1/funds",
+    "customer-statement": "customers/1/statement",
     "accounts": "accounts",
     "account": "accounts/1",
     "account-funds": "accounts/1/funds",
@@ -111,33 +134,103 @@ PAGES = {
     "vouchers": "vouchers",
     "vouchers-new": "vouchers/new",
     "distributors": "distributors",
+    "distributor": "distributors/1",
     "jobs": "jobs",
+    "job": "jobs/1",
+    "job-running": "jobs/2",
     "active-calls": "active-calls",
     "callbacks": "callbacks",
     "callback": "callbacks/{ended}",
     "callback-running": "callbacks/{running}",
+    "block-and-disconnect": "callbacks/{running}/block",
+    "refund": "callbacks/{ended}/refund/A",
     "xdrs": "xdrs",
     "attempts": "attempts",
     "statistics": "statistics",
+    "statistics-of-days": "statistics?by=day&measure=revenue&from={month_ago}",
     "test-number": "test-number?number=%2B12065550123&product=Callback",
     "price-calculator": "price-calculator?application=-&login=alice&number_a=%2B5511999887766&number_b=%2B12065550123",
     "refusals": "refusals",
     "never-called": "never-called",
     "alarms": "alarms",
     "wizard": "setup/1",
+    "wizard-prices": "setup/2",
+    "wizard-customer": "setup/3",
     "wizard-service": "setup/4",
     "checklist": "checklist",
     "currencies": "currencies",
-    "company": "company",
+    "exchange-rate": "currencies/1",
+    "companies": "company",
+    "company": "company/1",
     "users": "users",
+    "sessions": "sessions",
+    "session": "sessions/1",
     "user": "users/1",
+    "user-new": "users/new",
     "api-keys": "api-keys",
+    "api-key": "api-keys/1",
+    "api-key-new": "api-keys/new",
     "webhooks": "webhooks",
+    "webhooks-dead": "webhooks?now=dead",
+    "webhook": "webhooks/3",
     "audit": "audit",
     "settings": "settings",
     "me": "me",
     "search": "search?q=alice",
+    "search-in-vain": "search?q=nobody",
+    "nothing-matches": "accounts?q=nobody",
+    "test-number-in-error": "test-number?number=12&product=Callback",
+    "price-calculator-in-error": "price-calculator?application=-&login=nobody&number_a=12&number_b=x",
     "error": "tariffs/999",
+}
+
+# What comes of a page after something was done on it: its name -> the page, and what was done.
+SUBMIT = "document.querySelector('main form.entry button').click()"
+AFTER = {
+    "voice-application-in-error": (
+        "voice-applications/1",
+        "account_id_rule.value = 's/('; languages.value = 'xx'; color.value = '#ffffff';"
+        "document.querySelector('main button[value=save]').click()",
+    ),
+    "connection-in-error": ("connections/new", "document.querySelector('main button[value=save]').click()"),
+    "tariff-in-error": ("tariffs/new", "document.querySelector('main button[value=save]').click()"),
+    "rate-in-error": (
+        "tariffs/1/rates/new",
+        "formula.value = '1x60@'; document.querySelector('main button[value=save]').click()",
+    ),
+    "off-peak-period-in-error": (
+        "off-peak-periods/new",
+        "definition.value = 'hr{25}'; document.querySelector('main button[value=save]').click()",
+    ),
+    "account-in-error": ("accounts/new", "document.querySelector('main button[value=save]').click()"),
+    "account-generator-in-error": ("account-generator", "length.value = '1'; quantity.value = '500';" + SUBMIT),
+    "account-funds-in-error": ("accounts/1/funds", SUBMIT),
+    "vouchers-in-error": ("vouchers/new", "document.querySelector('main form button').click()"),
+    "user-in-error": ("users/new", SUBMIT),
+    "api-key-in-error": ("api-keys/new", SUBMIT),
+    "wizard-in-error": ("setup/1", "port.value = 'x'; cost.value = 'much';" + SUBMIT),
+    "rate-sheet-of-changes": (
+        "tariffs/1/sheet",
+        "const sheet = 'Destination,First interval,Next interval,First price,Next price\\n'"
+        " + '55,60,6,0.06,0.06\\n1,60,60,0.09,0.09\\n1900,1,1,3,3\\n';"
+        "const files = new DataTransfer(); files.items.add(new File([sheet], 'spring.csv'));"
+        "file.files = files.files; document.querySelector('main button[value=preview]').click()",
+    ),
+    "rate-sheet-in-error": (
+        "tariffs/1/sheet",
+        "const files = new DataTransfer(); files.items.add(new File(['Destination,First price\\nabc,much\\n'], 'bad.csv'));"
+        "file.files = files.files; document.querySelector('main button[value=preview]').click()",
+    ),
+    "disconnect": (
+        "callbacks/{running}",
+        "const button = document.querySelector('[data-sure]'); delete button.dataset.sure; button.click()",
+    ),
+    "column-choice": ("accounts", "document.querySelector('details.columns').open = true"),
+    "roles": ("users", "document.querySelector('details.roles').open = true"),
+    "removal": ("tariffs/1", "document.querySelector('details.danger').open = true"),
+    "password-in-error": ("me", "document.querySelector('main form button').click()"),
+    "formula-written": ("tariffs/1/rates/1", "document.querySelector('details.writer').open = true"),
+    "period-written": ("off-peak-periods/1", "document.querySelector('details.writer').open = true"),
 }
 
 
@@ -147,7 +240,29 @@ def _call(seconds_ago: int) -> str:
     placed = reception.place(order, clock.utc_now())
     assert isinstance(placed, reception.Placed), placed
     scene.Engine(placed.callback_id).talk(seconds_max=600, ago=seconds_ago)
+    _in_order(placed.callback_id, clock.utc_now() - timedelta(seconds=seconds_ago))
     return placed.callback_id
+
+
+def _tried(callback_id: str, connection: Connection) -> None:
+    """What the connection said to the INVITEs."""
+    for leg in Leg.select().where((Leg.callback == callback_id) & Leg.placed_at.is_null(False)):
+        answered = leg.answered_at is not None
+        Attempt.create(leg=leg, position=1, connection=connection, address="udp 192.0.2.10:5060",
+                       placed_at=leg.placed_at, status=200 if answered else 480,
+                       reason="OK" if answered else "Temporarily Unavailable", setup_ms=1860)  # fmt: skip
+
+
+def _in_order(callback_id: str, talking_at: datetime) -> None:
+    """Let what came before the talk have come before it."""
+
+    def before(seconds: float) -> datetime:
+        return talking_at - timedelta(seconds=seconds)
+
+    Callback.update(requested_at=before(14.1), claimed_at=before(14.08)).where(Callback.id == callback_id).execute()
+    for name, placed, ringing, answered in (("A", 14.06, 12.2, 6.4), ("B", 6.38, 4.1, 0)):
+        moments = {"placed_at": before(placed), "ringing_at": before(ringing), "answered_at": before(answered)}
+        Leg.update(**moments).where((Leg.callback == callback_id) & (Leg.name == name)).execute()
 
 
 def furnish() -> dict[str, str]:
@@ -159,7 +274,7 @@ def furnish() -> dict[str, str]:
                 role="administrator")  # fmt: skip
     carrier = Connection.get()
     Connection.update(state="up", state_at=at, probe_seconds=30, capacity=60).execute()
-    Node.update(started_at=at).execute()
+    Node.update(started_at=at - timedelta(days=3), heard_at=at + timedelta(hours=1)).execute()
     Node.create(name="sao-paulo-2", heard_at=at.replace(year=at.year - 1))
     VoiceApplication.update(prompts_folder="brand", account_id_rule="s/^/cb/").where(
         VoiceApplication.path == "-"
@@ -173,6 +288,7 @@ def furnish() -> dict[str, str]:
     ExchangeRate.create(currency="USD", day="2026-01-01", per_base_micros=1_000_000)
     voucher.make("Kiosk spring", 6, 10_000_000, "USD", None, "user:ann", at)
     RefusalCount.create(hour_at=at, reason="too many tries", refusals=25)
+    _late_pages(at)
     ended = ""
     for used_a, used_b, ending in ((61, 61, "A hung up"), (130, 125, "B hung up"), (30, 0, "B did not answer")):
         ended_id = _call(used_a)
@@ -183,11 +299,47 @@ def furnish() -> dict[str, str]:
             for name, used in (("A", used_a), ("B", used_b))
         ]
         settlement.settle(ended_id, legs, ending, bool(used_b), clock.utc_now())
+        _tried(ended_id, carrier)
         ended = ended or ended_id
     Account.update(blocked=False).execute()
     running = _call(61)
+    _told(ended, at)
     db.database.close()
-    return {"ended": ended, "running": running}
+    return {"ended": ended, "running": running, "month_ago": f"{at - timedelta(days=29):%Y-%m-%d}"}
+
+
+def _late_pages(at: datetime) -> None:
+    """Rows of what an operator has after a while: sessions, filters, numbers, work that was done and that goes on."""
+    ann = User.get()
+    Node.create(name="maintenance", heard_at=at + timedelta(hours=1), draining=True)
+    OwnNumber.create(digits="551140028922", description="Helpdesk")
+    Company.create(name="Easy Call Telecom Ltda.", address="Av. Paulista 1000, São Paulo", tax_number="12.345.678/0001-90",
+                   phone="+55 11 4002-8922", mail="care@example.com")  # fmt: skip
+    NeverCall.create(number=scene.DIGITS_A[:-1] + "9", asked_at=at)
+    SavedFilter.create(user=ann, listing="accounts", name="Blocked ones", query="state=blocked")
+    agent = "Mozilla/5.0 (Macintosh; Intel Mac OS X 14.4; rv:124.0) Gecko/20100101 Firefox/124.0"
+    UserSession.create(user=ann, token_hash="0" * 64, source="198.51.100.7", agent=agent, began_at=at, seen_at=at)
+    Audit.create(at=at, made_by="user:ann", action="change", subject="tariff Callback",
+                 detail="connect_fee: 0.00 -> 0.05, decimals: 5 -> 2, off_peak_period: None -> Nights and weekends")  # fmt: skip
+    plan = {"kind": "generate accounts", "plan": "{}", "asked_at": at, "asked_by": "user:ann"}
+    Job.create(state="done", total=1000, done=1000, ended_at=at, said="1,000 accounts are generated.", **plan)
+    Job.create(state="running", total=100_000, done=42_000, lease_until=at, owner="test:1", **plan)
+
+
+def _told(callback_id: str, at: datetime) -> None:
+    """A program that was told of a callback, and one that was not to be reached."""
+    alice = Account.get(Account.login == "alice")
+    application = VoiceApplication.get(VoiceApplication.path == "-")
+    for name, account, scopes in (("CRM", alice, "calls,account"), ("Nightly reports", None, "accounts,funds")):
+        key = ApiKey.create(name=name, key_hash=name.ljust(64, "0"), account=account, scopes=scopes, made_at=at,
+                            voice_application=application if account else None, networks="192.0.2.0/24")  # fmt: skip
+    sink = Sink.create(callback=callback_id, api_key=key, url="https://crm.example.com/calls")
+    for state, now in (
+        ("calling A", {"delivered_at": at, "said": "204"}),
+        ("talking", {"due_at": at, "tries": 2, "said": "503 Service Unavailable"}),
+        ("ended", {"dead_at": at, "tries": 9, "said": "no answer within 10 s"}),
+    ):
+        SinkEvent.create(sink=sink, state=state, at=at, **now)
 
 
 @contextmanager
@@ -239,11 +391,21 @@ def for_docs() -> None:
             (DOCS / f"{name}.webp").write_bytes(base64.b64decode(taken["data"]))
 
 
+def visit(browser: Chrome, address: str, done: str = "") -> None:
+    """Open a page of the site, and do something on it: what comes of that is there when this returns."""
+    browser.get(address)
+    if done:
+        browser.execute_script(f"window.isLeft = true; {done}")
+        is_there = "return document.readyState === 'complete' && !window.isLeft"
+        if ".click()" in done:
+            WebDriverWait(browser, 10).until(lambda it: it.execute_script(is_there))
+
+
 def main(folder: Path, widths: tuple[int, ...], only: set[str]) -> None:
     """All pages, or `only` those, in every width, light and dark."""
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as temporary, shown(Path(temporary)) as (server, browser, calls):
-        for name, page in PAGES.items():
+        for name, (page, done) in ({each: (page, "") for each, page in PAGES.items()} | AFTER).items():
             if name == "dashboard":
                 sign_in(browser, server)
             if only and name not in only:
@@ -253,7 +415,7 @@ def main(folder: Path, widths: tuple[int, ...], only: set[str]) -> None:
                     dress(browser, width=width, dark=dark)
                     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
                     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-                    browser.get(f"{server.url}/admin/{page.format(**calls)}")
+                    visit(browser, f"{server.url}/admin/{page.format(**calls)}", done)
                     take(browser, folder / f"{name}-{width}{'-dark' if dark else ''}.png", width)
 
 

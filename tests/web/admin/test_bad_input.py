@@ -31,7 +31,7 @@ FORMS: dict[type[FlaskForm], tuple[str, dict[str, str], Table]] = {
         {
             "kind": [("gift", NO_CHOICE), ("", NO_CHOICE)],
             "amount": [
-                ("", f"'' {NO_AMOUNT}"),
+                ("", "Write an amount, as in 10 or 0.50"),
                 ("much", f"'much' {NO_AMOUNT}"),
                 ("1,50", f"'1,50' {NO_AMOUNT}"),
                 ("1e3", f"'1e3' {NO_AMOUNT}"),
@@ -92,10 +92,10 @@ FORMS: dict[type[FlaskForm], tuple[str, dict[str, str], Table]] = {
         "/admin/account-generator",
         FIELDS,
         {
-            "customer": [("", "There is no customer ''."), ("Acne", "There is no customer 'Acne'.")],
+            "customer": [("", "Choose one."), ("Acne", "There is no customer 'Acne'.")],
             "role": [("King", NO_CHOICE)],
             "type": [("gold", NO_CHOICE)],
-            "product": [("", "There is no product ''."), ("Nothing", "There is no product 'Nothing'.")],
+            "product": [("", "Choose one."), ("Nothing", "There is no product 'Nothing'.")],
             "quantity": [
                 ("", NO_INTEGER),
                 ("many", NO_INTEGER),

@@ -97,7 +97,7 @@ def test_a_filter_is_kept_and_forgotten(many: Operator, billing: Operator) -> No
     assert many.post("/admin/filters", name="Home", **kept).headers["Location"] == back
     assert 'href="/admin/destinations?q=brazil">Home</a>' in many.get("/admin/destinations")
     assert "Home" not in billing.get("/admin/destinations")
-    many.post("/admin/filters", name="Home", step="forget", **kept)
+    many.post("/admin/filters", name="", forget="Home", **kept)
     assert SavedFilter.select().count() == 0
     elsewhere = many.post("/admin/filters", name="x", **kept | {"back": "https://evil.example/admin/"})
     assert elsewhere.headers["Location"] == "/admin/"

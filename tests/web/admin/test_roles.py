@@ -75,6 +75,8 @@ PERMISSION = {
     "admin.test_number": "monitoring.see",
     "admin.price_calculator": "money",
     "admin.users": "setup.see",
+    "admin.sessions": "setup.see",
+    "admin.user_session": "setup.change",
     "admin.user_new": "setup.change",
     "admin.user": "setup.change",
     "admin.api_keys": "setup.see",

@@ -108,7 +108,7 @@ def test_a_new_password_ends_the_other_sessions(users: Flask) -> None:
 
 def test_the_second_factor(users: Flask) -> None:
     operator = signed_in(users, "administrator")
-    key = re.search(r"Without a camera: (\w+)", operator.get("/admin/me"))
+    key = re.search(r"Without a camera: <code>(\w+)", operator.get("/admin/me"))
     assert key is not None
     totp = pyotp.TOTP(key[1])
     assert "This code is not right" in operator.post("/admin/me/second-factor", 422, code="000000").text

@@ -84,7 +84,9 @@ def test_the_first_password_is_shown_once_and_is_right(owner: Operator) -> None:
 
 def test_what_is_wrong_stands_beside_its_field_and_nothing_is_written(owner: Operator) -> None:
     page = owner.post("/admin/setup/1", 422, **PAGES[0] | {"port": "x", "cost": "much", "currency": "euro"}).text
-    assert page.count("is-invalid") >= 2
+    assert page.count("is-invalid") == 3
+    assert "Write an amount with a point, as in 0.10." in page
+    assert "tariffs.rates" not in page
     assert Connection.select().count() == 0
     owner.get("/admin/setup/9", 404)
 

@@ -102,6 +102,7 @@ screen(
         ),
         "name",
         search=(Contains(OffPeakPeriod.name),),
+        empty="There is no off-peak period yet. A tariff names one where calls cost less at certain hours.",
     ),
     Editor(
         "off_peak_periods",
@@ -112,7 +113,7 @@ screen(
             Panel(
                 "General info",
                 (
-                    Item("name", "Name"),
+                    Item("name", "Name", "As in Nights and weekends; tariffs choose it."),
                     Item(
                         "definition",
                         "Definition",
@@ -198,7 +199,7 @@ screen(
                     Item("second_off_peak_period", "Second off-peak period", "What lies in this one is off-peak, too."),
                     Item("off_peak_when", "Use off-peak rates if the session", "… in the off-peak period."),
                     Item("blocked", "Blocked", "No call by this tariff begins, and those that go on end at once."),
-                    Item("description", "Description"),
+                    Item("description", "Description", "For operators: end users do not see it."),
                 ),
             ),
             Panel(
@@ -386,6 +387,7 @@ screen(
         ),
         "name",
         search=(Contains(Product.name), Contains(Product.visible_name)),
+        empty="There is no product yet. A product says which services its accounts may use, and at which tariffs.",
     ),
     Editor(
         "products",
@@ -410,7 +412,7 @@ screen(
                     ),
                     Item("profit_guarantee", "Profit guarantee", "Routes that cost more than is charged are left out."),
                     Item("blocked", "Blocked", "No call of its accounts begins, and those that go on end at once."),
-                    Item("description", "Description"),
+                    Item("description", "Description", "For operators: end users do not see it."),
                 ),
             ),
             Panel(

@@ -79,13 +79,13 @@ def keep_filter() -> Any:
     """Keep the filter of a list under a name, or forget it."""
     user: Any = signing.current()
     given = request.form
-    name, which, query = (_line(given.get(each, "")) for each in ("name", "list", "query"))
-    name, which = name[:64], which[:64]
+    name, which, query, forgotten = (_line(given.get(each, "")) for each in ("name", "list", "query", "forget"))
+    name, which = (forgotten or name)[:64], which[:64]
     mine = (SavedFilter.user == user) & (SavedFilter.listing == which)
     with db.writing():
         if name and which:
             SavedFilter.delete().where(mine & (SavedFilter.name == name)).execute()  # type: ignore[misc]
-            if given.get("step") != "forget":
+            if not forgotten:
                 SavedFilter.create(user=user, listing=which, name=name, query=query[:2000])
                 flash(f"The filter is kept as “{name}”.")
     back = given.get("back", "")

@@ -28,8 +28,11 @@ from webcb.web.admin import signing
 from webcb.web.admin.permission import may
 
 TYPED_LENGTH_MAX: Final = 2000
+LINE_LENGTH_MAX: Final = 255  # what is longer gets several lines
 LISTED_MAX: Final = 300  # names in a select; beyond them the name is typed, with suggestions
 SUGGESTED_MAX: Final = 500
+
+TITLES: Final[dict[str, str]] = {}  # of the list to which a form leads back, by the editor's endpoint
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,7 @@ def _field(item: Item, reader: Reader, required: bool, names: list[str] | None) 
         return PasswordField(item.label, render_kw={"autocomplete": "new-password", "placeholder": "unchanged"})
     if _is_instant(reader):
         return StringField(item.label, render_kw={"type": "datetime-local", "step": "1"})
-    if reader.schema.get("maxLength", 0) > 200:
+    if reader.schema.get("maxLength", 0) > LINE_LENGTH_MAX:
         return TextAreaField(item.label, render_kw={"rows": 3, **more})
     if required:
         more["required"] = True
@@ -402,6 +405,8 @@ def _say(form: Any, wrong: NotSaved) -> None:
     for problem in wrong.problems:
         name = problem.field.rsplit(".", 1)[-1]
         text = problem.text[:1].upper() + problem.text[1:]
+        if name in form and form[name].type == "SelectField" and text.startswith("Missing"):
+            text = "Choose one."
         if name in form:
             form[name].errors = [*form[name].errors, text]
         else:
@@ -438,6 +443,7 @@ def _page(
     return render_template(
         str(context.get("template", "admin/edit.html")),
         editor=editor,
+        list_title=TITLES[editor.endpoint] + (f" of {parent.name}" if parent else ""),
         form=form,
         row=row,
         parent=parent,

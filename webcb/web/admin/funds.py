@@ -82,7 +82,8 @@ def _amount(field: Any) -> int | None:
     try:
         micros = parse_amount((field.data or "").strip())
     except AmountError as wrong:
-        add_error(field, str(wrong)[:1].upper() + str(wrong)[1:])
+        said = str(wrong) if (field.data or "").strip() else "write an amount, as in 10 or 0.50"
+        add_error(field, said[:1].upper() + said[1:])
         return None
     if micros <= 0:
         add_error(field, "Write an amount above 0.")

@@ -52,7 +52,10 @@ screen(
         (
             Panel(
                 "General info",
-                (Item("digits", "Number", "With country code, digits only."), Item("description", "What for")),
+                (
+                    Item("digits", "Number", "With country code, digits only."),
+                    Item("description", "What for", "As in Helpdesk, Lisbon."),
+                ),
             ),
         ),
     ),
@@ -141,7 +144,7 @@ screen(
             Panel(
                 "General info",
                 (
-                    Item("name", "Name"),
+                    Item("name", "Name", "As in Acme Telecom."),
                     Item("currency", "Currency", "Of its tariffs; it cannot be changed later."),
                     Item("billing_time_zone", "Time zone", "In which its off-peak periods hold."),
                 ),
@@ -201,17 +204,17 @@ screen(
             Panel(
                 "General info",
                 (
-                    Item("name", "Name"),
-                    Item("vendor", "Vendor"),
+                    Item("name", "Name", "As in Acme Telecom, Frankfurt."),
+                    Item("vendor", "Vendor", "Whose switch it is."),
                     Item("tariff", "Tariff", "The vendor's: a number it has no rate for is not routed here."),
-                    Item("active", "Active"),
+                    Item("active", "Active", "Off: no calls go there."),
                 ),
             ),
             Panel(
                 "SIP",
                 (
                     Item("host", "SIP address", "Host name or IP address of the switch."),
-                    Item("port", "Port"),
+                    Item("port", "Port", "Empty: as its DNS says, else 5060, with TLS 5061."),
                     Item(
                         "transport",
                         "Transport",
@@ -221,7 +224,11 @@ screen(
                     Item("username", "User name", "For the switch that asks for a log-in."),
                     Item("password", "Password", "Kept sealed; empty: it stays as it is."),
                     Item("tech_prefix", "Tech prefix", "Put before every dialled number."),
-                    Item("srtp", "SRTP"),
+                    Item(
+                        "srtp",
+                        "SRTP",
+                        "Encrypted voice. Its keys go through SIP: use TLS. Optional: plain where the switch answers so.",
+                    ),
                     Item("codecs", "Codecs", "Offered in this order, comma between."),
                     Item("probe_seconds", "Probe every, seconds", "OPTIONS is sent this often; empty: not at all."),
                 ),
@@ -267,7 +274,7 @@ screen(
                     ),
                     Item("cli_withheld", "Withhold the calling number", "The called party is shown nobody."),
                     Item("from_user", "User in From", "Empty: the calling number."),
-                    Item("from_name", "Name in From"),
+                    Item("from_name", "Name in From", "Shown with the calling number; empty: no name."),
                     Item("from_domain", "Domain in From", "Empty: the registrar's, or our own address."),
                     Item("identity_headers", "Identity headers", "That say who calls, beside From; comma between."),
                     Item("identity_user", "User in those headers", "Empty: the calling number."),

@@ -34,7 +34,7 @@ FILTER_LENGTH_MAX: Final = 100
 FOUND_BY_KEY_MAX: Final = 500
 MASK: Final = "•"
 
-Sort = Literal["text", "number", "amount", "instant", "yes", "telephone", "duration", "state"]
+Sort = Literal["text", "long", "number", "amount", "instant", "yes", "telephone", "duration", "state"]
 
 
 @dataclass(frozen=True)
@@ -218,10 +218,17 @@ def _decoded(text: str) -> list[Any] | None:
 
 
 def _cursor(listing: Listing, row: Any) -> str:
-    place = row.place
+    place = _placed(row).place
     key = getattr(row, listing.key.name)
     plain = [micros(place) if isinstance(place, datetime) else place, key]
     return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode()
+
+
+def _placed(row: Any) -> Any:
+    """Where the place of a row was put: on it, or on what it is joined with, where that is what the list is sorted by."""
+    if hasattr(row, "place"):
+        return row
+    return next(each for each in row.__rel__.values() if each is not None and hasattr(each, "place"))
 
 
 def _address(**changes: Any) -> str:
@@ -354,4 +361,6 @@ def _exported(column: Column, row: Any, user: Any) -> Any:
     value = column.value(row)
     if column.sort in ("number", "duration") and isinstance(value, int):
         return value
+    if column.sort == "telephone" and value and may(user.role, "numbers"):
+        return value  # its digits: programs read them, and a plus sign would be taken for a formula
     return written(column, row, user)

@@ -234,6 +234,7 @@ screen(
         ),
         "hour",
         descending=True,
-        empty="Nothing was refused yet.",
+        search=(Contains(RefusalCount.reason), Contains(VoiceApplication.name)),
+        empty="Nothing was refused yet. What is refused to callers is counted here by the hour, with the reason.",
     ),
 )

@@ -12,6 +12,8 @@ from pygal.style import Style
 # pygal leaves an importer for plug-ins behind that is older than Python 3.4's protocol: every later import would warn.
 sys.meta_path[:] = [each for each in sys.meta_path if type(each).__module__ != "pygal"]
 
+LABELS_MAX: Final = 10  # below a chart: more would touch each other
+LABEL_CHARACTERS: Final = 100  # of all labels together
 
 _STYLE: Final = Style(
     background="transparent",
@@ -43,9 +45,12 @@ def stepped(label: str, points: Sequence[tuple[float, float]]) -> Response:
 def drawn(label: str, names: Sequence[str], values: Sequence[float | None], *, as_line: bool = False) -> Response:
     """A chart as an SVG file, readable on light and dark, without any script."""
     kind = pygal.Line if as_line else pygal.Bar
+    every = -(-len(names) // LABELS_MAX) or 1
+    places = min(len(names), LABELS_MAX) or 1
     made = kind(style=_STYLE, width=900, height=280, show_legend=False, js=(), x_label_rotation=0, margin=4, explicit_size=False,
-                x_labels_major_count=12, show_minor_x_labels=len(names) <= 12, no_data_text="No calls",
-                include_x_axis=True, disable_xml_declaration=True, truncate_label=16)  # fmt: skip
+                x_labels_major=list(names)[::every], show_minor_x_labels=False, no_data_text="No calls",
+                include_x_axis=True, disable_xml_declaration=True,
+                truncate_label=max(6, LABEL_CHARACTERS // places))  # fmt: skip
     made.x_labels = list(names)
     made.add(label, list(values))
     return _as_file(made)

@@ -4,8 +4,8 @@ from typing import Any, Final
 
 from flask import abort, current_app, flash, redirect, render_template, request, url_for
 from flask_wtf import FlaskForm
-from peewee import JOIN
-from wtforms import IntegerField, SelectField, SelectMultipleField, StringField
+from peewee import JOIN, Value
+from wtforms import IntegerField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, NumberRange, Optional
 
@@ -13,6 +13,7 @@ from webcb import clock, doorbell, sinks
 from webcb.models import Account, ApiKey, Audit, Sink, SinkEvent, VoiceApplication
 from webcb.web import bearer
 from webcb.web.admin import signing
+from webcb.web.admin.editor import Ticks
 from webcb.web.admin.listing import Between, Choice, Column, Contains, Listing
 from webcb.web.admin.screen import blueprint, found, screen
 from webcb.web.admin.signing import guarded
@@ -27,6 +28,26 @@ _SCOPES: Final = {
     "funds": "funds: payments, credits and charges",
     "provisioning": "provisioning: the whole configuration",
 }
+
+_KEY_STATES: Final = ("usable", "expired", "revoked")
+
+
+def _key_state(row: Any) -> str:
+    if row.revoked_at is not None:
+        return "revoked"
+    return "expired" if row.expires_at is not None and row.expires_at <= clock.utc_now() else "usable"
+
+
+def _in_key_state(value: str) -> Any:
+    is_over = ApiKey.expires_at.is_null(False) & (ApiKey.expires_at <= clock.utc_now())
+    if value == "revoked":
+        return ApiKey.revoked_at.is_null(False)
+    return ApiKey.revoked_at.is_null() & (is_over if value == "expired" else ~is_over)
+
+
+def _with_scope(value: str) -> Any:
+    return Value(",").concat(ApiKey.scopes).concat(",").contains(f",{value},")
+
 
 screen(
     "api-keys",
@@ -44,17 +65,38 @@ screen(
                 order=ApiKey.name,
                 link=lambda row: url_for("admin.api_key", key_id=row.id),
             ),
-            Column("account", "Account", lambda row: row.account.login if row.account else "(operator)"),
-            Column("scopes", "May", lambda row: row.scopes),
+            Column(
+                "account",
+                "Account",
+                lambda row: row.account.login if row.account else "(operator)",
+                filter=Contains(Account.login, from_start=True),
+            ),
+            Column("scopes", "May", lambda row: row.scopes, filter=Choice(tuple(_SCOPES), _with_scope)),
             Column("networks", "From", lambda row: row.networks),
-            Column("requests_per_minute", "Requests a minute", lambda row: row.requests_per_minute, "number"),
+            Column(
+                "requests_per_minute",
+                "Requests a minute",
+                lambda row: row.requests_per_minute,
+                "number",
+                order=ApiKey.requests_per_minute,
+            ),
+            Column(
+                "made_at",
+                "Made",
+                lambda row: row.made_at,
+                "instant",
+                order=ApiKey.made_at,
+                filter=Between(ApiKey.made_at),
+                shown=False,
+            ),
             Column("expires_at", "Good until", lambda row: row.expires_at, "instant"),
             Column("used_at", "Last used", lambda row: row.used_at, "instant"),
             Column("revoked_at", "Revoked", lambda row: row.revoked_at, "instant"),
+            Column("state", "State", _key_state, "state", filter=Choice(_KEY_STATES, _in_key_state)),
         ),
         "name",
         search=(Contains(ApiKey.name), Contains(Account.login)),
-        empty="There is no API key yet. One is made here, or by `webcb keys add`, and shown once.",
+        empty="There is no API key yet. One is made here, or by the command webcb keys add, and shown once.",
         actions=(("Add API key", "admin.api_key_new", "setup.change"), ("Webhooks", "admin.webhooks", "setup.see")),
     ),
 )
@@ -66,7 +108,7 @@ class KeyForm(FlaskForm):  # type: ignore[misc]
     name = StringField("Name", validators=[DataRequired("Enter a name."), Length(max=bearer.NAME_LENGTH_MAX)])
     account = StringField("Account ID", validators=[Optional(), Length(max=64)])
     voice_application = SelectField("Voice application")
-    scopes = SelectMultipleField(
+    scopes = Ticks(
         "What it may", choices=[SelectChoice(scope, said) for scope, said in _SCOPES.items()], validate_choice=False
     )
     networks = StringField("Allowed networks", validators=[Optional(), Length(max=bearer.NETWORKS_LENGTH_MAX)])
@@ -170,8 +212,8 @@ screen(
         ),
         "at",
         descending=True,
-        search=(Contains(ApiKey.name),),
-        empty="No program was told of a call yet.",
+        search=(Contains(ApiKey.name), Contains(Sink.url), Contains(SinkEvent.said)),
+        empty="No program was told of a call yet. Those with an API key may name an address that is told how their calls go on.",
     ),
 )
 

@@ -219,13 +219,13 @@ screen(
                     ),
                     Item("customer", "Customer", "It cannot be changed later."),
                     Given("Account role", "Universal", "The defined usage for the account."),
-                    Item("product", "Product"),
+                    Item("product", "Product", "The services it may use and their prices, in the customer's currency."),
                     Item(
                         "service_password",
                         "Service password",
                         "Empty: it stays as it is; without one nobody can log in.",
                     ),
-                    Item("distributor", "Distributor"),
+                    Item("distributor", "Distributor", "Who sold it."),
                     Item("blocked", "Blocked", "May not call; calls in progress end."),
                 ),
             ),
@@ -254,19 +254,23 @@ screen(
             Panel(
                 "Life cycle",
                 (
-                    Item("activated", "Activated"),
+                    Item("activated", "Activated", "Off: it cannot be used until somebody activates the card."),
                     Item("activation_at", "Activation date", "Not usable before."),
                     Item("expires_at", "Expiration date", "Not usable from then on."),
-                    Item("days_after_first_use", "Availability period after first usage, days"),
-                    Item("days_after_last_use", "Availability period after last usage, days"),
+                    Item("days_after_first_use", "Availability period after first usage, days", "Empty: no such end."),
+                    Item(
+                        "days_after_last_use",
+                        "Availability period after last usage, days",
+                        "Or after the last recharge. The earliest end holds.",
+                    ),
                     Item("closed", "Closed", "May never call again."),
                 ),
             ),
             Panel(
                 "Self-care",
                 (
-                    Item("time_zone", "Time zone"),
-                    Item("language", "Web interface language"),
+                    Item("time_zone", "Time zone", "In which its owner sees times, and in which its days begin."),
+                    Item("language", "Web interface language", "In which its owner reads self-care."),
                     Item(
                         "mail", "E-mail", "Of low funds the customer is told where it is empty; a password only here."
                     ),
@@ -350,8 +354,15 @@ screen(
         ),
         "name",
         search=(Contains(Distributor.name),),
+        empty="There is no distributor yet: one who sells cards for you. Batches and accounts may name one.",
     ),
-    Editor("distributors", "distributors", "Distributor", AREA, (Panel("General info", (Item("name", "Name"),)),)),
+    Editor(
+        "distributors",
+        "distributors",
+        "Distributor",
+        AREA,
+        (Panel("General info", (Item("name", "Name", "Who sells cards, as in Kiosk Central."),)),),
+    ),
     Distributor,
 )
 
@@ -383,5 +394,6 @@ screen(
         "id",
         descending=True,
         search=(Contains(Job.kind), Contains(Job.asked_by)),
+        empty="No work was asked for yet. What takes long, as making many accounts, is done in the background and shown here.",
     ),
 )

@@ -14,7 +14,10 @@ from webcb.web.admin.signing import guarded
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
-EDITORS: list[Editor] = []  # every form of the site, for who wants to know what is on them
+# Every form and every list of the site, for who wants to know what is on them: a list by its address, one of parts by that of
+# what they are parts of.
+EDITORS: list[Editor] = []
+LISTINGS: dict[str, Callable[[int], Listing]] = {}
 
 Context = Callable[[Any], dict[str, Any]]
 
@@ -34,6 +37,7 @@ def screen(
     `context` is what the form's page knows beside its row, `beside` what the list's own template shows.
     """
     endpoint = listing.name.replace("-", "_")
+    LISTINGS[address] = lambda _: listing
 
     @blueprint.get(f"/{address}", endpoint=endpoint)
     @guarded(f"{area}.see")
@@ -43,6 +47,7 @@ def screen(
     if editor is None or table is None:
         return
     EDITORS.append(editor)
+    editing.TITLES[editor.endpoint] = listing.title
 
     @blueprint.route(f"/{address}/new", methods=["GET", "POST"], endpoint=f"{endpoint}_new")
     @guarded(f"{area}.change")
@@ -63,6 +68,10 @@ def parts(
     endpoint = editor.endpoint
     base = f"/{address}/<int:parent_id>/{endpoint.replace('_', '-')}"
     EDITORS.append(editor)
+    editing.TITLES[endpoint] = f"{editor.title}s"
+    LISTINGS[f"{address}/{{parent_id}}/{endpoint.replace('_', '-')}"] = lambda parent_id: listing_of(
+        found(of, parent_id)
+    )
     link = next(name for name, field in table._meta.fields.items() if getattr(field, "rel_model", None) is of)
 
     @blueprint.get(base, endpoint=endpoint)

@@ -2,6 +2,7 @@
 
 import secrets
 from typing import Any
+from zoneinfo import available_timezones
 
 from flask import abort, current_app, flash, redirect, render_template, request, url_for
 from flask_wtf import FlaskForm
@@ -53,6 +54,7 @@ screen(
         ),
         "login",
         search=(Contains(User.login), Contains(User.name)),
+        empty="There is no user of this kind.",
     ),
     template="admin/users.html",
     beside={"roles": PERMISSIONS, "permissions": SAID},
@@ -71,11 +73,12 @@ screen(
             Column("made_by", "Who", lambda row: row.made_by, filter=Contains(Audit.made_by)),
             Column("action", "What", lambda row: row.action, filter=Contains(Audit.action)),
             Column("subject", "Of", lambda row: row.subject, filter=Contains(Audit.subject)),
-            Column("detail", "Before and after", lambda row: row.detail),
+            Column("detail", "Before and after", lambda row: row.detail, "long"),
         ),
         "at",
         descending=True,
         search=(Contains(Audit.subject), Contains(Audit.detail), Contains(Audit.made_by)),
+        empty="Nothing was changed yet. Every change is noted here, with what was there before and who made it.",
     ),
 )
 
@@ -115,15 +118,16 @@ screen(
                 "General info",
                 (
                     Item("name", "Name", "As statements name it."),
-                    Item("address", "Address"),
-                    Item("tax_number", "Tax number"),
+                    Item("address", "Address", "As it stands on statements, on one line."),
+                    Item("tax_number", "Tax number", "As statements must show it."),
                     Item("phone", "Telephone", "Where customers call with questions."),
-                    Item("mail", "E-mail"),
+                    Item("mail", "E-mail", "Where customers write to."),
                 ),
             ),
         ),
     ),
     Company,
+    template="admin/company.html",
 )
 
 screen(
@@ -161,7 +165,11 @@ screen(
                 (
                     Item("currency", "Currency", "Three letters; the base is the currency whose own rate is 1."),
                     Item("day", "From the day", "As in 2026-01-31; it holds until the next one that is written."),
-                    Item("per_base", "Units for one unit of the base currency"),
+                    Item(
+                        "per_base",
+                        "Units for one unit of the base currency",
+                        "As in 0.92 euros for one dollar, where the dollar is the base.",
+                    ),
                 ),
             ),
         ),
@@ -197,7 +205,7 @@ class UserForm(FlaskForm):  # type: ignore[misc]
         ],
     )
     role = SelectField("Role", choices=[SelectChoice(role, role.capitalize()) for role in ROLES])
-    time_zone = StringField("Time zone", validators=[DataRequired("As in America/Sao_Paulo."), Length(max=64)])
+    time_zone = SelectField("Time zone", choices=sorted(available_timezones()))
     blocked = BooleanField("Blocked")
 
 
@@ -209,7 +217,7 @@ def user_new() -> Any:
     if request.method == "GET":
         return render_template("admin/user.html", form=form, row=None)
     password = secrets.token_urlsafe(15)
-    if _is_good(form):
+    if form.validate():
         try:
             with db.writing():
                 User.create(**_columns(form), password=credentials.hash_password(password))
@@ -235,7 +243,7 @@ def user(user_id: int) -> Any:
         return _new_password(row)
     if row.id == myself.id and (form.role.data != row.role or form.blocked.data):
         add_error(form.role, "You cannot take your own role away or block yourself: another administrator has to.")
-    if form.errors or not _is_good(form):
+    if form.errors or not form.validate():
         return render_template("admin/user.html", form=form, row=row), 422
     columns = _columns(form)
     changes = [
@@ -263,16 +271,6 @@ def _new_password(row: Any) -> Any:
     signing.end_sessions(UserSession.user == row)
     flash(f"The new password of {row.login}, shown only now: {password}. The second factor is removed.")
     return redirect(url_for("admin.users"), 303)
-
-
-def _is_good(form: UserForm) -> bool:
-    from zoneinfo import available_timezones
-
-    good = bool(form.validate())
-    if good and form.time_zone.data not in available_timezones():
-        add_error(form.time_zone, "This is no time zone; write one as in America/Sao_Paulo.")
-        return False
-    return good
 
 
 def _columns(form: UserForm) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from webcb.billing import credentials
 from webcb.models import Audit, User, UserSession
 from webcb.web.access import public
 from webcb.web.admin import signing
+from webcb.web.admin.sessions import browser_name
 from webcb.web.admin.signing import guarded
 from webcb.web.forms import PressForm
 
@@ -161,6 +162,7 @@ def _me(password_form: PasswordForm, code_form: CodeForm, status: int = 200) -> 
         code_form=code_form,
         press=PressForm(),
         key=key,
+        browser=browser_name,
         picture=segno.make(uri, micro=False).svg_data_uri(scale=5, border=2) if uri else "",
         sessions=list(sessions.order_by(UserSession.seen_at.desc())),
         here=g.operator_session,

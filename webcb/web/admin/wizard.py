@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from zoneinfo import available_timezones
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask_wtf import FlaskForm
@@ -16,6 +17,7 @@ from wtforms.fields.choices import SelectChoice
 
 from webcb import clock
 from webcb.models import Account, Connection, Customer, Destination, Product, Rate, Tariff, Vendor, VoiceApplication
+from webcb.money import AmountError, parse_amount
 from webcb.number import country_names
 from webcb.provisioning import apply as provisioning
 from webcb.provisioning import document, export
@@ -39,6 +41,17 @@ Tree = dict[str, list[dict[str, Any]]]
 
 def _countries() -> list[SelectChoice]:
     return [SelectChoice(code, f"{code} (+{prefix})") for code, prefix in sorted(country_names().items())]
+
+
+# Prices of the pages: in the entries they are those of rates, whose names say nothing to who looks at the page.
+_PRICES: Final = ("cost", "price_a", "price_b", "elsewhere", "failed")
+
+
+def _is_price(text: str) -> bool:
+    try:
+        return parse_amount(text) >= 0
+    except AmountError:
+        return False
 
 
 class CarrierForm(FlaskForm):  # type: ignore[misc]
@@ -85,7 +98,7 @@ class AccountForm(FlaskForm):  # type: ignore[misc]
     """Who may call."""
 
     customer = StringField("Customer", default="Easy Call", render_kw={"maxlength": 64})
-    time_zone = StringField("Its time zone", default="UTC", render_kw={"maxlength": 64})
+    time_zone = SelectField("Its time zone", default="UTC", choices=sorted(available_timezones()))
     login = StringField("ID of a first account", default="cb1000", render_kw={"maxlength": 64})
     opening_balance = StringField("Its opening balance", default="5", render_kw={"inputmode": "decimal"})
     visible_name = StringField("Name of its product for end users", default="Callback", render_kw={"maxlength": 64})
@@ -104,7 +117,7 @@ HINTS: Final = {
     "failed": "0: an attempt that reaches nobody costs nothing.",
     "kinds": "Extended asks for the password. Simple and Hosted do not: limit who can reach their page.",
     "second_number": "Whom a Simple callback is connected with, such as your helpdesk; country code first.",
-    "time_zone": "As in America/Sao_Paulo.",
+    "time_zone": "In which its days and months begin.",
     "login": "Letters and digits; cards are made later by the account generator.",
     "opening_balance": "For the test callback; a debit account spends what is there.",
 }
@@ -310,7 +323,13 @@ def _saved(step: Step, form: Any) -> list[str]:
         )
     except provisioning.ApplyRefused as refused:
         above = []
+        wrong = [name for name in _PRICES if name in form and form[name].data and not _is_price(form[name].data)]
+        wrong += [name for name in _PRICES if name in form and name != "elsewhere" and not form[name].data]
+        for name in wrong:
+            form[name].errors = ["Write an amount with a point, as in 0.10."]
         for problem in refused.problems:
+            if wrong and problem.field.endswith("_price"):
+                continue
             name = _NAMED.get(problem.field.rsplit(".", 1)[-1], problem.field.rsplit(".", 1)[-1])
             text = problem.text[:1].upper() + problem.text[1:]
             if name in form:

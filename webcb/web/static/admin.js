@@ -58,9 +58,19 @@ document.addEventListener("click", (event) => {
   button.form.submit();
 });
 
-// On a narrow screen the menu begins closed.
+// On a narrow screen the menu begins closed, and of many filters the search alone is there, until more are asked for.
 const menu = document.querySelector(".admin-menu");
 if (menu && window.matchMedia("(max-width: 61.99rem)").matches) menu.open = false;
+const unfold = document.querySelector("[data-unfold]");
+if (unfold && window.matchMedia("(max-width: 40rem)").matches) {
+  unfold.hidden = false;
+  unfold.form.classList.add("is-folded");
+  unfold.addEventListener("click", () => {
+    unfold.hidden = true;
+    unfold.form.classList.remove("is-folded");
+    unfold.form.querySelector(".filter + .filter :is(input, select)").focus();
+  });
+}
 
 // A prompt is heard on its page.
 let sound = null;
