@@ -66,6 +66,12 @@ class Wire:
         self.us.hang_up(session, self.now, cause)
         self._collect()
 
+    def offer(self, session: SessionId, sdp: bytes) -> Request:
+        """Our owner makes an offer; the re-INVITE, or whatever was sent last where that waits."""
+        self.us.offer(session, sdp, self.now)
+        self._collect()
+        return self.last("INVITE")
+
     def accept_offer(self, session: SessionId, sdp: bytes = OFFER) -> None:
         """Our owner accepts the peer's offer."""
         self.us.accept_offer(session, sdp, self.now)

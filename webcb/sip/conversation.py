@@ -1,6 +1,7 @@
 """The dialogs of one call: early ones, the one that counts, the forks that were answered too and are ended (RFC 3261, 13 to 15).
 
-ACK, PRACK and BYE are sent here, and what the peer asks inside a dialog is answered here, its offers by `negotiation`. Whether
+ACK, PRACK and BYE are sent here, our offers by `proposal`; what the peer asks inside a dialog is answered here, its offers by
+`negotiation`. Whether
 the call is being set up, cancelled or over is `session`'s matter, which is told by two callbacks.
 """
 
@@ -16,6 +17,7 @@ from webcb.sip.indialog import DialogRequests
 from webcb.sip.keypad import read_info
 from webcb.sip.message import Fields, Request, Response
 from webcb.sip.negotiation import Negotiation
+from webcb.sip.proposal import Proposal
 from webcb.sip.refresh import Refresh
 from webcb.sip.stack import SDP, Stack, body_of_type, option_tags
 from webcb.sip.transaction import ServerTransaction
@@ -35,6 +37,7 @@ class Conversation:
         "_early_answers",
         "_held_ack",
         "_on_end",
+        "_proposal",
         "_requests",
         "_rseqs",
         "_session",
@@ -62,6 +65,7 @@ class Conversation:
         self._early_answers: dict[str, bytes] = {}
         self.negotiation: Negotiation | None = None  # of the dialog that counts
         self.refresh: Refresh | None = None
+        self._proposal: Proposal | None = None
 
     @property
     def dialog(self) -> Dialog | None:
@@ -124,9 +128,18 @@ class Conversation:
     def choose(self, dialog: Dialog) -> None:
         """This dialog is the call."""
         self._dialogs[dialog.remote_tag] = dialog
-        refresh = Refresh(self._stack, self._session, dialog, self._requests, self._is_negotiating, self._lose)
-        self.negotiation = Negotiation(self._stack, self._session, dialog, refresh, self._lose)
-        self.refresh = refresh
+        stack, session, requests = self._stack, self._session, self._requests
+        refresh = Refresh(stack, session, dialog, requests, self._is_offering, self._lose)
+        proposal = Proposal(stack, session, refresh, requests, self._is_offering, self._lose)
+        self.negotiation = Negotiation(
+            stack, session, dialog, refresh, lambda: requests.is_inviting, proposal.outrun, self._lose
+        )
+        self.refresh, self._proposal = refresh, proposal
+
+    def offer(self, sdp: bytes, now: float) -> None:
+        """Offer another description in the dialog that counts."""
+        if self._proposal:
+            self._proposal.make(sdp, now)
 
     def answered(
         self, invite: Request, response: Response, contact: str, next_hop: Address, holds_ack: bool = False
@@ -163,10 +176,13 @@ class Conversation:
             self._stack.layer.send(*self._acks[tag])
 
     def answered_before_us(self, response: Response) -> None:
-        """A 2xx again, of the INVITE of an adopted dialog: the process that placed it died before its ACK arrived."""
+        """A 2xx again, of the INVITE of an adopted dialog or of a re-INVITE in it: who sent that died before its ACK arrived.
+
+        What a re-INVITE was answered the owner learns by offering the same once more.
+        """
         dialog = self._dialogs.get(response.to_tag)
-        if dialog and dialog.invite_cseq == response.cseq:
-            self._stack.layer.send(*self._write_ack(dialog, {}))
+        if dialog and dialog.invite_cseq <= response.cseq <= dialog.local_cseq:
+            self._stack.layer.send(*self._write_ack(dialog, {}, response.cseq))
 
     def resume(self, dialog: Dialog, local: bytes, remote: bytes, now: float) -> None:
         """Go on with a dialog that another process began; `local` and `remote` are the descriptions in force, b"" if unknown."""
@@ -202,6 +218,8 @@ class Conversation:
         self._requests.drop(now)
         if self.refresh:
             self.refresh.stop()
+        if self._proposal:
+            self._proposal.stop()
 
     # What the peer asks
 
@@ -258,8 +276,9 @@ class Conversation:
         if pressed.digit and dialog is self.dialog:
             self._stack.tell(Digit(self._session, pressed.digit, pressed.duration_ms))
 
-    def _is_negotiating(self) -> bool:
-        return self.negotiation is not None and self.negotiation.is_busy
+    def _is_offering(self) -> bool:
+        """Whether an offer is open, whoever's: then there is no other (RFC 3261, 14.1)."""
+        return self._requests.is_inviting or (self.negotiation is not None and self.negotiation.is_busy)
 
     def _lose(self, why: str, now: float) -> None:
         """The peer is gone: no ACK for our 200, no refresh. It is told BYE in case it listens (RFC 3261, 13.3.1.4; RFC 4028, 10)."""
@@ -281,6 +300,6 @@ class Conversation:
     def _reply(self, server: ServerTransaction, status: int, now: float) -> None:
         server.reply(self._stack.answer(server.request, status), now)
 
-    def _write_ack(self, dialog: Dialog, fields: Fields) -> tuple[bytes, Address]:
-        ack, address = dialog.request("ACK", dialog.invite_cseq, fields)
+    def _write_ack(self, dialog: Dialog, fields: Fields, cseq: int = 0) -> tuple[bytes, Address]:
+        ack, address = dialog.request("ACK", cseq or dialog.invite_cseq, fields)
         return self._stack.seal(ack, address.transport).encode(), address

@@ -124,12 +124,25 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class OfferAnswered:
-    """The peer's answer `sdp` to an offer of ours in mid-call: to the one that `accept_offer` made where the peer had asked for
-    ours (`Offered` with b""), or to a re-INVITE that refreshes the session, where it is another answer than before."""
+    """The peer's answer `sdp` to an offer of ours in mid-call: to that of `UserAgent.offer`, to the one that `accept_offer` made
+    where the peer had asked for ours (`Offered` with b""), or to a re-INVITE that refreshes the session, where it is another
+    answer than before."""
 
     session: SessionId
     offer: bytes
     sdp: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRefused:
+    """An offer of `UserAgent.offer` came to nothing; the session goes on as it was (RFC 3261, 14.1).
+
+    The status of `cause` is 0 where an offer of the peer came in between, so that ours was not sent, or not again.
+    """
+
+    session: SessionId
+    offer: bytes
+    cause: Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +202,7 @@ Event = (
     | Alive
     | Offered
     | OfferAnswered
+    | OfferRefused
     | Digit
     | Probed
     | Registered

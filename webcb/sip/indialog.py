@@ -1,14 +1,16 @@
 """Our requests inside the dialogs of one call: sent, challenged, sent again, answered or not (RFC 3261, 12.2 and 22).
 
-BYE and PRACK go this way, and what `refresh` sends. When to send which is not decided here.
+BYE and PRACK go this way, and what `refresh` and `proposal` send. When to send which is not decided here.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from webcb.sip.causes import print_reason
 from webcb.sip.dialog import Dialog
 from webcb.sip.digest import CREDENTIAL_HEADERS, DigestClient
+from webcb.sip.events import Address, Cause
 from webcb.sip.message import Fields, Request, Response
 from webcb.sip.stack import Stack
 from webcb.sip.transaction import ClientTransaction
@@ -48,6 +50,11 @@ class DialogRequests:
         """Whether every request of ours was answered, has timed out, or was dropped."""
         return not self._waiting
 
+    @property
+    def is_inviting(self) -> bool:
+        """Whether a re-INVITE of ours waits for its answer: there may be one at a time (RFC 3261, 14.1)."""
+        return any(inquiry.method == "INVITE" for inquiry in self._waiting.values())
+
     def send(
         self,
         dialog: Dialog,
@@ -59,6 +66,13 @@ class DialogRequests:
     ) -> None:
         """Send a request. `on_final` gets its final status and response; 408 or 503 and None where there was none."""
         self._send(Inquiry(dialog, method, fields, body, on_final), now)
+
+    def cancel_invite(self, now: float) -> None:
+        """Ask the peer to end our re-INVITE that waits; it was answered provisionally."""
+        for transaction, inquiry in self._waiting.items():
+            if inquiry.method == "INVITE":
+                self._stack.layer.request(*write_cancel(self._stack, transaction), _Unheard(), now)
+                return
 
     def drop(self, now: float) -> None:
         """The call is over: nothing but its BYEs is waited for or sent again."""
@@ -111,3 +125,28 @@ class DialogRequests:
         fields = {name: invite.fields[name] for name in CREDENTIAL_HEADERS if name in invite.fields}
         ack, address = dialog.request("ACK", invite.cseq, fields)
         self._stack.layer.send(self._stack.seal(ack, address.transport).encode(), address)
+
+
+class _Unheard:
+    """Owns a CANCEL: its answer says nothing that the INVITE's will not."""
+
+    def on_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        pass
+
+    def on_silence(self, transaction: ClientTransaction, status: int, now: float) -> None:
+        pass
+
+
+def write_cancel(stack: Stack, invited: ClientTransaction, reason: Cause | None = None) -> tuple[Request, Address]:
+    """CANCEL, with everything by which the peer finds the INVITE (RFC 3261, 9.1), and where it goes.
+
+    The INVITE may have been too long for the transport of its next hop: `invited` knows where it really went.
+    """
+    invite, there = invited.request, invited.address
+    fields: Fields = {name: invite.fields[name] for name in ("Via", "Max-Forwards", "From", "To", "Call-ID")}
+    fields["CSeq"] = [f"{invite.cseq} CANCEL"]
+    if "Route" in invite.fields:
+        fields["Route"] = invite.fields["Route"]
+    if reason:
+        fields["Reason"] = print_reason(reason)
+    return stack.seal(Request("CANCEL", invite.uri, fields), there.transport, invite.via.branch), there

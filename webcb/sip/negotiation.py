@@ -21,19 +21,13 @@ UNACKNOWLEDGED: Final = "no ACK came"
 
 
 class Negotiation:
-    """The offer that waits, and the 200 that waits for its ACK. `on_unacknowledged` is called with the reason if none comes."""
+    """The offer that waits, and the 200 that waits for its ACK. `is_inviting` tells whether a re-INVITE of ours is open;
+    `on_accepted` is called where an offer was accepted, `on_unacknowledged` with the reason if no ACK comes."""
 
     __slots__ = (
-        "_accepted",
-        "_interval",
-        "_on_unacknowledged",
-        "_refresh",
-        "_session",
-        "_stack",
-        "_waiting",
-        "deadlines",
-        "dialog",
-    )
+        "_accepted", "_interval", "_is_inviting", "_on_accepted", "_on_unacknowledged", "_refresh", "_session", "_stack", "_waiting",
+        "deadlines", "dialog",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -41,12 +35,16 @@ class Negotiation:
         session: SessionId,
         dialog: Dialog,
         refresh: Refresh,
+        is_inviting: Callable[[], bool],
+        on_accepted: Callable[[float], None],
         on_unacknowledged: Callable[[str, float], None],
     ) -> None:
         self._stack = stack
         self._session = session
         self.dialog = dialog
         self._refresh = refresh
+        self._is_inviting = is_inviting
+        self._on_accepted = on_accepted
         self._on_unacknowledged = on_unacknowledged
         self._waiting: ServerTransaction | None = None
         self._accepted: tuple[ServerTransaction, Response] | None = None
@@ -75,7 +73,7 @@ class Negotiation:
             if self.dialog.is_written:
                 self._stack.tell(Moved(self._session))
             return
-        if self._refresh.is_offering:
+        if self._is_inviting():
             server.reply(self._stack.answer(request, 491), now)  # ours came first (RFC 3261, 14.2; RFC 3311, 5.2)
             return
         if self._waiting:
@@ -102,6 +100,7 @@ class Negotiation:
             self._interval = T1
             self._stack.layer.timers.start(self, REPEAT_ANSWER, now + T1)
             self._stack.layer.timers.start(self, UNACKNOWLEDGED, now + TIMEOUT)
+        self._on_accepted(now)
 
     def reject(self, status: int, now: float) -> None:
         """Refuse the waiting offer; the session goes on as it was."""

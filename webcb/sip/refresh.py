@@ -1,17 +1,18 @@
 """The session timer of one answered dialog, and the re-INVITE or UPDATE that keeps it alive (RFC 4028; RFC 3261, 14.1; RFC 3311).
 
 Either side may be the refresher. We refresh at half the interval; a session that nobody refreshed is ended before it expires.
-What the peer offers is `negotiation`'s.
+What the peer offers is `negotiation`'s, what we offer anew `proposal`'s.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from webcb.sip.causes import retry_after
 from webcb.sip.dialog import Dialog
 from webcb.sip.events import Moved, OfferAnswered, SessionId
 from webcb.sip.grammar import ProtocolError, parse_number, parse_parameters
-from webcb.sip.indialog import DialogRequests
+from webcb.sip.indialog import DialogRequests, OnFinal
 from webcb.sip.message import Fields, Message, Request, Response
 from webcb.sip.stack import ALLOW, SDP, SUPPORTED, Stack, body_of_type, option_tags
 
@@ -27,6 +28,8 @@ GLARE_MS_MIN: Final = 2100
 GLARE_STEP_MS: Final = 10
 GLARE_STEPS: Final = 191
 
+# Without 100rel: what comes provisionally of a re-INVITE we need not hear, and so it need not be acknowledged (RFC 3262, 3).
+REINVITE_SUPPORTED: Final = "timer"
 RESUMED_STEP_MS: Final = 8  # 0 to 2 s after it was taken over a session is refreshed: not all of them at once
 
 REFRESH: Final = "it is time to refresh"
@@ -61,12 +64,12 @@ def ask_for_session(seconds: int, min_se: int, refresher: str = "") -> Fields:
 
 
 class Refresh:
-    """The agreed interval and who refreshes. `is_busy` tells whether an offer of the peer is open; `on_lost` is called with the
-    reason when the session is dead."""
+    """The agreed interval and who refreshes. `is_busy` tells whether an INVITE of ours or an offer of the peer is open; `on_lost`
+    is called with the reason when the session is dead."""
 
     __slots__ = (
         "_asked_longer", "_dialog", "_expires_at", "_is_busy", "_is_ours", "_local", "_may_update", "_min_se", "_on_lost", "_remote",
-        "_requests", "_seconds", "_session", "_stack", "deadlines", "is_offering",
+        "_requests", "_seconds", "_session", "_stack", "deadlines",
     )  # fmt: skip
 
     def __init__(
@@ -92,7 +95,6 @@ class Refresh:
         self._may_update = False
         self._local = b""  # the descriptions in force
         self._remote = b""
-        self.is_offering = False  # our re-INVITE waits for its answer
         self.deadlines: dict[str, float] = {}
 
     def begin(self, response: Response, local: bytes, remote: bytes, now: float) -> None:
@@ -158,23 +160,39 @@ class Refresh:
         else:
             self._refresh(now)
 
-    def _refresh(self, now: float) -> None:
-        seconds = max(self._seconds, self._min_se)
-        fields: Fields = {
-            "Contact": [self._dialog.contact],
-            "Allow": [ALLOW],
-            "Supported": [SUPPORTED],
-            **ask_for_session(seconds, self._min_se, "uac"),
-        }
-        if self._may_update:
-            self._requests.send(self._dialog, "UPDATE", fields, now, self._on_answer)
-        else:
-            self.is_offering = True
-            fields |= {"Accept": [SDP], "Content-Type": [SDP]}
-            self._requests.send(self._dialog, "INVITE", fields, now, self._on_answer, self._local)
+    def reinvite(self, sdp: bytes, now: float, on_answer: OnFinal) -> None:
+        """A re-INVITE that offers `sdp`; by it the session is refreshed too, by whose turn it is (RFC 4028, 7.4)."""
+        fields = self._fields() | {"Supported": [REINVITE_SUPPORTED], "Accept": [SDP], "Content-Type": [SDP]}
+        self._requests.send(self._dialog, "INVITE", fields, now, on_answer, sdp)
 
-    def _on_answer(self, status: int, response: Response | None, now: float) -> None:
-        was_update, self.is_offering = not self.is_offering, False
+    def is_longer(self, response: Response) -> bool:
+        """Whether a 422 asks for a longer session than we asked for; the next request asks for that."""
+        before = max(self._seconds, self._min_se)
+        self._min_se = max(self._min_se, read_min_se(response))
+        return self._min_se > before
+
+    def agree(self, response: Response, now: float) -> None:
+        """A re-INVITE or UPDATE of ours was accepted."""
+        self._asked_longer = False
+        self._note_methods(response)
+        self._dialog.take_target(response.first("Contact"))
+        seconds, refresher = read_session_expires(response)
+        self._agree(seconds, refresher != "uas", now)
+
+    def _refresh(self, now: float) -> None:
+        if self._may_update:
+            self._requests.send(self._dialog, "UPDATE", self._fields(), now, partial(self._on_answer, "UPDATE"))
+        else:
+            self.reinvite(self._local, now, partial(self._on_answer, "INVITE"))
+
+    def _fields(self) -> Fields:
+        fields: Fields = {"Contact": [self._dialog.contact], "Allow": [ALLOW], "Supported": [SUPPORTED]}
+        if not self._seconds:
+            return fields
+        seconds = max(self._seconds, self._min_se)
+        return fields | ask_for_session(seconds, self._min_se, "uac" if self._is_ours else "uas")
+
+    def _on_answer(self, method: str, status: int, response: Response | None, now: float) -> None:
         if status in (408, 481):
             self._on_lost("the peer knows this call no longer" if status == 481 else "the peer does not answer", now)
         elif response is None:
@@ -185,7 +203,7 @@ class Refresh:
             self._asked_longer = True
             self._min_se = max(self._min_se, read_min_se(response))
             self._refresh(now)
-        elif status in (405, 501) and was_update:
+        elif status in (405, 501) and method == "UPDATE":
             self._may_update = False
             self._refresh(now)
         elif status == 491:
@@ -194,14 +212,11 @@ class Refresh:
             self._try_halfway(now, retry_after(response) or 0)
 
     def _refreshed(self, response: Response, now: float) -> None:
-        self._asked_longer = False
-        self._dialog.take_target(response.first("Contact"))
         sdp = body_of_type(response, SDP)
         if sdp and sdp != self._remote:
             self._remote = sdp
             self._stack.tell(OfferAnswered(self._session, self._local, sdp))
-        seconds, refresher = read_session_expires(response)
-        self._agree(seconds, refresher != "uas", now)
+        self.agree(response, now)
         if self._dialog.is_written:
             self._stack.tell(Moved(self._session))
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from webcb.sip.causes import cause_of_response, print_reason, printable, retry_after
+from webcb.sip.causes import cause_of_response, printable, retry_after
 from webcb.sip.conversation import Conversation
 from webcb.sip.dialog import Dialog, read_dialog
 from webcb.sip.digest import CREDENTIAL_HEADERS, Credentials, DigestClient
 from webcb.sip.events import Address, Answered, Cause, Closed, Failed, HungUp, Inviting, Progress, SessionId, Trying
 from webcb.sip.grammar import is_token, quote
-from webcb.sip.indialog import TRIES_MAX
+from webcb.sip.indialog import TRIES_MAX, write_cancel
 from webcb.sip.message import CANONICAL, Fields, Request, Response
 from webcb.sip.pending import print_invite, read_invite
 from webcb.sip.redirection import read_targets
@@ -332,17 +332,8 @@ class Session:
         self._send_cancel(heard.now)
 
     def _send_cancel(self, now: float) -> None:
-        """CANCEL, with everything by which the peer finds the INVITE (RFC 3261, 9.1); and the wait for its end."""
-        invite = self._transaction.request
-        fields: Fields = {name: invite.fields[name] for name in ("Via", "Max-Forwards", "From", "To", "Call-ID")}
-        fields["CSeq"] = [f"{invite.cseq} CANCEL"]
-        if "Route" in invite.fields:
-            fields["Route"] = invite.fields["Route"]
-        if self._cause:
-            fields["Reason"] = print_reason(self._cause)
-        there = self._transaction.address  # the INVITE may have been too long for the transport of its next hop
-        cancel = self._stack.seal(Request("CANCEL", invite.uri, fields), there.transport, invite.via.branch)
-        self._cancel = self._stack.layer.request(cancel, there, self, now)
+        """CANCEL, and the wait for the end of the INVITE."""
+        self._cancel = self._stack.layer.request(*write_cancel(self._stack, self._transaction, self._cause), self, now)
         self._stack.layer.timers.start(self, CANCEL_GUARD, now + TIMEOUT)
 
     def _leave_cancel(self, now: float) -> None:

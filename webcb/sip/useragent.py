@@ -141,6 +141,15 @@ class UserAgent:
         if found:
             found.hang_up(now, cause)
 
+    def offer(self, session: SessionId, sdp: bytes, now: float) -> None:
+        """Offer an answered call another description, by a re-INVITE; `OfferAnswered` or `OfferRefused` tells, or `HungUp`.
+
+        It waits while another offer is open, and goes once more where both sides began at once (RFC 3261, 14.1). One at a time.
+        """
+        found = self._sessions.get(session)
+        if found and found.state == ANSWERED:
+            found.conversation.offer(sdp, now)
+
     def accept_offer(self, session: SessionId, sdp: bytes, now: float) -> None:
         """Answer the offer told by `Offered`; without effect where it waits no longer."""
         found = self._sessions.get(session)
