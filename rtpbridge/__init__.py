@@ -341,6 +341,7 @@ class Port:
         *,
         ours: Mapping[str, int] | None = None,
         frame_ms: int | None = None,
+        heard: Mapping[str, int] | None = None,
     ) -> None:
         """Takes the far side's address and payload numbers from its SDP; again after each offer and answer.
 
@@ -348,6 +349,8 @@ class Port:
         to this far side carries its numbers; a codec it does not have is dropped. `ours` are the numbers of our own SDP
         where they differ: what comes from it carries those (RFC 3264, 5.1). `rtcp_port` is a=rtcp (RFC 3605),
         the RTP port itself when multiplexed (RFC 5761), by default the one above. The watch for silence begins anew.
+        `heard` are codecs that it may send besides, under these numbers of ours, and never gets: those of an offer that it has not
+        answered yet, and what it spoke before its last answer.
         `frame_ms` is its a=ptime: frames of PCMU, PCMA and G.722 from a peer that has another length are cut anew, 10 to 120 ms.
         PCMU, PCMA and G.722 are recoded into one another where the two sides of a join have no codec of one name.
         Raises ValueError for a host that is no literal or of another family, for payloads out of their limits, and for a
@@ -357,6 +360,9 @@ class Port:
             raise ValueError(f"far side {host}, ports {port} and {rtcp_port}: not ports")
         own = ours or {}
         described = [_codec(name, number, own.get(name, number)) for name, number in payloads.items()]
+        only_heard = [_codec(name, number, number) for name, number in (heard or {}).items() if name not in payloads]
+        room = max(0, lib.CODECS_MAX - len(described))
+        described += [each | {"payload_type": lib.NO_PAYLOAD} for each in only_heard[:room]]
         codecs = ffi.new("struct codec[]", described)
         name = ffi.new("char[]", host.encode())
         far_side = ffi.new(

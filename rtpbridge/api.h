@@ -9,6 +9,7 @@
 #define PORT_PAIRS_MAX 32767     /* RTP ports of one bridge, each with its RTCP port beside it */
 #define HOSTS_MAX 8              /* addresses of this host that ports may bind */
 #define CODECS_MAX 16            /* codecs of one far side */
+#define NO_PAYLOAD 255           /* in place of a far side's number: a codec that is understood from it and never sent to it */
 #define CODEC_NAME_BYTES 32      /* encoding name and clock as in a=rtpmap, with the closing zero */
 #define PROMPT_SECONDS_MAX 300
 #define RATE_HZ_MIN 4000
@@ -50,7 +51,7 @@ struct bridge_plan {
 struct codec {
     char name[CODEC_NAME_BYTES]; /* "PCMU/8000"; compared without regard to case (RFC 8866, 6.6) */
     uint32_t clock_hz;
-    uint8_t payload_type;        /* 0 to 127: the far side's number for it, which what we send carries */
+    uint8_t payload_type;        /* 0 to 127: the far side's number for it, which what we send carries; or NO_PAYLOAD */
     uint8_t our_payload_type;    /* the number our own SDP gave it, which what we receive carries (RFC 3264, 5.1) */
 };
 

@@ -119,6 +119,12 @@ void port_fence(struct port *port, int64_t now_ns, const struct latch_rules *rul
         lower_fence(port);
 }
 
+/* Whether the far side has agreed to hear it; what else it may still say, or say already, is only understood. */
+static bool is_sent(const struct codec *codec)
+{
+    return codec->payload_type != NO_PAYLOAD;
+}
+
 /* The peer's codec of that name, else the first of its codecs that it can be recoded to. */
 static struct recoding recoding_of(struct port *port, const struct codec *from)
 {
@@ -126,10 +132,11 @@ static struct recoding recoding_of(struct port *port, const struct codec *from)
     const struct port *const peer = port->peer;
 
     for (size_t i = 0; recoding.payload_type == NO_PAYLOAD && i < peer->codecs_count; i++)
-        if (strcasecmp(peer->codecs[i].name, from->name) == 0)
+        if (is_sent(&peer->codecs[i]) && strcasecmp(peer->codecs[i].name, from->name) == 0)
             recode_between(&recoding, &port->recoder, from, &peer->codecs[i]);
     for (size_t i = 0; recoding.payload_type == NO_PAYLOAD && i < peer->codecs_count; i++)
-        recode_between(&recoding, &port->recoder, from, &peer->codecs[i]);
+        if (is_sent(&peer->codecs[i]))
+            recode_between(&recoding, &port->recoder, from, &peer->codecs[i]);
     return recoding;
 }
 
@@ -161,11 +168,13 @@ static void read_payloads(struct port *port)
 {
     memset(port->codec_of, NO_CODEC, sizeof port->codec_of);
     for (size_t i = 0; i < port->codecs_count; i++)
-        port->codec_of[port->codecs[i].payload_type] = (uint8_t)i;
+        if (is_sent(&port->codecs[i]))
+            port->codec_of[port->codecs[i].payload_type] = (uint8_t)i;
     for (size_t i = 0; i < port->codecs_count; i++) {
         const char *const name = port->codecs[i].name;
 
-        port->codec_of[port->codecs[i].our_payload_type] = (uint8_t)i;
+        if (is_sent(&port->codecs[i]) || port->codec_of[port->codecs[i].our_payload_type] == NO_CODEC)
+            port->codec_of[port->codecs[i].our_payload_type] = (uint8_t)i;
         port->roles[i] = (struct role){
             .voice = voice_named(name),
             .events = strncasecmp(name, "telephone-event/", 16) == 0,
@@ -181,7 +190,7 @@ static int far_side_check(const struct far_side *far_side)
     for (size_t i = 0; i < far_side->codecs_count; i++) {
         const struct codec *codec = &far_side->codecs[i];
 
-        if (codec->payload_type >= PAYLOAD_TYPES || codec->our_payload_type >= PAYLOAD_TYPES || codec->clock_hz == 0 ||
+        if ((is_sent(codec) && codec->payload_type >= PAYLOAD_TYPES) || codec->our_payload_type >= PAYLOAD_TYPES || codec->clock_hz == 0 ||
             memchr(codec->name, 0, sizeof codec->name) == NULL)
             return EINVAL;
     }
@@ -199,6 +208,8 @@ static int player_choose_codec(struct port *port)
     for (size_t i = 0; i < port->codecs_count; i++) {
         const struct codec *codec = &port->codecs[i];
 
+        if (!is_sent(codec))
+            continue;
         if (voice == VOICE_NONE && voice_named(codec->name) != VOICE_NONE) {
             voice = voice_named(codec->name);
             voice_payload = codec->payload_type;

@@ -23,7 +23,6 @@
 
 #define PAYLOAD_TYPES 128
 #define NO_CODEC UINT8_MAX
-#define NO_PAYLOAD UINT8_MAX
 #define FRAME_MS_USUAL 20 /* of who names none (RFC 3551, 4.2) */
 
 struct watch {

@@ -53,6 +53,24 @@ def test_each_hears_the_other_in_its_own_law(bridge: Bridge, new_phone: NewPhone
     assert port_a.counters().dropped_payload == port_b.counters().dropped_payload == 0
 
 
+def test_what_is_only_heard_is_understood_and_never_sent(bridge: Bridge, new_phone: NewPhone) -> None:
+    """A spoke PCMU until it agreed to PCMA: what is still on the way is not lost, and from now on it gets PCMA alone."""
+    a, b = new_phone(), new_phone()
+    port_a, port_b = a.connected(bridge, {"PCMU/8000": 0}), b.connected(bridge, {"PCMA/8000": 8, "PCMU/8000": 0})
+    bridge.join(port_a, port_b)
+    port_a.connect(a.host, a.port, {"PCMA/8000": 8}, heard={"PCMU/8000": 0, "PCMA/8000": 8, "G722/8000": 9})
+    a.say(port_a, Rtp(EVERY_OCTET, 1, 160, payload_type=0), Rtp(EVERY_OCTET, 2, 416, payload_type=8))
+    a.say(port_a, Rtp(EVERY_OCTET, 3, 672, payload_type=9), Rtp(EVERY_OCTET, 4, 928, payload_type=3))
+    heard = b.hear(3)
+    assert [packet.payload_type for packet in heard] == [0, 8, 8]
+    assert [heard[0].payload, heard[1].payload] == [EVERY_OCTET, EVERY_OCTET]
+    b.say(port_b, Rtp(EVERY_OCTET, 1, 160, payload_type=0), Rtp(EVERY_OCTET, 2, 416, payload_type=8))
+    answer = a.hear(2)
+    assert [packet.payload_type for packet in answer] == [8, 8]
+    assert answer[1].payload == EVERY_OCTET
+    assert (port_a.counters().dropped_payload, port_b.counters().dropped_payload) == (1, 0)
+
+
 def test_nothing_is_recoded_where_both_know_the_law(bridge: Bridge, new_phone: NewPhone) -> None:
     a, b = new_phone(), new_phone()
     port_a = a.connected(bridge, {"PCMU/8000": 0})
