@@ -77,6 +77,7 @@ ENGINE_DOORS = {
         "figures",
         "journal",
         "line",
+        "offers",
         "lease",
         "lookout",
         "media",

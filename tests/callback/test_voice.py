@@ -80,16 +80,42 @@ def test_a_hears_what_b_s_network_announces_before_the_answer(webcb: Installatio
     assert len(heard) < PACKETS + 50  # the ringback of the moment until the announcement began
 
 
-def test_a_speaks_one_law_of_g711_where_b_knows_only_the_other(webcb: Installation) -> None:
-    """A has answered that it knows both and speaks the first; each packet reaches B in the law it knows."""
-    webcb.phone("A", "speaks", payloads("A", 50), quiet_ms=500)
-    webcb.phone("B", "knows_only_pcma", ring_ms=0, talk_ms=2500)
+def test_a_takes_the_law_of_b_when_it_is_asked_and_nothing_is_recoded(webcb: Installation) -> None:
+    """B has only PCMA; until A has agreed to that the bridge recodes, and in between not a packet is lost."""
+    by_a, by_b = payloads("A", 50), payloads("B", 100)
+    webcb.phone("A", "speaks_either_law", by_a, payload_type=PCMA, quiet_ms=300)
+    webcb.phone("B", "speaks_pcma_and_hangs_up", by_b, payload_type=PCMA, quiet_ms=0, talk_ms=2800)
     callback = webcb.place()
     billed = {"A": Billed(charge_a, True, NORMAL), "B": Billed(charge_b, True, NORMAL)}
     assert_ended(webcb, callback, "B hung up", billed)
-    heard = webcb.wire.rtp_to(media_port(webcb.ports, "B"))
-    assert [(packet.payload_type, len(packet.payload)) for packet in heard] == [(PCMA, SAMPLES)] * 50
-    assert is_one_stream(heard)
+    heard_by_a, heard_by_b = (webcb.wire.rtp_to(media_port(webcb.ports, each)) for each in ("A", "B"))
+    assert [(packet.payload_type, packet.payload) for packet in heard_by_b] == [(PCMA, each) for each in by_a]
+    assert is_one_stream(heard_by_a)
+    assert is_one_stream(heard_by_b)
+    heard_by_a = heard_by_a[-len(by_b) :]  # before that, ringback
+    recoded = [packet.payload_type for packet in heard_by_a].index(PCMA)
+    assert 0 < recoded < 90  # A decided after 300 ms
+    assert {packet.payload_type for packet in heard_by_a[:recoded]} == {PCMU}
+    exact = [(packet.payload_type, packet.payload) for packet in heard_by_a[recoded:]]
+    assert exact == [(PCMA, each) for each in by_b[recoded:]]
+    offers = dict.fromkeys(each.text for each in webcb.messages("A") if each.name == "INVITE")
+    assert ["o=- " in each and each.split("o=- ")[1].split()[1] for each in offers] == ["1", "2"]
+    assert {leg.name: leg.codec for leg in Leg.select()} == {"A": "PCMA", "B": "PCMA"}
+
+
+def test_a_that_refuses_the_law_of_b_is_recoded_for(webcb: Installation) -> None:
+    by_a, by_b = payloads("A", 50), payloads("B", 50)
+    webcb.phone("A", "speaks_one_law", by_a, quiet_ms=300)
+    webcb.phone("B", "speaks_pcma_and_hangs_up", by_b, payload_type=PCMA, quiet_ms=300, talk_ms=2000)
+    callback = webcb.place()
+    billed = {"A": Billed(charge_a, True, NORMAL), "B": Billed(charge_b, True, NORMAL)}
+    assert_ended(webcb, callback, "B hung up", billed)
+    heard_by_a, heard_by_b = (webcb.wire.rtp_to(media_port(webcb.ports, each)) for each in ("A", "B"))
+    assert [(packet.payload_type, len(packet.payload)) for packet in heard_by_b] == [(PCMA, SAMPLES)] * 50
+    assert [(packet.payload_type, len(packet.payload)) for packet in heard_by_a[-50:]] == [(PCMU, SAMPLES)] * 50
+    assert is_one_stream(heard_by_a)
+    assert is_one_stream(heard_by_b)
+    assert [each.name for each in webcb.messages("A") if each.method == "INVITE"].count("488") == 1
 
 
 def test_a_key_that_a_presses_reaches_b_under_its_own_number(webcb: Installation) -> None:

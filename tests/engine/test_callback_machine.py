@@ -22,11 +22,11 @@ from webcb.engine.commands import (
     WriteCallback,
 )
 from webcb.engine.events import (
+    Agreed,
     Alive,
     Answered,
     Deadline,
     Failed,
-    Held,
     HungUp,
     NoAnswer,
     PeerLost,
@@ -344,14 +344,14 @@ def test_a_is_offered_what_some_route_of_b_carries_and_b_what_a_answered() -> No
 
 
 def test_a_leg_on_hold_may_be_silent() -> None:
-    script = [*THEY_TALK, (20, Held("A", held=True, dialog="{}")), (40, Silent("A")), (90, VoiceLost("A"))]
+    script = [*THEY_TALK, (20, Agreed("A", held=True, dialog="{}")), (40, Silent("A")), (90, VoiceLost("A"))]
     assert play(script)[0].phase is Phase.TALKING
 
 
 def test_the_watch_begins_when_a_silent_leg_comes_back_from_hold() -> None:
-    state, commands = play([*THEY_TALK, (20, Held("A", held=True, dialog="{}")), (40, Silent("A"))])
+    state, commands = play([*THEY_TALK, (20, Agreed("A", held=True, dialog="{}")), (40, Silent("A"))])
     assert not any(isinstance(each, SetTimer) and each.timer is Timer.VOICE_LOST_A for each in commands)
-    _, commands = callback.step(state, Held("A", held=False, dialog="{}"), 100 * SECOND)
+    _, commands = callback.step(state, Agreed("A", held=False, dialog="{}"), 100 * SECOND)
     assert SetTimer(Timer.VOICE_LOST_A, 150 * SECOND) in commands
 
 
@@ -387,7 +387,7 @@ def test_a_silent_leg_is_asked_while_it_waits_too() -> None:
 
 
 def test_a_leg_that_holds_is_not_asked() -> None:
-    _, commands = play([*THEY_TALK, (20, Held("B", True, "{}")), (40, Silent("B", 10 * SECOND))])
+    _, commands = play([*THEY_TALK, (20, Agreed("B", True, "{}")), (40, Silent("B", 10 * SECOND))])
     assert not [each for each in commands if isinstance(each, Inquire)]
 
 

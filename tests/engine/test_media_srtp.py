@@ -130,7 +130,7 @@ def test_offers_in_mid_call(media: Media, phones: tuple[Phone, Phone]) -> None:
 
     def offer(version: int, *cryptos: Crypto) -> Stream:
         sdp = write_offer(phones[0].side("required" if cryptos else "none", *cryptos, version=version))
-        answer, _ = a.answer_offer(sdp, ["PCMU"])
+        answer = a.answer_offer(sdp, ["PCMU"])
         told = read_answer(sdp, answer)
         phones[0].agree(cryptos[0] if cryptos else None, told.crypto)
         return told

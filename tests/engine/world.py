@@ -27,7 +27,7 @@ from webcb.engine.standing import Standing
 from webcb.sip.events import Address
 from webcb.sip.location import Located, NextHop, family_of
 from webcb.sip.message import Request, Response, read_message
-from webcb.sip.offer_answer import Codec, make_offer
+from webcb.sip.offer_answer import Codec, make_offer, read_offer
 from webcb.sip.useragent import Identity
 
 US = Address("127.0.0.1", 5070)
@@ -184,6 +184,8 @@ class Phone:
     name: str = ""
     invites: list[Request] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)  # over which each INVITE came
+    decisions: list[int] = field(default_factory=list)  # on the offers that come in mid-call, one each; then 200
+    offers: list[Request] = field(default_factory=list)
     is_over: bool = False
     up: bool = False
     is_confirmed: bool = False  # the ACK of its answer has come
@@ -294,6 +296,8 @@ class World:
 
     def _on_request(self, phone: Phone, request: Request, address: Address) -> None:
         match request.method:
+            case "INVITE" if "tag=" in request.first("To"):
+                self._decide(phone, request, address)
             case "INVITE":
                 if any(request.via.branch == known.via.branch for known in phone.invites):
                     return
@@ -316,6 +320,21 @@ class World:
                 phone.up = False
                 if phone.answers_bye:
                     self.respond(phone, request, 200 if phone.knows_calls else 481, address)
+
+    def _decide(self, phone: Phone, reinvite: Request, address: Address) -> None:
+        """An offer in mid-call: accepted with what the phone has of it, 488 where that is nothing, 0: no answer at all."""
+        if any(reinvite.via.branch == known.via.branch for known in phone.offers):
+            return
+        phone.offers.append(reinvite)
+        status = phone.decisions.pop(0) if phone.decisions else 200
+        wanted = {codec.name for codec in read_offer(reinvite.body).codecs}
+        common = tuple(codec for codec in phone.codecs if codec.name in wanted)
+        if status == 200 and common:
+            phone.is_confirmed = False
+            sdp = make_offer(phone.sdp_host, phone.sdp_port, common, 7, 2)
+            self.respond(phone, reinvite, 200, address, sdp)
+        elif status:
+            self.respond(phone, reinvite, 488 if status == 200 else status, address)
 
     def _say_unasked(self, phone: Phone, invite: Request, status: int, address: Address) -> None:
         if not phone.is_mute:

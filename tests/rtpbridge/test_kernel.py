@@ -244,6 +244,24 @@ def test_what_must_be_recoded_stays_with_the_bridge(bridge: Bridge, a: Phone, b:
     assert port_a.counters().kernel_packets == port_b.counters().kernel_packets == 0
 
 
+def test_the_kernel_takes_a_call_that_need_not_be_recoded_any_more(bridge: Bridge, a: Phone, b: Phone) -> None:
+    """A agreed to the codec of B in mid-call; what it may still say in its old one is understood, by the bridge."""
+    port_a, port_b = a.connected(bridge), b.connected(bridge, {"PCMA/8000": 8})
+    bridge.join(port_a, port_b)
+    a.say(port_a, voice(0, ssrc=0xA))
+    b.say(port_b, voice(0, ssrc=0xB, payload_type=8))
+    assert (a.hear()[0].payload_type, b.hear()[0].payload_type) == (0, 8)
+    port_a.connect(a.host, a.port, {"PCMA/8000": 8}, heard={"PCMU/8000": 0})
+    for number in range(1, 30):
+        a.say(port_a, voice(number, ssrc=0xA, payload_type=8))
+        b.say(port_b, voice(number, ssrc=0xB, payload_type=8))
+        assert (a.hear()[0].payload_type, b.hear()[0].payload_type) == (8, 8)
+    by_kernel = port_a.counters().kernel_packets, port_b.counters().kernel_packets
+    assert min(by_kernel) > 20
+    a.say(port_a, voice(30, ssrc=0xA), voice(31, ssrc=0xA, payload_type=8))
+    assert [packet.payload_type for packet in b.hear(2)] == [8, 8]
+
+
 def test_reports_tell_what_the_kernel_did(host: str, a: Phone, b: Phone) -> None:
     """The sender report counts what was sent there (RFC 3550, 6.4.1), the report block what was lost before it came."""
     with Bridge(host, PORT_MIN, PORT_MAX, kernel=True, report_ms=100) as bridge:

@@ -243,7 +243,22 @@ def _talk(callback: Callback, turn: Turn, now_us: int) -> Step:
         leg.watch_voice(callback.a, now_us),
         *([Inquire("A")] if callback.a.silent and not callback.a.held else []),
     ]
-    return replace(callback, phase=Phase.TALKING), commands
+    callback, asking = _spare_recoding(replace(callback, phase=Phase.TALKING), "A")
+    return callback, commands + asking
+
+
+def _spare_recoding(callback: Callback, name: LegName) -> Step:
+    """Ask this leg for what the other speaks; until it agrees, and where it does not, the bridge recodes."""
+    asked, asking = leg.reoffer(callback.leg(name), callback.leg("B" if name == "A" else "A"))
+    return _with(callback, asked), asking
+
+
+def _ask_a(callback: Callback, _: Turn, __: int) -> Step:
+    return _spare_recoding(callback, "A")
+
+
+def _ask_b(callback: Callback, _: Turn, __: int) -> Step:
+    return _spare_recoding(callback, "B")
 
 
 def _limit_talk(callback: Callback, now_us: int) -> tuple[Callback, int, list[Command]]:
@@ -423,6 +438,10 @@ TABLE: Final[dict[tuple[Phase, Any], Action]] = {
     (Phase.CALLING_B, events.Release): _release,
     (Phase.TALKING, ("A", Turn.ENDED)): _end_with_a,
     (Phase.TALKING, ("B", Turn.ENDED)): _b_is_over,
+    (Phase.TALKING, ("A", Turn.RECODED)): _ask_b,
+    (Phase.TALKING, ("B", Turn.RECODED)): _ask_a,
+    (Phase.TALKING, ("A", Turn.DECIDED)): _ask_a,
+    (Phase.TALKING, ("B", Turn.DECIDED)): _ask_b,
     (Phase.TALKING, events.Digit): _in_menu,
     (Phase.TALKING, events.WarnDue): _warn,
     (Phase.TALKING, ("A", Turn.VOICE_LOST)): _voice_lost,

@@ -20,6 +20,7 @@ from webcb.engine.keypad import Way
 from webcb.engine.leg import ROUTES_MAX
 from webcb.engine.line import Line, Timekeeper
 from webcb.engine.media import SILENCE_MS, Media
+from webcb.engine.offers import Offers
 from webcb.engine.replacing import replace
 from webcb.engine.resumption import OpenDialog
 from webcb.engine.running import Running
@@ -106,6 +107,7 @@ class Calls:
         self._fail = fail
         self._standing = standing
         self.starts = Starts(timekeeper)
+        self.offers = Offers(feed)
         self._resting: dict[int, float] = {}  # connections that asked to be left alone, until when
 
     @property
@@ -317,8 +319,8 @@ class Calls:
         state = running.callback.leg(leg)
         age_seconds = (self._timekeeper.time() * SECOND_US - (state.answered_us or 0)) / SECOND_US
         heard = partial(self._tell_voice, running, leg)
-        running.voices[leg], codecs, held = self._media.resume_voice(voice, heard, age_seconds)
-        state = replace(state, codecs=codecs, held=held)
+        resumed = running.voices[leg] = self._media.resume_voice(voice, heard, age_seconds)
+        state = replace(state, codecs=resumed.codecs, held=resumed.is_held)
         callback = running.callback
         running.callback = replace(callback, a=state) if leg == "A" else replace(callback, b=state)
         hop = read_dialog(there.dialog).next_hop
@@ -379,10 +381,8 @@ class Calls:
                 self._feed(running, events.Moved(leg, line.dialog(session)))
             case sip_events.Alive():
                 self._feed(running, events.Alive(leg))
-            case sip_events.Offered():
-                self._offered(running, leg, event)
-            case sip_events.OfferAnswered():
-                self._offer_answered(running, leg, event)
+            case sip_events.Offered() | sip_events.OfferAnswered() | sip_events.OfferRefused():
+                self.offers.hear(running, leg, event)
             case sip_events.Digit():
                 self._press(running, leg, "info", event.digit)
 
@@ -423,32 +423,14 @@ class Calls:
     def _answered(self, running: Running, leg: LegName, event: sip_events.Answered) -> None:
         voice = running.voices[leg]
         try:
-            codecs = voice.take_answer(event.sdp)
+            voice.take_answer(event.sdp)
         except ProtocolError as wrong:
             log.warning("callback %s: leg %s answered without a usable voice: %s", running.id, leg, wrong)
             line, session = running.sessions.pop(leg)
             line.hang_up(session, Cause(488, Q850.INCOMPATIBLE_DESTINATION))
             self._feed(running, events.Failed(leg, 488, Q850.INCOMPATIBLE_DESTINATION, str(wrong), final=True))
             return
-        self._feed(running, events.Answered(leg, codecs, event.dialog, voice.port.rtp_port, voice.print()))
-
-    def _offered(self, running: Running, leg: LegName, event: sip_events.Offered) -> None:
-        line, session = running.sessions[leg]
-        other = running.callback.leg("B" if leg == "A" else "A")
-        try:
-            answer, held = running.voices[leg].answer_offer(event.sdp, other.codecs or running.callback.leg(leg).codecs)
-        except ProtocolError as wrong:
-            log.warning("callback %s: leg %s made an offer we cannot take: %s", running.id, leg, wrong)
-            line.reject_offer(session, 488)
-            return
-        line.accept_offer(session, answer)
-        self._feed(running, events.Held(leg, held, line.dialog(session), running.voices[leg].print()))
-
-    def _offer_answered(self, running: Running, leg: LegName, event: sip_events.OfferAnswered) -> None:
-        try:
-            running.voices[leg].take_answer(event.sdp, event.offer)
-        except ProtocolError as wrong:  # the silence watch ends the call if it matters
-            log.warning("callback %s: leg %s answered our offer unusably: %s", running.id, leg, wrong)
+        self._feed(running, events.Answered(leg, voice.codecs, event.dialog, voice.port.rtp_port, voice.print()))
 
     def _let_rest(self, running: Running, leg: LegName, seconds: int) -> None:
         """503 with Retry-After: leave the address alone for so long, and the connection if it has no other (RFC 3261, 21.5.4)."""

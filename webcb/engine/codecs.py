@@ -29,6 +29,25 @@ def offered_codecs(carried: Iterable[str], wanted: Sequence[str]) -> tuple[str, 
     return (*once, DIGITS) if once and DIGITS in asked else once
 
 
+def shared_codecs(own: Sequence[str], other: Sequence[str], carried: Iterable[str]) -> tuple[str, ...]:
+    """What a leg that has agreed to `own` is offered anew, so that the voice of both passes as it is; empty: nothing to be gained.
+
+    `other` is what the other leg has agreed to, `carried` what this one's connection carries. Where both understand what the
+    other speaks first, nothing is recoded as it is. Digits go along where the leg had them.
+    """
+    ours, theirs = _voices(own), _voices(other)
+    if not ours or not theirs or (ours[0] in theirs and theirs[0] in ours):
+        return ()
+    spelled = {_SPELLED.get(each.lower()) for each in carried}
+    if theirs[0] not in spelled:
+        return ()
+    return (*(name for name in theirs if name in spelled), *([DIGITS] if DIGITS in own else []))
+
+
+def _voices(names: Sequence[str]) -> list[str]:
+    return [name for name in names if name in VOICES]
+
+
 def heard_codecs(codecs: Sequence[str]) -> tuple[str, ...]:
     """Of what a leg has answered, what the other may be offered: what can be understood of its first, which it will send.
 

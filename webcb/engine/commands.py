@@ -55,6 +55,14 @@ class Inquire:
 
 
 @dataclass(frozen=True, slots=True)
+class Reoffer:
+    """Offer these codecs to an answered leg by a re-INVITE, once that is on its row; answered by Agreed or Declined."""
+
+    leg: LegName
+    codecs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PlayRingback:
     """Let A hear the ringback of this country until the legs are joined."""
 
@@ -234,4 +242,4 @@ class Settle:
 Write = WriteCallback | WriteLeg | WriteInvite | WriteDialog | WriteQueue | WriteAttempt | EndAttempt
 Voiced = PlayRingback | Join | Split | Say | Hush | Warn
 Asked = Renew | LogIn | Choose | NeverCall | SettleB | Settle
-Command = Place | HangUp | Inquire | Voiced | SetTimer | ClearTimer | Asked | Write
+Command = Place | HangUp | Inquire | Reoffer | Voiced | SetTimer | ClearTimer | Asked | Write

@@ -110,13 +110,28 @@ class HungUp:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """The peer offered anew: `held` while it does not want to send voice (RFC 3264, 8.4). `dialog` is the newer state."""
+class Agreed:
+    """An offer in mid-call was answered: `held` while the peer does not want to send voice (RFC 3264, 8.4).
+
+    `dialog` and `voice` are the newer state; `codecs` what was agreed on, empty where that is as it was; `asked`: by us.
+    """
 
     leg: LegName
     held: bool
     dialog: str
     voice: str = ""
+    codecs: tuple[str, ...] = ()
+    asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """Our offer in mid-call came to nothing, and everything is as it was. `superseded`: only because the peer made one itself."""
+
+    leg: LegName
+    dialog: str
+    voice: str = ""
+    superseded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,8 +294,8 @@ class NotChosen:
 
 MenuEvent = Digit | Said | KeysDue | LoggedIn | NotLoggedIn | Chosen | NotChosen
 LegEvent = (
-    Queued | Inviting | Placed | Trying | Skipped | Ringing | Answered | Failed | HungUp | PeerLost | Held | Moved | Alive | Silent
-    | Heard | NoAnswer | VoiceLost
+    Queued | Inviting | Placed | Trying | Skipped | Ringing | Answered | Failed | HungUp | PeerLost | Agreed | Declined | Moved | Alive
+    | Silent | Heard | NoAnswer | VoiceLost
 )  # fmt: skip
 CallbackEvent = Deadline | RenewDue | Funded | FundsFree | Release | Settled | WarnDue | MenuEvent
 Event = LegEvent | CallbackEvent

@@ -30,6 +30,7 @@ from webcb.engine.commands import (
     Place,
     PlayRingback,
     Renew,
+    Reoffer,
     Say,
     SetTimer,
     Settle,
@@ -104,6 +105,7 @@ class Exchange:
             Place: self._calls.place,
             HangUp: self._calls.hang_up,
             Inquire: self._calls.inquire,
+            Reoffer: self._reoffer,
             PlayRingback: self._play_ringback,
             Join: self._join,
             Split: self._split,
@@ -169,6 +171,8 @@ class Exchange:
         running.callback, commands = callback.resume(running.callback, self._now_us())
         log.info("callback %s goes on", running.id)
         self._start(running, commands)
+        for leg in list(running.sessions):
+            self._calls.offers.go_on(running, leg)
         return True
 
     def end_leftovers(self) -> None:
@@ -301,6 +305,11 @@ class Exchange:
             self._journal.post(partial(archive.write, running.callback.plan, messages))
 
     # Voice
+
+    def _reoffer(self, running: Running, reoffer: Reoffer) -> None:
+        self._post_writes(running)
+        written, send = self._calls.offers.propose(running, reoffer)
+        self._journal.post(partial(rows.write, running.callback.plan, [written]), send)
 
     def _play_ringback(self, running: Running, ringback: PlayRingback) -> None:
         self._media.play_ringback(running.voices["A"], ringback.country)

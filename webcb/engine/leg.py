@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from webcb.engine import causes, events
 from webcb.engine.causes import Q850, Ending, LegName
+from webcb.engine.codecs import shared_codecs
 from webcb.engine.commands import (
     ClearTimer,
     Command,
@@ -17,6 +18,7 @@ from webcb.engine.commands import (
     HangUp,
     Inquire,
     Place,
+    Reoffer,
     SetTimer,
     Timer,
     Usage,
@@ -57,12 +59,15 @@ class Turn(Enum):
     ANSWERED = "answered"
     ENDED = "ended"
     VOICE_LOST = "voice lost"
+    RECODED = "another codec"  # by its own wish
+    DECIDED = "our offer is answered"
 
 
 @dataclass(frozen=True, slots=True)
 class Leg:
     """The state of one leg. `attempts` counts the INVITEs sent; `*_us` are monotonic; the last attempt's times are kept.
 
+    `offered` are the codecs of our re-INVITE that waits for its answer, `declined` those that it did not want.
     `redirected` are the URIs to which the route in hand has sent us on; `more`: it has another address than the one that has the
     INVITE, and `reached`: that one has said something. `proven_us` is the last proof of life of a leg about which there is doubt.
     """
@@ -71,6 +76,8 @@ class Leg:
     plan: LegPlan
     state: LegState = LegState.WAITING
     codecs: tuple[str, ...] = ()
+    offered: tuple[str, ...] = ()
+    declined: frozenset[str] = frozenset()
     route: int = 0
     attempts: int = 0
     on_wire: bool = False
@@ -279,9 +286,29 @@ def _peer_lost(leg: Leg, event: events.PeerLost, now_us: int) -> Step:
     return leg, [], Turn.ENDED
 
 
-def _held(leg: Leg, event: events.Held, now_us: int) -> Step:
-    leg = replace(leg, held=event.held, proven_us=now_us)
-    return leg, [WriteDialog(leg.name, event.dialog, event.voice), watch_voice(leg, now_us)], None
+def _agreed(leg: Leg, event: events.Agreed, now_us: int) -> Step:
+    codecs = event.codecs or leg.codecs
+    turn = Turn.DECIDED if event.asked else Turn.RECODED if codecs != leg.codecs else None
+    if event.asked:  # who takes the second best of what was offered is not asked for the best again
+        leg = replace(leg, offered=(), declined=leg.declined.union(leg.offered[:1]).difference(codecs))
+    leg = replace(leg, held=event.held, codecs=codecs, proven_us=now_us)
+    return leg, [WriteDialog(leg.name, event.dialog, event.voice), watch_voice(leg, now_us)], turn
+
+
+def _declined(leg: Leg, event: events.Declined, now_us: int) -> Step:
+    declined = leg.declined if event.superseded else leg.declined.union(leg.offered)
+    leg = replace(leg, offered=(), declined=declined, proven_us=now_us)
+    return leg, [WriteDialog(leg.name, event.dialog, event.voice)], Turn.DECIDED
+
+
+def reoffer(leg: Leg, other: Leg) -> tuple[Leg, list[Command]]:
+    """Ask a leg for what the other has agreed to, where that spares recoding and it has not declined it (RFC 3725, 4)."""
+    if LegState.ENDED in (leg.state, other.state) or leg.offered or other.offered or not leg.plan.routes:
+        return leg, []
+    codecs = shared_codecs(leg.codecs, other.codecs, leg.plan.routes[leg.route].codecs)
+    if not codecs or codecs[0] in leg.declined:
+        return leg, []
+    return replace(leg, offered=codecs), [Reoffer(leg.name, codecs)]
 
 
 def _moved(leg: Leg, event: events.Moved, now_us: int) -> Step:
@@ -334,7 +361,8 @@ TABLE: Final[dict[tuple[LegState, type], Action]] = {
     (LegState.RINGING, events.NoAnswer): _nobody_answers,
     (LegState.ANSWERED, events.HungUp): _hung_up,
     (LegState.ANSWERED, events.PeerLost): _peer_lost,
-    (LegState.ANSWERED, events.Held): _held,
+    (LegState.ANSWERED, events.Agreed): _agreed,
+    (LegState.ANSWERED, events.Declined): _declined,
     (LegState.ANSWERED, events.Moved): _moved,
     (LegState.ANSWERED, events.Alive): _alive,
     (LegState.ANSWERED, events.Silent): _silent,

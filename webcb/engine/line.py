@@ -190,6 +190,11 @@ class Line:
         """The dialog as JSON, as it stands now."""
         return self._agent.dialog(session)
 
+    def offer(self, session: SessionId, sdp: bytes) -> None:
+        """Offer an answered call another description; its owner hears OfferAnswered or OfferRefused."""
+        self._agent.offer(session, sdp, self._timekeeper.time())
+        self.flush()
+
     def accept_offer(self, session: SessionId, sdp: bytes) -> None:
         """Answer an offer made inside the dialog."""
         self._agent.accept_offer(session, sdp, self._timekeeper.time())

@@ -25,7 +25,7 @@ from rtpbridge import (
     Tone,
 )
 from webcb.engine import counted
-from webcb.engine.codecs import DIGITS, heard_codecs, offered_codecs
+from webcb.engine.codecs import DIGITS, RECODED, heard_codecs, offered_codecs
 from webcb.engine.tones import WARNING, ringback
 from webcb.prompts.library import Recording
 from webcb.sip.grammar import ProtocolError
@@ -50,6 +50,9 @@ VOICE_CODECS: Final = {
     "G722": Codec("G722", 9, 8000),
     "opus": Codec("opus", 111, 48_000, "useinbandfec=1", channels=2),
 }
+# Numbers that mean the same to everybody (RFC 3551): a peer that speaks so is understood, whatever it has agreed to.
+UNDERSTOOD: Final = {codec.encoding: codec.payload_type for codec in VOICE_CODECS.values() if codec.name in RECODED}
+DESCRIPTIONS: Final = ("offer", "told", "asked", "theirs", "proposed")  # that are written down
 # Events have the clock of the voice that they are among (RFC 4733, 2.1); many send 8000 with whatever voice.
 _DIGITS: Final = Codec(DIGITS, 101, 8000, "0-16")
 _DIGITS_48000: Final = Codec(DIGITS, 110, 48_000, "0-16")
@@ -57,7 +60,11 @@ _DIGITS_48000: Final = Codec(DIGITS, 110, 48_000, "0-16")
 
 @dataclass(slots=True)
 class Voice:
-    """One leg's voice: its port, and the description last told to its peer. `srtp` is the connection's way with SRTP."""
+    """One leg's voice: its port, and the description last told to its peer. `srtp` is the connection's way with SRTP.
+
+    `version` is the highest that any description of ours had, `proposed` one that the peer has not answered yet, `codecs` what is
+    agreed on, in the peer's order; `is_held` while it does not want to send.
+    """
 
     port: Port
     host: str
@@ -70,6 +77,9 @@ class Voice:
     joined_to: Port | None = None
     asked: bytes = b""  # the offer in force, ours or theirs, and the peer's description
     theirs: bytes = b""
+    proposed: bytes = b""
+    codecs: tuple[str, ...] = ()
+    is_held: bool = False
     rollovers_max: int = 0
     keys: tuple[SrtpKey | None, SrtpKey | None] = (None, None)  # ours, theirs
 
@@ -82,8 +92,8 @@ class Voice:
         self.offer = self.told = write_offer(self._side(_numbered(names), cryptos))
         return self.offer
 
-    def take_answer(self, sdp: bytes, offer: bytes = b"") -> tuple[str, ...]:
-        """Connect the port to the peer that answered; the codecs it chose. ProtocolError: no voice comes of this answer.
+    def take_answer(self, sdp: bytes, offer: bytes = b"") -> None:
+        """Connect the port to the peer that answered, in the codecs it chose. ProtocolError: no voice comes of this answer.
 
         `offer` is what it answers where that is not the offer of the INVITE.
         """
@@ -92,15 +102,30 @@ class Voice:
         agreed = [own for own in ours.cryptos if stream.crypto and own.tag == stream.crypto.tag]
         self._connect(stream, replace(ours, cryptos=tuple(agreed)))
         self.asked, self.theirs = offer, sdp
-        return tuple(dict.fromkeys(codec.name for codec in stream.codecs))
+        if offer == self.proposed:
+            self.told, self.proposed = offer, b""
 
-    def answer_offer(self, sdp: bytes, names: Sequence[str]) -> tuple[bytes, bool]:
-        """The answer to an offer of the peer, and whether it will send no voice. ProtocolError: refused, nothing changes.
+    def propose(self, names: Sequence[str]) -> bytes:
+        """An offer of these codecs in mid-call, under the keys in force; until it is answered nothing else changes.
+
+        The peer may speak as offered before its answer is here, and as before for a moment after it: both is understood.
+        """
+        ours = [own for own in read_offer(self.told).cryptos if _srtp_key(own) == self.keys[0]]
+        self.version += 1
+        self.proposed = write_offer(self._side(_numbered(names), tuple(ours)), self.told)
+        return self.proposed
+
+    def withdraw(self) -> None:
+        """What was proposed came to nothing. Its version is used up all the same."""
+        self.proposed = b""
+
+    def answer_offer(self, sdp: bytes, names: Sequence[str]) -> bytes:
+        """The answer to an offer of the peer. ProtocolError: refused, nothing changes.
 
         `names` are the codecs the other leg has. Where the peer has none of them left, the bridge recodes what it can.
         """
         if not sdp:  # a re-INVITE without an offer wants ours (RFC 3261, 14.2); what its ACK answers is taken then
-            return self._offer_again(), False
+            return self._offer_again()
         stream = read_offer(sdp, self.srtp)
         offered = {codec.name for codec in stream.codecs}
         names = heard_codecs(names)
@@ -109,10 +134,10 @@ class Voice:
         side = self._side(_numbered(names), self._keys_for(stream))
         version, answer = self._versioned(side, lambda each: write_answer(sdp, each))
         # An answer keeps the numbers of the offer, and has the one key that goes with the peer's.
-        self._connect(stream, replace(stream, cryptos=side.cryptos))
+        self._connect(_answered(stream, answer), replace(stream, cryptos=side.cryptos))
         self.version, self.told = version, answer
         self.asked = self.theirs = sdp
-        return answer, stream.direction in ("recvonly", "inactive")
+        return answer
 
     def print(self) -> str:
         """What another process needs to go on with this voice, as JSON; it has the keys of SRTP where there are some."""
@@ -123,24 +148,22 @@ class Voice:
             "session_id": self.session_id,
             "srtp": self.srtp,
             "version": self.version,
-            **{name: getattr(self, name).decode("latin-1") for name in ("offer", "told", "asked", "theirs")},
+            **{name: getattr(self, name).decode("latin-1") for name in DESCRIPTIONS},
         }
         return json.dumps(written, separators=(",", ":"))
 
-    def resume(self, rollovers_max: int) -> tuple[tuple[str, ...], bool]:
-        """Connect the port again as it was connected; the codecs in force and whether the peer holds. ProtocolError: it cannot be.
+    def resume(self, rollovers_max: int) -> None:
+        """Connect the port again as it was connected. ProtocolError: it cannot be.
 
         `rollovers_max`: how often the peer's sequence numbers may have wrapped meanwhile, for SRTP.
         """
         self.rollovers_max = rollovers_max
         if self.asked == self.theirs:  # the peer's offer, which our last words answered
             stream = read_offer(self.theirs, self.srtp)
-            self._connect(stream, replace(stream, cryptos=read_offer(self.told).cryptos if stream.crypto else ()))
+            ours = replace(stream, cryptos=read_offer(self.told).cryptos if stream.crypto else ())
+            self._connect(_answered(stream, self.told), ours)
         else:
-            stream = read_answer(self.asked, self.theirs)
             self.take_answer(self.theirs, self.asked)
-        held = stream.direction in ("recvonly", "inactive")
-        return tuple(dict.fromkeys(codec.name for codec in stream.codecs)), held
 
     def _offer_again(self) -> bytes:
         """The offer of the INVITE, its keys too; where something else was told in between, under a new version (RFC 3264, 8)."""
@@ -154,10 +177,9 @@ class Voice:
         return Side(self.host, port, offered, self.session_id, self.version, "sendrecv", FRAME_MS, cryptos, self.srtp)
 
     def _versioned(self, side: Side, write: Callable[[Side], bytes]) -> tuple[int, bytes]:
-        """What is told, and its version: the next one where it is another than before, else the same (RFC 3264, 8)."""
-        same = write(side)
-        if same == self.told:
-            return self.version, same
+        """What is told, and the highest version: the next one where it is another than before, else the same (RFC 3264, 8)."""
+        if write(replace(side, version=_version_of(self.told))) == self.told:
+            return self.version, self.told
         return self.version + 1, write(replace(side, version=self.version + 1))
 
     def _keys_for(self, stream: Stream) -> tuple[Crypto, ...]:
@@ -185,12 +207,26 @@ class Voice:
                     stream.rtcp_port,
                     ours=_payloads(ours),
                     frame_ms=_frame_ms(stream),
+                    heard=UNDERSTOOD,
                 )
             self.port.hold(Direction[stream.direction.upper()])
         except ValueError as wrong:
             self.port.secure(*self.keys, rollovers_max=self.rollovers_max)
             raise ProtocolError(f"voice cannot be sent to {stream.host}: {wrong}", 488) from wrong
         self.keys = keys
+        self.is_held = stream.direction in ("recvonly", "inactive")
+        self.codecs = tuple(dict.fromkeys(codec.name for codec in stream.codecs))
+
+
+def _answered(stream: Stream, answer: bytes) -> Stream:
+    """What a peer offered, as far as we took it."""
+    taken = read_offer(answer).codecs
+    return replace(stream, codecs=tuple(each for each in stream.codecs if any(each.is_same(own) for own in taken)))
+
+
+def _version_of(told: bytes) -> int:
+    """The version of a description of ours (o=, its third field), which may be less than that of one that was refused."""
+    return int(told.split(b" ", 3)[2])
 
 
 def _literal(host: str) -> str:
@@ -261,22 +297,21 @@ class Media:
         self._watchers[port.id] = tell
         return Voice(port, self._advertised[host], int.from_bytes(self._entropy(4)), self._entropy)
 
-    def resume_voice(
-        self, text: str, tell: Callable[[Event], None], age_seconds: float
-    ) -> tuple[Voice, tuple[str, ...], bool]:
-        """A voice that another process had, on the same port: with its codecs, and whether its peer holds.
+    def resume_voice(self, text: str, tell: Callable[[Event], None], age_seconds: float) -> Voice:
+        """A voice that another process had, on the same port.
 
         OSError: its port is taken. ValueError: the text is no voice, its host is ours no longer. ProtocolError: as `Voice.resume`.
         """
         written = json.loads(text)
         port = self._bridge.open_port(written["port"], host=written["bound"])
         self._watchers[port.id] = tell
-        texts = {name: written[name].encode("latin-1") for name in ("offer", "told", "asked", "theirs")}
+        texts = {name: written[name].encode("latin-1") for name in DESCRIPTIONS}
         voice = Voice(
             port, written["host"], written["session_id"], self._entropy, written["srtp"], written["version"], **texts
         )
         try:
-            return voice, *voice.resume(int(age_seconds * PACKETS_PER_SECOND_MAX) // SEQUENCE_NUMBERS + 1)
+            voice.resume(int(age_seconds * PACKETS_PER_SECOND_MAX) // SEQUENCE_NUMBERS + 1)
+            return voice
         except BaseException:
             self.close_voice(voice)
             raise
