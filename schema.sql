@@ -442,6 +442,9 @@ CREATE TABLE voice_application (
   allowed_networks TEXT NOT NULL DEFAULT '' CHECK (length(allowed_networks) <= 1000), -- from where Simple and Hosted are asked for; '': anywhere
   challenge_bits INTEGER CHECK (challenge_bits BETWEEN 8 AND 22), -- of the sum a browser does for Simple and Hosted; NULL: none
   needs_link BOOLEAN NOT NULL DEFAULT FALSE, -- Simple and Hosted are asked for by a signed link alone
+  prove_a TEXT NOT NULL DEFAULT 'never' CHECK (prove_a IN ('never', 'without password', 'always')), -- by a code that a call to A says
+  code_paid_by TEXT NOT NULL DEFAULT 'account' CHECK (code_paid_by IN ('account', 'internal account')), -- the call that says it
+  proof_days INTEGER NOT NULL DEFAULT 90 CHECK (proof_days BETWEEN 0 AND 3650), -- so long a number that was proven needs no code
   -- What its page looks like and when it serves; texts in several languages: see webcb/brand.py.
   brand_name TEXT NOT NULL DEFAULT '' CHECK (length(brand_name) <= 64), -- '': its name
   logo_file TEXT NOT NULL DEFAULT '' CHECK (length(logo_file) <= 64), -- below the data folder's logos/
@@ -522,7 +525,7 @@ CREATE INDEX api_key_voice_application ON api_key (voice_application_id);
 -- The door between web and engine. The web inserts `requested`; the engine claims it by a conditional UPDATE and writes the rest.
 CREATE TABLE callback (
   id TEXT PRIMARY KEY CHECK (length(id) = 20),
-  kind TEXT NOT NULL CHECK (kind IN ('simple', 'extended', 'hosted')),
+  kind TEXT NOT NULL CHECK (kind IN ('simple', 'extended', 'hosted', 'code')), -- code: A alone is called, and told one
   voice_application_id BIGINT NOT NULL REFERENCES voice_application (id),
   account_id BIGINT NOT NULL REFERENCES account (id),
   idempotency_key TEXT NOT NULL CHECK (length(idempotency_key) BETWEEN 1 AND 64),
@@ -550,6 +553,22 @@ CREATE INDEX callback_open_of_application ON callback (voice_application_id) WHE
 CREATE INDEX callback_open_from ON callback (requested_from) WHERE state <> 'ended';
 CREATE INDEX callback_requested ON callback (requested_at);
 CREATE INDEX callback_hosted_key ON callback (idempotency_key) WHERE kind = 'hosted'; -- whose account changes as somebody logs in
+
+-- A number that somebody is to prove to be at, by the code that a callback of kind 'code' says there. The code itself is in no row: it
+-- is computed from the callback's id and the installation's secret key.
+CREATE TABLE phone_proof (
+  id INTEGER PRIMARY KEY,
+  callback_id TEXT NOT NULL UNIQUE REFERENCES callback (id),
+  account_id BIGINT NOT NULL REFERENCES account (id), -- for whose callbacks; of a hosted one the internal account
+  digits TEXT NOT NULL CHECK (length(digits) BETWEEN 1 AND 15),
+  holder TEXT NOT NULL DEFAULT '' CHECK (length(holder) <= 64), -- the visitor who alone it is good for, as in a hosted one; '': the account
+  language TEXT NOT NULL DEFAULT 'en' CHECK (length(language) = 2), -- in which it is said
+  asked_at BIGINT NOT NULL,
+  tries INTEGER NOT NULL DEFAULT 0 CHECK (tries >= 0),
+  proven_at BIGINT
+);
+CREATE INDEX phone_proof_of ON phone_proof (account_id, digits);
+CREATE INDEX phone_proof_digits ON phone_proof (digits);
 
 -- Who is told how a callback goes on (webcb/clerk/courier.py): a URL that its order or its API key named.
 CREATE TABLE sink (

@@ -39,7 +39,9 @@ CORRIDOR = {
     "webcb.pool",
     "webcb.settings",
     "webcb.sinks",
+    "webcb.sales",
     "webcb.table",
+    "webcb.triggers",
     "webcb.watching",
 } | VALUES
 BILLING_DOORS = {
@@ -64,6 +66,8 @@ BILLING_DOORS = {
         "statement",
         "never",
         "trusted",
+        "proof",
+        "code_call",
         "tally",
     )
 }
@@ -170,7 +174,17 @@ RULES = [
     rule("webcb.table", "webcb.db"),
     rule("webcb.operators", "webcb.table"),
     rule("webcb.owners", "webcb.table"),
-    rule("webcb.models", "webcb.operators", "webcb.owners", "webcb.registers", "webcb.table"),
+    rule(
+        "webcb.models",
+        "webcb.operators",
+        "webcb.owners",
+        "webcb.registers",
+        "webcb.sales",
+        "webcb.table",
+        "webcb.triggers",
+    ),
+    rule("webcb.sales", "webcb.operators", "webcb.registers", "webcb.table"),
+    rule("webcb.triggers", "webcb.sales", "webcb.table"),
     rule("webcb.registers", "webcb.table"),
     rule("webcb.jobs", "webcb.db", "webcb.models"),
     rule("webcb.sinks", "webcb.db", "webcb.models", "webcb.webhook"),

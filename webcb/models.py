@@ -20,153 +20,23 @@ from webcb.registers import Destination as Destination
 from webcb.registers import ExchangeRate as ExchangeRate
 from webcb.registers import Node as Node
 from webcb.registers import OffPeakPeriod as OffPeakPeriod
+from webcb.sales import Account as Account
+from webcb.sales import Batch as Batch
+from webcb.sales import Customer as Customer
+from webcb.sales import Distributor as Distributor
+from webcb.sales import LowBalance as LowBalance
+from webcb.sales import Product as Product
+from webcb.sales import Rate as Rate
+from webcb.sales import RateImport as RateImport
+from webcb.sales import Tariff as Tariff
+from webcb.sales import TrustedNumber as TrustedNumber
+from webcb.sales import UsageCharge as UsageCharge
+from webcb.sales import Wallet as Wallet
 from webcb.table import InstantField as InstantField
 from webcb.table import Table as Table
-
-
-class Wallet(Table):
-    currency = TextField()
-    balance_micros = BigIntegerField(default=0)
-    credit_limit_micros = BigIntegerField(default=0)
-    locked_micros = BigIntegerField(default=0)
-    low_balance_micros = BigIntegerField(null=True)
-    ledger_head = TextField(default="")
-
-
-class Tariff(Table):
-    name = TextField(unique=True)
-    currency = TextField()
-    service = TextField(default="Voice calls")
-    applied_to = TextField(default="customer")
-    managed_by = TextField(default="Administrator only")
-    off_peak_period = ForeignKeyField(OffPeakPeriod, null=True)
-    second_off_peak_period = ForeignKeyField(OffPeakPeriod, null=True)
-    off_peak_when = TextField(default="starts")
-    free_seconds = IntegerField(default=0)
-    connect_fee_micros = BigIntegerField(default=0)
-    login_fee_micros = BigIntegerField(default=0)
-    post_call_surcharge_ppm = IntegerField(default=0)
-    decimals = IntegerField(default=5)
-    blocked = BooleanField(default=False)
-    description = TextField(default="")
-
-
-class RateImport(Table):
-    tariff = ForeignKeyField(Tariff)
-    mode = TextField()
-    file_name = TextField()
-    at = InstantField()
-    made_by = TextField()
-    rates = IntegerField()
-    replaced = TextField(default="[]")
-    undone_at = InstantField(null=True)
-
-
-class Rate(Table):
-    tariff = ForeignKeyField(Tariff, backref="rates")
-    destination = ForeignKeyField(Destination)
-    effective_at = InstantField()
-    mode = TextField(default="flat")
-    first_interval_seconds = IntegerField()
-    next_interval_seconds = IntegerField()
-    first_price_micros = BigIntegerField()
-    next_price_micros = BigIntegerField()
-    off_peak_first_interval_seconds = IntegerField(null=True)
-    off_peak_next_interval_seconds = IntegerField(null=True)
-    off_peak_first_price_micros = BigIntegerField(null=True)
-    off_peak_next_price_micros = BigIntegerField(null=True)
-    formula = TextField(default="")
-    forbidden = BooleanField(default=False)
-    discontinued = BooleanField(default=False)
-    rate_import = ForeignKeyField(RateImport, null=True)
-    hidden = BooleanField(default=False)
-
-
-class Product(Table):
-    name = TextField(unique=True)
-    visible_name = TextField(default="")
-    currency = TextField()
-    profit_guarantee = BooleanField(default=False)
-    self_care = TextField(default="funds,calls,statements,top-up,call,numbers")
-    blocked = BooleanField(default=False)
-    description = TextField(default="")
-
-
-class UsageCharge(Table):
-    product = ForeignKeyField(Product, backref="usage_charges")
-    node = ForeignKeyField(Node, null=True)
-    access_code = TextField(default="")
-    tariff = ForeignKeyField(Tariff)
-    overdraft_protection = TextField(default="slices")
-    slice_seconds = IntegerField(default=60)
-
-
-class Customer(Table):
-    name = TextField(unique=True)
-    wallet = ForeignKeyField(Wallet, unique=True)
-    balance_control = TextField(default="postpaid")
-    billing_period = TextField(default="monthly")
-    billing_time_zone = TextField(default="UTC")
-    created_at = InstantField(default=0)
-    status = TextField(default="active")
-    mail = TextField(default="")
-    web_login = TextField(null=True, unique=True)
-    web_password = TextField(default="")
-
-
-class Batch(Table):
-    name = TextField(unique=True)
-    customer = ForeignKeyField(Customer)
-    created_at = InstantField()
-
-
-class Distributor(Table):
-    name = TextField(unique=True)
-
-
-class Account(Table):
-    login = TextField(unique=True)
-    customer = ForeignKeyField(Customer, backref="accounts")
-    product = ForeignKeyField(Product)
-    wallet = ForeignKeyField(Wallet)
-    batch = ForeignKeyField(Batch, null=True)
-    control_number = BigIntegerField(null=True, unique=True)
-    job = ForeignKeyField(Job, null=True)
-    distributor = ForeignKeyField(Distributor, null=True)
-    type = TextField(default="debit")
-    balance_control = TextField(default="individual")
-    service_password = TextField(default="")
-    web_login = TextField(null=True, unique=True)
-    web_password = TextField(default="")
-    blocked = BooleanField(default=False)
-    closed = BooleanField(default=False)
-    activated = BooleanField(default=True)
-    activation_at = InstantField(null=True)
-    expires_at = InstantField(null=True)
-    days_after_first_use = IntegerField(null=True)
-    days_after_last_use = IntegerField(null=True)
-    daily_spend_max_micros = BigIntegerField(null=True)
-    first_used_at = InstantField(null=True)
-    last_used_at = InstantField(null=True)
-    time_zone = TextField(default="UTC")
-    language = TextField(default="en")
-    mail = TextField(default="")
-    e_commerce = BooleanField(default=False)
-
-
-class TrustedNumber(Table):
-    account = ForeignKeyField(Account, backref="trusted_numbers")
-    digits = TextField(unique=True)
-
-
-class LowBalance(Table):
-    wallet = ForeignKeyField(Wallet)
-    at = InstantField()
-    funds_micros = BigIntegerField()
-    threshold_micros = BigIntegerField()
-    mail_due_at = InstantField(null=True)
-    mail_tries = IntegerField(default=0)
-    said = TextField(default="")
+from webcb.triggers import ApiKey as ApiKey
+from webcb.triggers import RefusalCount as RefusalCount
+from webcb.triggers import VoiceApplication as VoiceApplication
 
 
 class Vendor(Table):
@@ -235,79 +105,6 @@ class Catalog(Table):
     epoch = BigIntegerField()
 
 
-class VoiceApplication(Table):
-    name = TextField(unique=True)
-    path = TextField(unique=True)
-    access_code = TextField(default="WEBCALLBACK")
-    special_charge_if_leg_b_fails = BooleanField(default=False)
-    use_account_id_as_ani = BooleanField(default=False)
-    cli = TextField(default="")
-    default_country = TextField(default="US")
-    ring_seconds_a = IntegerField(default=45)
-    ring_seconds_b = IntegerField(default=60)
-    talk_seconds_max = IntegerField(default=7200)
-    concurrent_per_account = IntegerField(default=3)
-    premium_allowed = BooleanField(default=False)
-    active = BooleanField(default=True)
-    kinds = TextField(default="extended")
-    second_number = TextField(default="")
-    internal_account = ForeignKeyField(Account, null=True)
-    account_id_rule = TextField(default="")
-    prompts_folder = TextField(default="")
-    confirm_by_key = BooleanField(default=False)
-    languages = TextField(default="en,es,pt,fr,de,ru")
-    allowed_prefixes = TextField(default="")
-    barred_prefixes = TextField(default="")
-    quiet_hours = TextField(default="")
-    asks_per_minute = IntegerField(null=True)
-    asks_per_minute_account = IntegerField(null=True, default=30)
-    asks_per_minute_a = IntegerField(null=True, default=10)
-    asks_per_minute_block = IntegerField(null=True, default=30)
-    asks_per_minute_source = IntegerField(null=True, default=60)
-    concurrent_max = IntegerField(null=True)
-    concurrent_per_a = IntegerField(null=True, default=3)
-    concurrent_per_source = IntegerField(null=True, default=30)
-    allowed_networks = TextField(default="")
-    challenge_bits = IntegerField(null=True)
-    needs_link = BooleanField(default=False)
-    brand_name = TextField(default="")
-    logo_file = TextField(default="")
-    color = TextField(default="")
-    headline = TextField(default="")
-    welcome = TextField(default="")
-    foot_note = TextField(default="")
-    opening_hours = TextField(default="")
-    time_zone = TextField(default="UTC")
-    widget_origins = TextField(default="")
-    widget_account = ForeignKeyField(Account, null=True)
-
-
-class ApiKey(Table):
-    name = TextField(unique=True)
-    key_hash = TextField(unique=True)
-    account = ForeignKeyField(Account, null=True)
-    voice_application = ForeignKeyField(VoiceApplication, null=True)
-    scopes = TextField()
-    networks = TextField(default="")
-    requests_per_minute = IntegerField(default=120)
-    expires_at = InstantField(null=True)
-    revoked_at = InstantField(null=True)
-    used_at = InstantField(null=True)
-    made_at = InstantField()
-    webhook_url = TextField(default="")
-    sealed_webhook_secret = TextField(default="")
-
-
-class RefusalCount(Table):
-    hour_at = InstantField()
-    reason = TextField()
-    voice_application = ForeignKeyField(VoiceApplication, null=True)
-    refusals = IntegerField()
-
-    class Meta:
-        table_name = "refusal_count"
-
-
 class Callback(Table):
     id = TextField(primary_key=True)
     kind = TextField()
@@ -328,6 +125,20 @@ class Callback(Table):
     ended_at = InstantField(null=True)
     ending = TextField(null=True)
     logged_in = BooleanField(default=False)
+
+
+class PhoneProof(Table):
+    callback = ForeignKeyField(Callback, unique=True)
+    account = ForeignKeyField(Account)
+    digits = TextField()
+    holder = TextField(default="")
+    language = TextField(default="en")
+    asked_at = InstantField()
+    tries = IntegerField(default=0)
+    proven_at = InstantField(null=True)
+
+    class Meta:
+        table_name = "phone_proof"
 
 
 class Sink(Table):
@@ -477,7 +288,7 @@ ALL_TABLES: tuple[type[Table], ...] = (
     Wallet, Destination, OffPeakPeriod, Tariff, RateImport, Rate, ExchangeRate, Node, Product, UsageCharge,
     Customer, Batch, Distributor, Job, Account, TrustedNumber, SavedDestination, OwnerSession, Recovery, Payment,
     LowBalance, Vendor, Connection, ConnectionShare, Route, Catalog,
-    VoiceApplication, NeverCall, OwnNumber, Tally, RefusalCount, ApiKey, Callback, Sink, SinkEvent, Leg, Attempt, Message, Lock, Xdr,
-    Ledger, Voucher, User, UserSession, SignIn, SavedFilter, Audit,
+    VoiceApplication, NeverCall, OwnNumber, Tally, RefusalCount, ApiKey, Callback, PhoneProof, Sink, SinkEvent, Leg, Attempt,
+    Message, Lock, Xdr,    Ledger, Voucher, User, UserSession, SignIn, SavedFilter, Audit,
     Company,
 )  # fmt: skip

@@ -176,11 +176,12 @@ BEFORE_BILLING_IS_ASKED = {
     Reason.CHALLENGE_UNSOLVED,
 }
 COUNTED = {Reason.TOO_MANY_TRIES, Reason.TOO_OFTEN, Reason.TOO_MANY_TO_A, Reason.SERVICE_FULL}  # see test_guard.py
+CODES = {Reason.CODE_NEEDED, Reason.CODE_WRONG, Reason.CODE_OVER, Reason.CODES_TOO_OFTEN}  # see test_code_call.py
 
 
 def test_every_reason_is_in_the_table_in_its_order():
     assert [reason for reason, *_ in ALL_AT_ONCE] == [
-        each for each in Reason if each not in BEFORE_BILLING_IS_ASKED | COUNTED
+        each for each in Reason if each not in BEFORE_BILLING_IS_ASKED | COUNTED | CODES
     ]
 
 

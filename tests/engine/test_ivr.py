@@ -369,3 +369,29 @@ def test_a_random_walk_always_says_something_and_comes_to_an_end(seed: int) -> N
             someone.carry_out(ivr.after_call(someone.menu, ("busy",), someone.now_us))
         assert someone.talk_ends_us is not None or someone.keys_due_us is not None
     assert someone.wait(300).turns == [Turn.ENDED]
+
+
+# A code -------------------------------------------------------------------------------------------------------------------
+
+TOLD = Setup(("de", "en"), code="407310")
+FIGURES = "number-4 number-0 number-7 number-3 number-1 number-0"
+WHOLE = f"code {FIGURES} code-again {FIGURES} code-stranger goodbye"
+
+
+def test_a_code_is_said_twice_whatever_is_pressed_and_that_is_all():
+    someone = caller(TOLD).press("1#*5").wait(60)
+    assert someone.heard() == WHOLE
+    assert (someone.turns, someone.menu.ending, someone.asked) == ([Turn.ENDED], Ending.CODE_SAID, [])
+
+
+def test_who_has_not_asked_for_a_code_is_never_called_again():
+    someone = caller(TOLD).wait(5).press("9").wait(60)
+    assert someone.heard() == f"{WHOLE} | never-again goodbye"
+    assert (someone.turns, someone.menu.ending) == ([Turn.ENDED], Ending.NEVER_AGAIN)
+    assert [type(each) for each in someone.asked] == [NeverCall]
+
+
+def test_a_voicemail_hears_no_code_where_a_key_is_to_be_pressed_first():
+    someone = caller(Setup(("en",), confirms=True, code="407310"))
+    assert someone.heard() == "press-1"
+    assert someone.press("1").wait(60).heard() == WHOLE

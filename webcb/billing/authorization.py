@@ -69,6 +69,10 @@ class Reason(StrEnum):
     SOURCE_BARRED = "source not allowed"  # Simple, Hosted: from where it is asked for
     LINK_NEEDED = "no signed link"  # Simple, Hosted
     CHALLENGE_UNSOLVED = "challenge not solved"  # Simple, Hosted
+    CODE_NEEDED = "code needed"  # that a call to A says
+    CODE_WRONG = "wrong code"
+    CODE_OVER = "code too old"  # or tried too often
+    CODES_TOO_OFTEN = "codes asked too often"
 
 
 @dataclass(frozen=True, slots=True)

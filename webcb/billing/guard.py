@@ -29,7 +29,8 @@ class Guards:
     """What a voice application allows. Prefixes are E.164 digits, comma between; None is no limit.
 
     `allowed_prefixes` "" allows every destination; `quiet_hours` is "22-7", first hour and the hour at which they end, or "".
-    `allowed_networks`, `needs_link` and `challenge_bits` are for the kinds that ask for no password (UNPROVEN).
+    `allowed_networks`, `needs_link` and `challenge_bits` are for the kinds that ask for no password (UNPROVEN). `prove_a` says for
+    which callbacks A is proven by a code: "never", those "without password", "always"; what was proven is for `proof_days`.
     """
 
     allowed_prefixes: str = ""
@@ -46,6 +47,9 @@ class Guards:
     allowed_networks: str = ""
     needs_link: bool = False
     challenge_bits: int | None = None
+    prove_a: str = "never"
+    code_paid_by: str = "account"
+    proof_days: int = 90
 
 
 DEFAULTS = Guards()
@@ -125,6 +129,11 @@ def read_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
         return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())
     except ValueError:
         raise ValueError("write networks, comma between, as in 192.0.2.0/24, 2001:db8::/32") from None
+
+
+def needs_proof(guards: Guards, kind: str) -> bool:
+    """Whether who asks for a callback of this kind must prove to be at the phone of A."""
+    return guards.prove_a == "always" or (guards.prove_a == "without password" and kind in UNPROVEN)
 
 
 def is_from_allowed(guards: Guards, source: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from webcb import db
-from webcb.billing import catalog, cost, ledger, limit, never, query, slices
+from webcb.billing import catalog, cost, credentials, ledger, limit, never, query, slices
 from webcb.billing.authorization import (
     Application,
     Facts,
@@ -32,13 +32,17 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What a voice application wants of the voice on leg A; `ani` is the account ID that the number of A names, "" none."""
+    """What a voice application wants of the voice on leg A; `ani` is the account ID that the number of A names, "" none.
+
+    `code` is what it says alone, "" none; the languages begin with that of the page that asked for it.
+    """
 
     kind: str
     languages: tuple[str, ...]
     prompts_folder: str
     confirm_by_key: bool
     ani: str
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +94,12 @@ class Chosen:
 _TRIGGER = """
     SELECT callback.kind, callback.account_id, callback.node_id, callback.state, path, languages, prompts_folder, confirm_by_key,
            use_account_id_as_ani, account_id_rule, ring_seconds_a, ring_seconds_b, talk_seconds_max, default_country,
-           account.login, account.wallet_id, leg.cli AS cli_a, leg.cld AS cld_a
+           account.login, account.wallet_id, leg.cli AS cli_a, leg.cld AS cld_a, phone_proof.language AS code_language
       FROM callback
       JOIN voice_application ON voice_application.id = callback.voice_application_id
       JOIN account ON account.id = callback.account_id
       JOIN leg ON leg.callback_id = callback.id AND leg.name = 'A'
+      LEFT JOIN phone_proof ON phone_proof.callback_id = callback.id
      WHERE callback.id = ?
 """
 
@@ -102,12 +107,15 @@ _TRIGGER = """
 def trigger(callback_id: str) -> Trigger:
     """The settings of a callback's trigger. LookupError: there is no such callback."""
     found = _found(callback_id)
+    languages = tuple(found["languages"].split(","))
+    wanted = found["code_language"]
     return Trigger(
         found["kind"],
-        tuple(found["languages"].split(",")),
+        (wanted, *(each for each in languages if each != wanted)) if wanted in languages else languages,
         found["prompts_folder"],
         bool(found["confirm_by_key"]),
         _ani(found) if found["kind"] == "hosted" else "",
+        credentials.spoken_code(callback_id) if found["kind"] == "code" else "",
     )
 
 
@@ -129,12 +137,14 @@ def _found(callback_id: str) -> Row:
 
 @db.transaction
 def begin(callback_id: str, at: datetime) -> BegunAlone | Refusal:
-    """Authorize leg A of a claimed hosted callback on the internal account, and set aside what its first minute costs."""
+    """Authorize leg A of a claimed callback that has no B yet, or never one, and set aside what its first minute costs."""
     found = _found(callback_id)
     query.hold("SELECT id FROM wallet WHERE id = ?", found["wallet_id"])
     verdict = authorize_alone(_facts(found, _number_a(found), 0, at))
     if isinstance(verdict, Refusal):
         return verdict
+    if found["kind"] == "code":
+        verdict = replace(verdict, pricing_a_if_b_fails=None)  # there is no B that could have failed
     terms = _terms(verdict, 0, at, found["talk_seconds_max"])
     if isinstance(terms, Refusal):
         return terms

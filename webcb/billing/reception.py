@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 from webcb import db, translation
-from webcb.billing import asks, catalog, cost, credentials, ledger, never, query, slices
+from webcb.billing import asks, catalog, cost, credentials, guard, ledger, never, proof, query, slices
 from webcb.billing.account import Account
 from webcb.billing.authorization import (
     Application,
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 CALLBACK_ID_BYTES = 10  # 20 hexadecimal digits
 
 
-CallbackKind = Literal["simple", "extended", "hosted"]
+CallbackKind = Literal["simple", "extended", "hosted", "code"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Order:
     """What somebody asks for. `voice_application` is its path; password None: the caller has authenticated the account.
 
     Simple needs no password and its B is the trigger's second number; Hosted has neither account nor B, as A says both by keys.
+    `holder` is the visitor who asks for a Hosted one, whose proofs are his alone. A `code` is asked for by code_call.py.
     """
 
     voice_application: str
@@ -51,6 +52,7 @@ class Order:
     idempotency_key: str
     requested_from: str
     kind: CallbackKind = "extended"
+    holder: str = ""
 
     @property
     def digits_b(self) -> str:
@@ -223,18 +225,30 @@ def _place(
         return Refusal(Reason.NEVER_CALL, "A")
     path, guards, number_a = order.voice_application, application.guards, order.number_a.digits
     source = order.requested_from
+    is_proven = _is_proven(account_id, guards, order, at)
     payer = None if order.kind == "hosted" else account_id  # who pays for hosted ones is not who asks
-    refusal = asks.refusal_of_asks(path, guards, payer, (number_a, order.digits_b), source, at)
+    # The ask that brings the code is not counted: of the call that says it there are fewer (code_call.py).
+    refusal = asks.refusal_of_asks(path, guards, payer, (number_a, order.digits_b), source, at) if is_proven else None
     if refusal is not None:
         return refusal
     facts = _facts_of_order(account_id, order, at)
     verdict = authorize_alone(facts) if order.kind == "hosted" else authorize(facts)
     if isinstance(verdict, Refusal):
         return verdict
+    if not is_proven:
+        return Refusal(Reason.CODE_NEEDED, "A")
     refusal = asks.refusal_of_open(path, guards, number_a, source)
     if refusal is not None:
         return refusal
-    return Placed(_write_callback(account_id, order, at), is_new=True)
+    return Placed(write_callback(account_id, order, at), is_new=True)
+
+
+def _is_proven(account_id: int, guards: guard.Guards, order: Order, at: datetime) -> bool:
+    """Whether who asks needs no code, or has typed one that was said to A."""
+    if order.requested_from == asks.OPERATOR or not guard.needs_proof(guards, order.kind):
+        return True
+    holder = order.holder if order.kind == "hosted" else ""
+    return proof.is_proven(proof.Claim(account_id, order.number_a.digits, holder), guards.proof_days, at)
 
 
 @db.transaction
@@ -287,7 +301,8 @@ def translated_id(typed: str, application: Application) -> str:
     return translation.translate(translation.parse_rule(application.account_id_rule), typed)
 
 
-def _write_callback(account_id: int, order: Order, at: datetime) -> str:
+def write_callback(account_id: int, order: Order, at: datetime) -> str:
+    """The row of a callback, with those of the legs that are known; everything was judged before. Returns its id."""
     application = query.row(
         "SELECT id, cli, use_account_id_as_ani FROM voice_application WHERE path = ?", order.voice_application
     )
@@ -414,7 +429,7 @@ _ACCOUNT = """
      WHERE account.id = ?
 """
 
-_OPEN_CALLBACKS = "SELECT COUNT(*) AS open FROM callback WHERE account_id = ? AND state <> 'ended'"
+_OPEN_CALLBACKS = "SELECT COUNT(*) AS open FROM callback WHERE account_id = ? AND state <> 'ended' AND kind <> 'code'"
 
 
 def _facts_of_order(account_id: int, order: Order, at: datetime) -> Facts:

@@ -77,7 +77,7 @@ def _with(callback: Callback, moved: Leg) -> Callback:
 
 def _a_answered(callback: Callback, turn: Turn, now_us: int) -> Step:
     setup = callback.plan.menu
-    if setup is None or not (setup.has_menu or setup.confirms):
+    if setup is None or not (setup.is_alone or setup.confirms):
         return _call_b(callback, turn, now_us)
     callback, waiting = _wait(replace(callback, phase=Phase.MENU), now_us)
     callback, saying = _act(callback, ivr.start(callback.menu, now_us), now_us)

@@ -35,6 +35,7 @@ class Ending(StrEnum):
     NO_KEY = "no key pressed"
     NEVER_AGAIN = "asked never to be called again"
     NOT_LOGGED_IN = "not logged in"
+    CODE_SAID = "code said"
     MEDIA_LOST = "media lost"
     PEER_LOST = "connection lost"
     ENGINE_STOPPED = "engine stopped"

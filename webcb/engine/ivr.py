@@ -30,6 +30,7 @@ class Place(Enum):
     """Where the caller is."""
 
     CONFIRM = auto()  # 1 connects, 9 is never to be called again
+    CODE = auto()  # hears a code; 9 as above
     PIN = auto()
     LOGGING_IN = auto()  # billing is asked
     MENU = auto()
@@ -53,7 +54,8 @@ class Turn(Enum):
 class Setup:
     """What a trigger wants of the menu. `ani` is the account ID that the number of A names, "" none.
 
-    `has_menu`: A chooses whom to call (Hosted); `confirms`: A presses 1 before anything else. `languages` in the order of key 3;
+    `has_menu`: A chooses whom to call (Hosted); `confirms`: A presses 1 before anything else; `code`: figures that are said, and
+    that is all. `languages` in the order of key 3;
     `prompts_folder` has the recordings that replace the voice.
     """
 
@@ -62,6 +64,12 @@ class Setup:
     confirms: bool = False
     ani: str = ""
     prompts_folder: str = ""
+    code: str = ""
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether A is called before there is a B, if any."""
+        return self.has_menu or bool(self.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,8 @@ def start(ivr: Ivr, now_us: int) -> Step:
     """A has answered: confirm, log in by the number of A, or ask for the PIN."""
     if ivr.setup.confirms and ivr.place is Place.CALLING:
         return _say(replace(ivr, place=Place.CONFIRM), ("press-1",), now_us)
+    if ivr.setup.code:
+        return _say_code(ivr, now_us)
     if ivr.setup.ani:
         # Nothing is said until billing has answered: it would be cut off by what comes then.
         return replace(ivr, place=Place.LOGGING_IN), [LogIn(ivr.setup.ani, by_ani=True)], None
@@ -160,7 +170,7 @@ WHY_NOT_CHOSEN: Final[dict[Reason, str]] = {
 def _say(ivr: Ivr, prompts: speech.Prompts, now_us: int) -> Step:
     """Everything is said in one go; what waits for a key waits from its end on. The guard is for a bridge that says nothing."""
     guard = SetTimer(Timer.KEYS, now_us + PROMPT_SECONDS_MAX * SECOND_US)
-    return ivr, [Say(ivr.language, prompts, barge_in=ivr.place is not Place.FAREWELL), guard], None
+    return ivr, [Say(ivr.language, prompts, barge_in=ivr.place not in (Place.FAREWELL, Place.CODE)), guard], None
 
 
 def _wait_for_key(ivr: Ivr, _: events.Said, now_us: int) -> Step:
@@ -186,13 +196,17 @@ def _collect(ivr: Ivr, digit: str, now_us: int) -> Step:
 
 def _confirm(ivr: Ivr, event: events.Digit, now_us: int) -> Step:
     if event.digit == "1":
-        if ivr.setup.has_menu:
+        if ivr.setup.is_alone:
             return start(replace(ivr, place=Place.PIN, silences=0), now_us)
         return calling(ivr), [Hush(), ClearTimer(Timer.KEYS)], Turn.CONFIRMED
     if event.digit == "9":
-        ivr, commands, turn = farewell(ivr, ("never-again", "goodbye"), Ending.NEVER_AGAIN, now_us)
-        return ivr, [NeverCall(), *commands], turn
+        return _never_again(ivr, now_us)
     return _silent(_ask_confirmation, ivr, now_us, ("wrong-choice",))
+
+
+def _never_again(ivr: Ivr, now_us: int) -> Step:
+    ivr, commands, turn = farewell(ivr, ("never-again", "goodbye"), Ending.NEVER_AGAIN, now_us)
+    return ivr, [NeverCall(), *commands], turn
 
 
 def _ask_confirmation(ivr: Ivr, why: speech.Prompts, now_us: int) -> Step:
@@ -202,6 +216,23 @@ def _ask_confirmation(ivr: Ivr, why: speech.Prompts, now_us: int) -> Step:
 def _unconfirmed(ivr: Ivr, _: events.KeysDue, now_us: int) -> Step:
     """Who says nothing is a voicemail or nobody: said twice, then goodbye."""
     return _silent(_ask_confirmation, ivr, now_us)
+
+
+# A code ------------------------------------------------------------------------------------------------------------------
+
+
+def _say_code(ivr: Ivr, now_us: int) -> Step:
+    """Twice, then what to do for whoever has not asked for it. No key cuts it short."""
+    figures = speech.digits(ivr.setup.code)
+    said = ("code", *figures, "code-again", *figures, "code-stranger", "goodbye")
+    return _say(replace(ivr, place=Place.CODE, ending=Ending.CODE_SAID), said, now_us)
+
+
+def _in_code(ivr: Ivr, event: events.Digit, now_us: int) -> Step:
+    if event.digit != "9":
+        return ivr, [], None
+    ivr, commands, turn = _never_again(ivr, now_us)
+    return ivr, [Hush(), *commands], turn
 
 
 # The PIN -----------------------------------------------------------------------------------------------------------------
@@ -345,6 +376,9 @@ TABLE: Final[dict[tuple[Place, type], Action]] = {
     (Place.CONFIRM, events.Said): _wait_for_key,
     (Place.CONFIRM, events.Digit): _confirm,
     (Place.CONFIRM, events.KeysDue): _unconfirmed,
+    (Place.CODE, events.Said): _over,
+    (Place.CODE, events.KeysDue): _over,
+    (Place.CODE, events.Digit): _in_code,
     (Place.PIN, events.Said): _wait_for_key,
     (Place.PIN, events.Digit): _pin_digit,
     (Place.PIN, events.KeysDue): _pin_due,

@@ -65,6 +65,18 @@ class Claimed:
     more: bool
 
 
+# Who is being told a code is not called meanwhile: his phone would be busy.
+_REQUESTED: Final = """
+    SELECT id FROM callback
+     WHERE state = 'requested'
+       AND NOT EXISTS (SELECT 1 FROM leg
+                         JOIN phone_proof ON phone_proof.digits = leg.cld
+                         JOIN callback AS told ON told.id = phone_proof.callback_id
+                        WHERE leg.callback_id = callback.id AND leg.name = 'A' AND told.state <> 'ended' AND told.id <> callback.id)
+     ORDER BY requested_at LIMIT ?
+"""
+
+
 def claim(node_id: int, room: int, at: datetime, at_us: int) -> Claimed:
     """End the requests that came to nothing, claim up to `room` of the others, authorize them and lock their funds.
 
@@ -75,8 +87,7 @@ def claim(node_id: int, room: int, at: datetime, at_us: int) -> Claimed:
     wanted = 0 if node["draining"] else min(room, CLAIMS_PER_LOOK_MAX)
     # Who another engine is claiming just now is left to it: no engine waits for another.
     others_left_out = "" if db.dialect() == "sqlite" else " FOR UPDATE SKIP LOCKED"
-    sql = "SELECT id FROM callback WHERE state = 'requested' ORDER BY requested_at LIMIT ?"
-    found = query.rows(sql + others_left_out, wanted + 1)
+    found = query.rows(_REQUESTED + others_left_out, wanted + 1)
     plans = [plan for row in found[:wanted] if (plan := _claim(row["id"], node_id, at, at_us)) is not None]
     return Claimed(tuple(plans), more=len(found) > wanted > 0)
 
@@ -121,9 +132,14 @@ def _claim(callback_id: str, node_id: int, at: datetime, at_us: int) -> Plan | N
 def _begin(callback_id: str, at: datetime, at_us: int) -> Plan | Refusal:
     trigger = hosted.trigger(callback_id)
     menu = Setup(
-        trigger.languages, trigger.kind == "hosted", trigger.confirm_by_key, trigger.ani, trigger.prompts_folder
+        trigger.languages,
+        trigger.kind == "hosted",
+        trigger.confirm_by_key,
+        trigger.ani,
+        trigger.prompts_folder,
+        trigger.code,
     )
-    if menu.has_menu:
+    if menu.is_alone:
         alone = hosted.begin(callback_id, at)
         return alone if isinstance(alone, Refusal) else _plan_alone(callback_id, alone, menu, at, at_us)
     begun = reception.begin(callback_id, at)

@@ -120,6 +120,8 @@ def _voice_application(values: Values) -> Contradictions:
         )
     if values["widget_origins"] and kinds == ["extended"]:
         found.append(("widget_origins", "the button never asks for a password; add simple or hosted to kinds"))
+    if values["code_paid_by"] == "internal account" and values["internal_account"] is None:
+        found.append(("internal_account", "missing; the calls that say a code are charged to it"))
     if "hosted" in kinds and values["internal_account"] is None:
         found.append(("internal_account", "missing; Hosted is charged to it until somebody has logged in"))
     return found

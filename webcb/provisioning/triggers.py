@@ -10,6 +10,7 @@ from webcb.provisioning.carriers import RULE_RIGHT
 from webcb.provisioning.entry import Entry
 from webcb.provisioning.fields import (
     Reader,
+    choice,
     country_code,
     naming,
     parsed,
@@ -156,6 +157,24 @@ class VoiceApplication(Entry):
             8, 22, "zero bits of the sum that a browser does for Simple and Hosted, each doubling it", or_nothing=True
         ),
     ] = None
+    prove_a: Annotated[
+        str,
+        choice(
+            ("never", "without password", "always"),
+            "for which callbacks who asks must prove to be at the phone of A, by a code that a call says there: none, Simple and"
+            " Hosted, or all",
+        ),
+    ] = "never"
+    code_paid_by: Annotated[
+        str,
+        choice(
+            ("account", "internal account"),
+            "who pays for the call that says the code; for that of Hosted always the internal account",
+        ),
+    ] = "account"
+    proof_days: Annotated[
+        int, whole(0, 3650, "days for which a number that an account has proven needs no code; 0: each callback a code")
+    ] = 90
     brand_name: Annotated[str, text("name shown on its page; empty: its name", 64)] = ""
     logo_file: Annotated[
         str,

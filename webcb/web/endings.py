@@ -86,6 +86,7 @@ _ENDINGS = {
     "not logged in": EndingWords(
         marked("You were not logged in"), marked("The PIN was wrong too often. Call again and check the PIN.")
     ),
+    "code said": EndingWords(marked("Code said"), marked("Type the code that you heard.")),
 }
 
 _REFUSED = EndingWords(

@@ -12,6 +12,7 @@ from webcb.web import languages
 from webcb.web.languages import gettext
 
 LOGIN_LENGTH_MAX = 64
+CODE_LENGTH_MAX = 16  # figures, and the spaces that somebody types between them
 TOO_LONG = lazy_gettext("This is longer than %(max)d characters.")
 
 
@@ -21,10 +22,18 @@ def stripped(text: str | None) -> str | None:
     return text.replace("\0", "").strip() if text else text
 
 
+def code_field() -> Field:
+    """For the code that was said to A."""
+    return StringField(
+        lazy_gettext("Code"), filters=[stripped], validators=[Length(max=CODE_LENGTH_MAX, message=TOO_LONG)]
+    )
+
+
 class HostedForm(FlaskForm):  # type: ignore[misc]
     """The Hosted trigger page (domain 1): only where to ring; everything else is said on the phone.
 
-    `nonce` is this one form's mark, `quoted` the mark of the price that was shown with it, `answer` that of the challenge.
+    `nonce` is this one form's mark, `quoted` the mark of the price that was shown with it, `answer` that of the challenge; `code` was
+    said to A where it has to be proven.
     """
 
     number_a = StringField(
@@ -35,6 +44,7 @@ class HostedForm(FlaskForm):  # type: ignore[misc]
             Length(max=TYPED_LENGTH_MAX, message=TOO_LONG),
         ],
     )
+    code = code_field()
     nonce = HiddenField()
     quoted = HiddenField()
     answer = HiddenField()

@@ -6,12 +6,13 @@ from typing import Any, Final
 from flask import abort, current_app, flash, redirect, render_template, request, url_for
 
 from webcb import clock, db, doorbell
-from webcb.billing import reception, trusted
-from webcb.billing.authorization import Refusal
+from webcb.billing import code_call, reception, trusted
+from webcb.billing.authorization import Reason, Refusal
+from webcb.billing.code_call import Asked
 from webcb.billing.reception import Order
 from webcb.models import Account, SavedDestination, TrustedNumber, VoiceApplication
 from webcb.number import Number, NumberError, display_number, parse_number
-from webcb.web import availability, refusals, throttle, visitor
+from webcb.web import availability, languages, refusals, throttle, visitor
 from webcb.web.forms import PressForm, add_error, number_error
 from webcb.web.languages import gettext, marked
 from webcb.web.owner_forms import NumberForm, OwnCallForm
@@ -37,20 +38,34 @@ def own_call(account: Account) -> Any:
     order = _order(account, application, form)
     if order is None:
         return _show(account, form), 422
+    at = clock.utc_now()
     verdict: Any = _quoted(order)
-    if isinstance(verdict, Quotation) and (request.form.get("step") != "connect" or form.quoted.data != verdict.mark):
-        return _show(account, form, quote=verdict)
+    quoted = verdict if isinstance(verdict, Quotation) else None
+    step = request.form.get("step")
+    if quoted is not None and (step not in ("connect", "code") or form.quoted.data != quoted.mark):
+        return _show(account, form, quote=quoted, code_paid_by=code_call.payer(order, at))
     placed = reception.placed_before(order)
     if placed is None and not isinstance(verdict, Refusal):
-        verdict = reception.place(order, clock.utc_now())
+        verdict = code_call.place(order, form.code.data or "", languages.language(), at, again=step == "code")
+    if placed is None and isinstance(verdict, Asked):
+        if verdict.is_new:
+            doorbell.ring(current_app.extensions["webcb_doorbell"])
+        form.code.data = ""
+        return _show(account, form, quote=quoted, is_told=True)
     if placed is None and isinstance(verdict, Refusal):
-        said = refusals.words(verdict)
-        if said.field in ("number_a", "number_b"):
-            add_error(form[said.field], said.text)
-            return _show(account, form), 422
-        return _show(account, form, notice=said.text), 422
+        return _refuse(account, form, verdict, quoted), 422
     doorbell.ring(current_app.extensions["webcb_doorbell"])
     return redirect(url_for("progress.page", callback_id=placed or verdict.callback_id), 303)
+
+
+def _refuse(account: Account, form: OwnCallForm, refusal: Refusal, quoted: Quotation | None) -> str:
+    said = refusals.words(refusal)
+    is_told = refusal.reason in (Reason.CODE_WRONG, Reason.CODE_OVER, Reason.CODES_TOO_OFTEN)
+    quote = quoted if is_told else None
+    if said.field in ("number_a", "number_b", "code"):
+        add_error(form[said.field], said.text)
+        return _show(account, form, quote, is_told=is_told)
+    return _show(account, form, quote, said.text, is_told=is_told)
 
 
 def _application() -> VoiceApplication | None:
@@ -92,7 +107,15 @@ def _quoted(order: Order) -> Quotation | Refusal:
     return quotation(verdict, order.number_a.digits, order.digits_b)
 
 
-def _show(account: Account, form: OwnCallForm, quote: Quotation | None = None, notice: str = "") -> str:
+def _show(
+    account: Account,
+    form: OwnCallForm,
+    quote: Quotation | None = None,
+    notice: str = "",
+    *,
+    is_told: bool = False,
+    code_paid_by: str | None = None,
+) -> str:
     application = _application()
     return render_template(
         "selfcare/own_call.html",
@@ -100,6 +123,8 @@ def _show(account: Account, form: OwnCallForm, quote: Quotation | None = None, n
         form=form,
         quote=quote,
         notice=notice,
+        is_told=is_told,
+        code_paid_by=code_paid_by,
         own=[display_number(each.digits) for each in _trusted(account)],
         saved=_saved(account),
         country=application.default_country if application else "US",

@@ -10,7 +10,7 @@ from wtforms.validators import DataRequired, Length
 
 from webcb.billing.credentials import PASSWORD_LENGTH_MAX
 from webcb.number import TYPED_LENGTH_MAX
-from webcb.web.forms import LOGIN_LENGTH_MAX, TOO_LONG, stripped
+from webcb.web.forms import LOGIN_LENGTH_MAX, TOO_LONG, code_field, stripped
 from webcb.web.languages import NAMES
 
 PASSWORD_LENGTH_MIN = 10
@@ -143,5 +143,6 @@ class OwnCallForm(FlaskForm):  # type: ignore[misc]
             Length(max=TYPED_LENGTH_MAX, message=TOO_LONG),
         ],
     )
+    code = code_field()
     nonce = HiddenField()
     quoted = HiddenField()

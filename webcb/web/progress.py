@@ -28,6 +28,7 @@ FULL_RETRY_SECONDS = 3
 _PRICINGS_MAX = 1024
 
 blueprint = Blueprint("progress", __name__, url_prefix="/callbacks")
+LED_BY_VOICE = frozenset({"hosted", "code"})  # A is called alone, by whoever asks; what that costs is not for the page
 _stopping = threading.Event()  # its wait() is the pause between two looks
 
 
@@ -120,7 +121,9 @@ def look(callback_id: str) -> Sight:
     deadline_at = instant(row_a["deadline_at"])
     at = clock.utc_now()
     # What a hosted callback costs the operator before somebody has logged in is not for the page.
-    charged = [] if row_a["kind"] == "hosted" and not row_a["logged_in"] else [row for row in found if row["pricing"]]
+    charged = (
+        [] if row_a["kind"] in LED_BY_VOICE and not row_a["logged_in"] else [row for row in found if row["pricing"]]
+    )
     costs = [cost for row in charged if (cost := _running_cost(row, deadline_at, at)) is not None]
     return Sight(
         state=row_a["state"],
@@ -135,7 +138,7 @@ def look(callback_id: str) -> Sight:
         currency=_pricing(row_a["pricing"]).currency if row_a["pricing"] else "",
         cost_micros=sum(costs) if costs else None,
         cost_decimals=max((_step_decimals(row["pricing"]) for row in charged), default=2),
-        is_led_by_voice=row_a["kind"] == "hosted",
+        is_led_by_voice=row_a["kind"] in LED_BY_VOICE,
     )
 
 
@@ -201,7 +204,7 @@ def _bill(callback_id: str) -> Bill:
     account = callback.account
     # Only who has proved on this page that the account is his sees its balance.
     is_own = callback.kind == "extended" and account.balance_control == "individual" and account.type == "debit"
-    if callback.kind == "hosted" and not callback.logged_in:
+    if callback.kind in LED_BY_VOICE and not callback.logged_in:
         charges = ()
     return Bill(
         charges=charges,

@@ -73,6 +73,18 @@ _WORDS = {
             "Your browser has not done the sum that keeps robots away. Allow scripts for this page and press again."
         ),
     ),
+    Reason.CODE_NEEDED: Words(
+        "code",
+        marked(
+            "Whose phone this is has to be proven first, by a code that is said there. Ask for the call on the page, or in"
+            " self-care."
+        ),
+    ),
+    Reason.CODE_WRONG: Words("code", marked("This is not the code that was said. Type it again.")),
+    Reason.CODE_OVER: Words("code", marked("This code is not good any more. Have another one said.")),
+    Reason.CODES_TOO_OFTEN: Words(
+        "", marked("Too many codes were asked for. Wait twenty minutes before you ask for another.")
+    ),
     Reason.TOO_MANY_TRIES: Words(
         "password", marked("That was tried too often. Wait a quarter of an hour, then type the password again.")
     ),

@@ -12,8 +12,9 @@ from flask import Blueprint, abort, current_app, jsonify, redirect, render_templ
 from flask_wtf.csrf import CSRFError
 
 from webcb import clock, doorbell
-from webcb.billing import asks, reception
+from webcb.billing import asks, code_call, reception
 from webcb.billing.authorization import Reason, Refusal
+from webcb.billing.code_call import Asked
 from webcb.billing.guard import UNPROVEN
 from webcb.billing.reception import CallbackKind, Order
 from webcb.models import Callback, Leg, VoiceApplication
@@ -64,10 +65,12 @@ def order(path: str) -> Any:
     wanted = _read(form, application, at)
     if wanted is None:
         return _show(application, form), 422
-    if request.form.get("step") == "connect" or wanted.kind == "hosted":
+    if request.form.get("step") in ("connect", "code") or wanted.kind == "hosted":
         return _connect(application, form, wanted, at)
     verdict = _quote(application, form, wanted, at)
-    return _refuse(application, form, verdict) if isinstance(verdict, Refusal) else _show(application, form, verdict)
+    if isinstance(verdict, Refusal):
+        return _refuse(application, form, verdict)
+    return _show(application, form, verdict, code_paid_by=code_call.payer(wanted, at))
 
 
 @blueprint.post("/quote", defaults={"path": FRONT_PAGE})
@@ -85,7 +88,8 @@ def quote(path: str) -> Any:
     if isinstance(verdict, Refusal):
         said = refusals.words(verdict, wanted.kind)
         return jsonify(errors={said.field: said.text}), 422
-    return jsonify(html=render_template("trigger/_quote.html", quote=verdict))
+    paid_by = code_call.payer(wanted, at)
+    return jsonify(html=render_template("trigger/_quote.html", quote=verdict, code_paid_by=paid_by))
 
 
 @blueprint.post("/numbers")
@@ -167,6 +171,7 @@ def _read(form: HostedForm, application: VoiceApplication, at: datetime) -> Orde
         number_b=number_b,
         idempotency_key=visitor.idempotency_key(nonce, application.path, kind, login, number_a.digits, digits_b),
         requested_from=(request.remote_addr or "")[:SOURCE_LENGTH_MAX],
+        holder=visitor.current() if kind == "hosted" else "",
     )
 
 
@@ -216,17 +221,25 @@ def _connect(application: VoiceApplication, form: HostedForm, wanted: Order, at:
         if verdict is not None:
             return _refuse(application, form, _counted(verdict, wanted, at))
         verdict = None if wanted.kind == "hosted" else _quote(application, form, wanted, at)
-        if isinstance(verdict, Quotation) and form.quoted.data != verdict.mark:
-            return _show(application, form, verdict)
+        quoted = verdict
+        if isinstance(quoted, Quotation) and form.quoted.data != quoted.mark:
+            return _show(application, form, quoted, code_paid_by=code_call.payer(wanted, at))
         if not isinstance(verdict, Refusal) and _is_unsolved(application, form, wanted, at):
             return _refuse(application, form, _counted(Refusal(Reason.CHALLENGE_UNSOLVED), wanted, at))
         if not isinstance(verdict, Refusal):
-            verdict = reception.place(replace(wanted, password=None), at)
+            again = request.form.get("step") == "code"
+            typed, language = form.typed("code"), languages.language()
+            verdict = code_call.place(replace(wanted, password=None), typed, language, at, again=again)
+        if isinstance(verdict, Asked):
+            if verdict.is_new:
+                doorbell.ring(current_app.extensions["webcb_doorbell"])
+            form.code.data = ""
+            return _show(application, form, quoted, is_told=True)
         if isinstance(verdict, Refusal):
             # An identical post may have come first and be itself what leaves no funds or no room for this one.
             callback_id = reception.placed_before(wanted)
             if callback_id is None:
-                return _refuse(application, form, verdict)
+                return _refuse(application, form, verdict, quoted if isinstance(quoted, Quotation) else None)
         else:
             callback_id = verdict.callback_id
             doorbell.ring(current_app.extensions["webcb_doorbell"])
@@ -236,15 +249,30 @@ def _connect(application: VoiceApplication, form: HostedForm, wanted: Order, at:
 # Showing -------------------------------------------------------------------------------------------------------------
 
 
-def _refuse(application: VoiceApplication, form: HostedForm, refusal: Refusal) -> Any:
+_OF_CODES = frozenset({Reason.CODE_WRONG, Reason.CODE_OVER, Reason.CODES_TOO_OFTEN})
+
+
+def _refuse(application: VoiceApplication, form: HostedForm, refusal: Refusal, quote: Quotation | None = None) -> Any:
     said = refusals.words(refusal, _kind(form))
+    if refusal.reason not in _OF_CODES:
+        quote = None
+    is_told = refusal.reason in _OF_CODES
     if said.field:
         add_error(form[said.field], said.text)
-        return _show(application, form), 422
-    return _show(application, form, notice=said.text), 422
+        return _show(application, form, quote, is_told=is_told), 422
+    return _show(application, form, quote, notice=said.text, is_told=is_told), 422
 
 
-def _show(application: VoiceApplication, form: HostedForm, quote: Quotation | None = None, notice: str = "") -> str:
+def _show(
+    application: VoiceApplication,
+    form: HostedForm,
+    quote: Quotation | None = None,
+    notice: str = "",
+    *,
+    is_told: bool = False,
+    code_paid_by: str | None = None,
+) -> str:
+    """`is_told`: A is being told a code, which the page asks for; `code_paid_by`: it will be, once the price was seen."""
     now = availability.look(application, clock.utc_now())
     if now.state == "full" and not notice:
         notice = refusals.words(Refusal(Reason.SERVICE_FULL), _kind(form)).text
@@ -257,6 +285,8 @@ def _show(application: VoiceApplication, form: HostedForm, quote: Quotation | No
         form=form,
         quote=quote,
         notice=notice,
+        is_told=is_told,
+        code_paid_by=code_paid_by,
         kind=_kind(form),
         kinds=_kinds(application),
         challenge=_challenge(application, form),

@@ -13,8 +13,9 @@ from flask import Blueprint, Response, abort, current_app, jsonify, request
 from flask_babel import force_locale
 
 from webcb import brand, clock, doorbell
-from webcb.billing import credentials, reception
+from webcb.billing import code_call, credentials, reception
 from webcb.billing.authorization import Refusal
+from webcb.billing.code_call import Asked
 from webcb.billing.reception import CallbackKind, Order
 from webcb.models import Callback, VoiceApplication
 from webcb.number import NumberError, parse_number
@@ -60,6 +61,8 @@ def look(path: str) -> Any:
             "login": gettext("Account ID"),
             "call": gettext("Call Me Now!"),
             "close": gettext("Close"),
+            "code": gettext("Code"),
+            "again": gettext("Call me again with a code"),
             "release": gettext("Hang up"),
             "away": gettext("Calls cannot be made for the moment; it is being worked on. Try again in a few minutes."),
             "closed": gettext("This service is closed at the moment."),
@@ -81,11 +84,17 @@ def look(path: str) -> Any:
 @from_elsewhere
 @public
 def call(path: str) -> Any:
-    """Place a callback: 201 `{"id", "token"}`, 200 `{"price", "quoted"}` where the price has not been seen, 422 `{"error"}`, 503."""
+    """Place a callback: 201 `{"id", "token"}`, 200 `{"price", "quoted"}` where the price has not been seen, 422 `{"error"}`, 503.
+
+    200 `{"code"}` where A is being told a code: the same is sent again with it as `code`, or with `again` to hear another.
+    """
     application = _allowed(path)
     said = request.get_json(silent=True)
     typed = (
-        {name: str(said.get(name, ""))[:TEXT_LENGTH_MAX] for name in ("number", "login", "mark", "quoted")}
+        {
+            name: str(said.get(name, ""))[:TEXT_LENGTH_MAX]
+            for name in ("number", "login", "mark", "quoted", "code", "again")
+        }
         if isinstance(said, dict)
         else {}
     )
@@ -107,10 +116,16 @@ def call(path: str) -> Any:
                 return jsonify(error=refusals.words(priced, order.kind).text), 422
             shown = quotation(priced, order.number_a.digits, application.second_number)
             if typed["quoted"] != shown.mark:
-                return jsonify(price=_price(shown), quoted=shown.mark)
-        verdict = reception.place(order, at)
+                return jsonify(price=_price(shown, code_call.payer(order, at)), quoted=shown.mark)
+        again = typed["again"] == "again"
+        verdict = code_call.place(order, typed["code"], languages.language(), at, again=again)
         if isinstance(verdict, Refusal):
             return jsonify(error=refusals.words(verdict, order.kind).text), 422
+        if isinstance(verdict, Asked):
+            said = gettext("We are calling %(number)s and say a code of six figures, twice.", number=typed["number"])
+            if verdict.is_new:
+                doorbell.ring(current_app.extensions["webcb_doorbell"])
+            return jsonify(code=said)
     doorbell.ring(current_app.extensions["webcb_doorbell"])
     return _placed(verdict.callback_id)
 
@@ -212,16 +227,21 @@ def _order(application: VoiceApplication, typed: dict[str, str]) -> Order | str:
     words = "\n".join((application.path, kind, login, number_a.digits))
     digest = hashlib.sha256(words.encode(errors="replace")).hexdigest()[:_DIGEST_LENGTH]
     key = f"w.{typed['mark']}.{digest}"
-    return Order(application.path, login, None, number_a, None, key, throttle.source(), kind)
+    return Order(
+        application.path, login, None, number_a, None, key, throttle.source(), kind, holder=f"w.{typed['mark']}"
+    )
 
 
-def _price(shown: Quotation) -> list[str]:
+def _price(shown: Quotation, code_paid_by: str | None) -> list[str]:
     legs = ((gettext("To you"), shown.leg_a), (gettext("To them"), shown.leg_b))
     prices = [
         f"{name}: {gettext('%(price)s a minute', price=money(leg.price_per_minute_micros, shown.currency))}"
         for name, leg in legs
     ]
-    return [*prices, f"{gettext('You can talk for up to')} {in_words(shown.longest_seconds)}"]
+    code = [gettext("First we call this phone and say a code, to know that you are there.")] if code_paid_by else []
+    if code_paid_by == "account":
+        code.append(gettext("That call is charged as the call to you."))
+    return [*prices, f"{gettext('You can talk for up to')} {in_words(shown.longest_seconds)}", *code]
 
 
 def _placed(callback_id: str) -> Any:

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from tests.web import scene
 from tests.web.api.conftest import CALLS, PARTIES, bearing, make_key
 from webcb import clock, db
-from webcb.models import Callback
+from webcb.models import Callback, VoiceApplication
 
 
 def test_a_call_from_its_order_to_its_end(client: FlaskClient, key: str) -> None:
@@ -174,3 +174,11 @@ def test_nothing_that_is_sent_is_our_fault(client: FlaskClient, app: Flask, nast
     ]
     assert all(answer.status_code < 500 for answer in asked), [answer.status_code for answer in asked]
     assert all("<html" not in answer.text for answer in asked if answer.status_code != 308)
+
+
+def test_a_caller_that_has_to_be_proven_is_told_so_and_rung_by_no_program(client: FlaskClient, key: str) -> None:
+    VoiceApplication.update(prove_a="always").execute()
+    refused = client.post(CALLS, json=PARTIES, headers=bearing(key))
+    assert (refused.status_code, refused.json["code"]) == (403, "CALLER_NOT_PROVEN")
+    db.database.connect(reuse_if_open=True)
+    assert Callback.select().count() == 0

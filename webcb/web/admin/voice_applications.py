@@ -201,6 +201,13 @@ screen(
                     ),
                     Item("needs_link", "Signed link", "Simple and Hosted only by a link that `webcb link` made."),
                     Item("challenge_bits", "Challenge, bits", "A sum for the browser; 16 takes a moment."),
+                    Item(
+                        "prove_a",
+                        "Prove A by a code",
+                        "The phone is called and told a code, which the page asks for: nobody makes a stranger's phone ring for long.",
+                    ),
+                    Item("code_paid_by", "That call is paid by", "Of Hosted it is always the internal account."),
+                    Item("proof_days", "Days a proven number needs no code", "0: a code for every callback."),
                 ),
             ),
             Panel(

@@ -148,6 +148,8 @@ def refuse(refusal: Refusal) -> Response:
     said = str(refusals.words(refusal).text)
     if refusal.reason is Reason.SAME_NUMBER:
         return problem(422, said, "SAME_CALLER_CALLEE")
+    if refusal.reason is Reason.CODE_NEEDED:
+        return problem(403, said, "CALLER_NOT_PROVEN")
     if refusal.reason in _BUSY:
         return problem(429, said, Retry_After="60")
     if refusal.leg is not None:

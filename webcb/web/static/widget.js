@@ -30,6 +30,7 @@
     input { background: transparent; border: 1px solid #8795a0; border-radius: 0.6rem; box-sizing: border-box; color: inherit; direction: ltr; font: inherit;
       min-height: 2.9rem; padding: 0.4rem 0.75rem; width: 100%; }
     form button, .release { margin-top: 1rem; width: 100%; }
+    .again { background: none; border: 1px solid #8795a0; color: inherit; }
     .wrong { color: #b3261e; margin: 0.5rem 0 0; }
     .price { background: var(--wash); border-radius: 0.6rem; margin: 1rem 0 0; padding: 0.6rem 0.9rem; }
     .price:empty, .wrong:empty, [hidden] { display: none; }
@@ -109,11 +110,22 @@
       fields[name] = field;
       form.append(label, field);
     }
+    const told = make("div");
+    told.hidden = true;
+    const codeLabel = make("label", "", words.code);
+    const code = make("input");
+    code.id = codeLabel.htmlFor = "code";
+    code.inputMode = "numeric";
+    code.autocomplete = "one-time-code";
+    code.maxLength = 16;
+    const again = make("button", "again", words.again);
+    again.type = "button";
+    told.append(codeLabel, code, again);
     const price = make("p", "price");
     const wrong = make("p", "wrong");
     wrong.setAttribute("role", "alert");
     const call = make("button", "call", words.call);
-    form.append(price, wrong, call);
+    form.append(price, told, wrong, call);
     const release = make("button", "release", words.release);
     release.type = "button";
     release.hidden = true;
@@ -130,7 +142,8 @@
       detail.textContent = look.state === "closed" ? words.closed : look.state === "down" ? words.away : look.welcome;
       form.hidden = look.state === "closed" || look.state === "down";
       release.hidden = true;
-      price.textContent = wrong.textContent = quoted = "";
+      price.textContent = wrong.textContent = quoted = code.value = "";
+      told.hidden = true;
       mark = newMark();
       going = null;
     }
@@ -155,17 +168,24 @@
       setTimeout(follow, ASK_MS);
     }
 
-    form.addEventListener("input", () => {
-      price.textContent = wrong.textContent = quoted = "";
+    form.addEventListener("input", (event) => {
+      wrong.textContent = "";
+      if (event.target === code) return;
+      price.textContent = quoted = code.value = "";
+      told.hidden = true;
     });
-    form.addEventListener("submit", async (event) => {
-      event.preventDefault();
-      call.disabled = true;
+    async function press(more) {
+      call.disabled = again.disabled = true;
       wrong.textContent = "";
       try {
         const typed = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.value]));
-        const { status, said } = await ask("calls", { ...typed, mark, quoted });
-        if (status === 201) {
+        const { status, said } = await ask("calls", { ...typed, mark, quoted, ...more });
+        if (status === 200 && said.code) {
+          detail.textContent = said.code;
+          told.hidden = false;
+          code.value = "";
+          code.focus();
+        } else if (status === 201) {
           going = said;
           form.hidden = true;
           follow();
@@ -178,9 +198,14 @@
       } catch {
         wrong.textContent = words.away;
       } finally {
-        call.disabled = false;
+        call.disabled = again.disabled = false;
       }
+    }
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      press({ code: code.value });
     });
+    again.addEventListener("click", () => press({ again: "again" }));
     release.addEventListener("click", () => {
       release.disabled = true;
       if (going) ask(`calls/${going.id}/release`, { token: going.token }).catch(() => {});
