@@ -65,12 +65,14 @@ def test_a_longer_session_is_asked_for(webcb: Installation) -> None:
 
 
 def test_offers_in_mid_call(webcb: Installation) -> None:
-    webcb.phone("A", "answers")
+    """When B wants the other law, A is asked for it, and refuses."""
+    webcb.phone("A", "speaks_one_law", quiet_ms=0)
     webcb.phone("B", "changes_its_mind")
     callback = webcb.place()
     assert_ended(webcb, callback, "B hung up", BOTH_TALKED)
     reinvite = ["INVITE", "200 INVITE", "ACK"]
     assert said(webcb, "B") == [*reinvite, *reinvite, *reinvite, *reinvite, "UPDATE", "200 UPDATE", "BYE", "200 BYE"]
+    assert said(webcb, "A") == [*reinvite, "INVITE", "488 INVITE", "ACK", "BYE", "200 BYE"]
 
 
 def test_a_redirection_is_followed(webcb: Installation) -> None:

@@ -1,6 +1,6 @@
 """What is counted of calls as they go on: attempts with their delays, the voice of legs, how late the loop is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from rtpbridge import Counters
@@ -8,7 +8,7 @@ from webcb.engine.commands import Command, EndAttempt, WriteAttempt
 from webcb.watching import counting
 
 if TYPE_CHECKING:  # these count by this file
-    from webcb.engine.line import Alarm, Timekeeper
+    from webcb.engine.line import Alarm, Line, Timekeeper
     from webcb.engine.running import Running
 
 BEAT_SECONDS: Final = 0.25
@@ -39,16 +39,19 @@ def voice(port: Counters) -> None:
         ("kernel", port.kernel_packets),
         ("sent", port.sent_packets),
     ):
-        numbers.voice_packets.labels(way).inc(packets)
+        if packets:
+            numbers.voice_packets.labels(way).inc(packets)
     for reason, packets in (
         ("strangers", port.dropped_strangers),
         ("system", port.dropped_by_system),
         ("late", port.dropped_late),
         ("unauthentic", port.dropped_unauthentic),
     ):
-        numbers.voice_dropped.labels(reason).inc(packets)
+        if packets:
+            numbers.voice_dropped.labels(reason).inc(packets)
     if port.received_packets:
-        numbers.voice_lost.inc(max(0, port.lost_packets))
+        if port.lost_packets > 0:
+            numbers.voice_lost.inc(port.lost_packets)
         numbers.voice_jitter.observe(port.jitter_ms / 1000)
 
 
@@ -66,10 +69,13 @@ class Calling(Protocol):
 class Pulse:
     """Beats in the engine's loop: how late each beat is, and how many callbacks and jobs there are at it."""
 
-    def __init__(self, timekeeper: "Timekeeper", calling: Calling, jobs_waiting: Callable[[], int]) -> None:
+    def __init__(
+        self, timekeeper: "Timekeeper", calling: Calling, jobs_waiting: Callable[[], int], lines: Iterable["Line"]
+    ) -> None:
         self._timekeeper = timekeeper
         self._calling = calling
         self._jobs_waiting = jobs_waiting
+        self._lines = tuple(lines)
         self._due = timekeeper.time()
         self._alarm: Alarm | None = None
         self.beat()
@@ -82,6 +88,8 @@ class Pulse:
         numbers.callbacks_talking.set(self._calling.talking)
         numbers.callbacks_room.set(self._calling.room)
         numbers.journal_waiting.set(self._jobs_waiting())
+        for line in self._lines:
+            line.count()
         self._due = now + BEAT_SECONDS
         self._alarm = self._timekeeper.call_at(self._due, self.beat)
 

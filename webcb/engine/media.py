@@ -8,7 +8,8 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, ip_address
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from rtpbridge import (
@@ -33,8 +34,10 @@ from webcb.sip.offer_answer import Codec, Side, Srtp, Stream, read_answer, read_
 from webcb.sip.sdes import SUITES, Crypto, make_crypto
 
 log = logging.getLogger(__name__)
+_print_json: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 NS_OF_US: Final = 1000
+ADDRESSES_KNOWN_MAX: Final = 4096  # that need not be taken apart again
 WARNING_MS: Final = 200  # of the tone, twice, before what is said
 SAID_AT_ONCE_MAX: Final = 60  # prompts in a row, of what the bridge takes
 SILENCE_MS: Final = 10_000  # until the bridge tells that a leg is silent; how long that is borne stands in leg.py
@@ -150,7 +153,7 @@ class Voice:
             "version": self.version,
             **{name: getattr(self, name).decode("latin-1") for name in DESCRIPTIONS},
         }
-        return json.dumps(written, separators=(",", ":"))
+        return _print_json(written)
 
     def resume(self, rollovers_max: int) -> None:
         """Connect the port again as it was connected. ProtocolError: it cannot be.
@@ -191,7 +194,7 @@ class Voice:
         return (replace(known, tag=theirs.tag) if known else make_crypto(theirs.tag, theirs.suite, self.entropy),)
 
     def _connect(self, stream: Stream, ours: Stream) -> None:
-        host = ip_address(_literal(stream.host))
+        host = _address(stream.host)
         if host.is_multicast or (isinstance(host, IPv4Address) and host.is_reserved):
             raise ProtocolError(f"voice cannot be sent to {stream.host}: many would hear it", 488)
         keys = _srtp_key(ours.crypto), _srtp_key(stream.crypto)
@@ -229,9 +232,10 @@ def _version_of(told: bytes) -> int:
     return int(told.split(b" ", 3)[2])
 
 
-def _literal(host: str) -> str:
+@lru_cache(maxsize=ADDRESSES_KNOWN_MAX)
+def _address(host: str) -> IPv4Address | IPv6Address:
     try:
-        return str(ip_address(host))
+        return ip_address(host)
     except ValueError:
         raise ProtocolError(f"voice cannot be sent to {host}: it is no address", 488) from None
 
@@ -334,7 +338,7 @@ class Media:
 
     def _host(self, near: str) -> str:
         first = next(iter(self._advertised))
-        return self._hosts.get(ip_address(near).version, first) if near else first
+        return self._hosts.get(_address(near).version, first) if near else first
 
     def play_ringback(self, voice: Voice, country: str) -> None:
         """Let the leg hear a country's ringback until it is joined."""

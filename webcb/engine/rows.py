@@ -5,7 +5,7 @@ Charges are billing.ledger's, authorization is billing.reception's; here their w
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -376,7 +376,13 @@ def _write_figures(plan: Plan, leg: LegName, figures: Figures) -> None:
     query.change(
         "UPDATE leg SET codec = ?, received_packets = ?, sent_packets = ?, lost_packets = ?, jitter_us = ?, score_milli = ?,"
         " one_way = ? WHERE callback_id = ? AND name = ?",
-        *astuple(figures),
+        figures.codec,
+        figures.received_packets,
+        figures.sent_packets,
+        figures.lost_packets,
+        figures.jitter_us,
+        figures.score_milli,
+        figures.one_way,
         plan.callback_id,
         leg,
     )

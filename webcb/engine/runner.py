@@ -5,6 +5,7 @@
 
 import asyncio
 import errno
+import gc
 import logging
 import os
 import resource
@@ -58,6 +59,7 @@ RIVAL_LOOK_SECONDS: Final = 1.0  # between two looks whether the node can be had
 IDLE_LOOK_SECONDS: Final = 0.02  # between two questions whether all has ended
 HAND_OVER_SECONDS_MAX: Final = 20.0  # for those being set up to talk or end before the next engine takes over
 FAULTY_FILE: Final = "settlements.faulty"  # of the spool, for somebody to look at
+COLLECT_EVERY: Final = 20_000  # objects more than before: some ten callbacks (Python's own: 700)
 EXIT_CANNOT_START: Final = 2
 EXIT_FENCED: Final = 1
 
@@ -93,6 +95,13 @@ async def _run(settings: Settings) -> int:
         await engine.make_room()
         await engine.wind_up()
     return 0
+
+
+def _spare_garbage_collection() -> None:
+    """What is there by now stays to the end, and is not looked through again and again; what comes is mostly freed without that."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_EVERY)
 
 
 class Engine:
@@ -181,7 +190,7 @@ class Engine:
         await self._settle_what_was_spooled()
         self.lookout = Lookout(self._loop, clock.utc_now, self._lines, self._journal, self._exchange, node, self._hear)
         self._opened.callback(self.lookout.close)
-        pulse = Pulse(self._loop, self._exchange, lambda: self._journal.waiting)
+        pulse = Pulse(self._loop, self._exchange, lambda: self._journal.waiting, self._lines.values())
         self._opened.callback(pulse.close)
         self.lookout.look()
         self._prober.look()
@@ -190,6 +199,7 @@ class Engine:
         self._opened.callback(self._close_bell, bell)
         self._loop.add_reader(bell.fileno(), self._rung, bell)
         told = ", ".join(map(str, settings.sip_binds))
+        _spare_garbage_collection()
         log.info(
             "engine of node %s is up: SIP on %s, %d callbacks at once", settings.node_name, told, self._callbacks_max
         )

@@ -5,6 +5,7 @@ A dialog can be written down as JSON text and taken up by another process. It kn
 
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -15,7 +16,9 @@ from webcb.sip.uri import Uri, parse_name_address, parse_uri
 
 ROUTES_MAX: Final = 32
 SOURCES_MAX: Final = 8
+LITERALS_KNOWN_MAX: Final = 4096
 DIALOG_FORMAT: Final = 1
+_print_json: Final = json.JSONEncoder(separators=(",", ":")).encode
 # What a process that died may have sent after it last wrote the dialog down; a gap in CSeq is allowed (RFC 3261, 12.2.1.1).
 ADOPTION_CSEQ_GAP: Final = 16
 
@@ -102,7 +105,7 @@ class Dialog:
         """The dialog as JSON text, for `read_dialog`."""
         written = {name: getattr(self, name) for name in self.__slots__}
         hop = {name: getattr(self.next_hop, name) for name in self.next_hop.__slots__}
-        return json.dumps({"format": DIALOG_FORMAT} | written | {"next_hop": hop}, separators=(",", ":"))
+        return _print_json({"format": DIALOG_FORMAT} | written | {"next_hop": hop})
 
 
 def dialog_of_answer(invite: Request, response: Response, contact: str, next_hop: Address) -> Dialog:
@@ -158,6 +161,7 @@ def read_target(contact: str) -> str:
     return uri
 
 
+@lru_cache(maxsize=LITERALS_KNOWN_MAX)
 def _literal(host: str) -> str | None:
     """An address in its one spelling, None for a name."""
     try:

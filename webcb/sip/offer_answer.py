@@ -5,7 +5,8 @@ else is unknown nothing is answered, so that a peer goes on without (RFC 8839, R
 """
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from functools import lru_cache
+from typing import Final, Literal, NamedTuple
 
 from webcb.sip.grammar import ProtocolError, parse_number
 from webcb.sip.sdes import Crypto, read_cryptos
@@ -18,6 +19,7 @@ PAYLOAD_TYPE_MAX: Final = 127
 CLOCK_RATE_MAX: Final = 192_000
 CHANNELS_MAX: Final = 255
 PTIME_MS_MAX: Final = 1000
+OFFERS_KNOWN_MAX: Final = 1024
 PLAIN: Final = ("RTP/AVP", "RTP/AVPF")
 SECURE: Final = ("RTP/SAVP", "RTP/SAVPF")
 TELEPHONE_EVENT: Final = "telephone-event"
@@ -53,7 +55,11 @@ class Codec:
 
     def is_same(self, other: "Codec") -> bool:
         """Whether both mean one codec, whatever its number."""
-        return self.encoding.lower() == other.encoding.lower()
+        return (
+            self.clock_rate == other.clock_rate
+            and self.channels == other.channels
+            and (self.name == other.name or self.name.lower() == other.name.lower())
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +133,25 @@ def read_offer(offer: bytes, srtp: Srtp = "optional") -> Stream:
 
     ProtocolError: none, or malformed.
     """
+    return _read_own(offer).stream if srtp == "optional" else _offered(parse_sdp(offer), srtp)[1]
+
+
+class _Own(NamedTuple):
+    """What an offer is compared with its answer by: the kinds of its sections, which is the audio, its protocol and stream."""
+
+    kinds: tuple[str, ...]
+    place: int
+    protocol: str
+    stream: Stream
+
+
+@lru_cache(maxsize=OFFERS_KNOWN_MAX)
+def _read_own(offer: bytes) -> _Own:
+    """An offer is read as often as it is answered, provisionally and for good."""
     description = parse_sdp(offer)
-    return _offered(description, srtp)[1]
+    audio, stream = _offered(description, "optional")
+    kinds = tuple(media.kind for media in description.media)
+    return _Own(kinds, description.media.index(audio), audio.protocol, stream)
 
 
 def write_answer(offer: bytes, side: Side) -> bytes:
@@ -169,16 +192,15 @@ def read_answer(offer: bytes, answer: bytes) -> Stream:
     an offer that leaves the choice. ProtocolError: other media sections than offered, audio refused or of another
     protocol, no codec that we offered, keys that are not to our offer.
     """
-    ours, theirs = parse_sdp(offer), parse_sdp(answer)
-    kinds = [media.kind for media in ours.media]
-    if [media.kind for media in theirs.media] != kinds:
+    theirs = parse_sdp(answer)
+    kinds, place, protocol, offered = _read_own(offer)
+    if tuple(media.kind for media in theirs.media) != kinds:
         raise ProtocolError("an answer has other media sections than the offer", 488)
-    audio, offered = _offered(ours, "optional")
-    answered = theirs.media[ours.media.index(audio)]
+    answered = theirs.media[place]
     if not answered.port:
         raise ProtocolError("the audio was refused", 488)
     # Keys beside RTP/AVP are practice, not standard, and some answer them with the profile that they belong to.
-    if answered.protocol != audio.protocol and not (offered.cryptos and answered.protocol == SECURE[0]):
+    if answered.protocol != protocol and not (offered.cryptos and answered.protocol == SECURE[0]):
         raise ProtocolError("the audio was answered with another protocol", 488)
     stream = _read_stream(theirs, answered)
     codecs = tuple(codec for codec in stream.codecs if any(codec.is_same(own) for own in offered.codecs))

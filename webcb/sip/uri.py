@@ -4,6 +4,7 @@ Other schemes (tel:, isbn:) are told from SIP by `scheme_of` and otherwise left 
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import unquote as unescape
 
@@ -23,6 +24,7 @@ from webcb.sip.grammar import (
 from webcb.sip.location import NextHop, default_port, family_of
 
 URI_CHARACTERS: Final = ALPHANUMERIC + "-_.!~*'()%&=+$,;?/:@[]#`{}|^\\"
+KNOWN_MAX: Final = 4096  # URIs and parties that need not be taken apart again
 SCHEME: Final = ALPHANUMERIC + "+-."
 DISPLAY_NAME: Final = TOKEN + BLANK
 
@@ -91,8 +93,9 @@ def scheme_of(text: str) -> str:
     return scheme.lower()
 
 
+@lru_cache(maxsize=KNOWN_MAX)
 def parse_uri(text: str) -> Uri:
-    """A sip: or sips: URI. ProtocolError: malformed (400), or of another scheme (416, RFC 3261, 21.4.14)."""
+    """A sip: or sips: URI, not to be changed. ProtocolError: malformed (400), or of another scheme (416, RFC 3261, 21.4.14)."""
     scheme = scheme_of(text)
     if scheme not in ("sip", "sips"):
         raise ProtocolError("a URI is neither sip nor sips", 416)
@@ -119,8 +122,11 @@ def parse_uri(text: str) -> Uri:
     return Uri(scheme, user, host, port, parameters, headers)
 
 
+@lru_cache(maxsize=KNOWN_MAX)
 def parse_name_address(value: str) -> NameAddress:
     """`"Bob" <sip:bob@example.com>;tag=x`, or the form without brackets whose parameters are the header's (RFC 3261, 20).
+
+    Not to be changed: all messages of a dialog name the same parties, which are taken apart once.
 
     ProtocolError: a bracket or quote not closed, a display name that needed quotes, no scheme, "?" or "," without brackets.
     """
