@@ -31,6 +31,7 @@ PASSER_BY = Number("493012345678", "DE", Kind.ORDINARY)  # answers, and hangs up
 FUNDS_MICROS = 10_000_000_000
 MEDIA_PORTS = {"A": 10_000, "B": 20_000, "passing": 30_000}  # of an address that is this test's alone
 FIRST_CALL, NEXT_CALL = 10, 4  # of the ports of sipp's calls, as speaks_*.xml have them
+KILLS, PARTS = 50, 5  # ten an installation
 ENGINE_LIFE_SECONDS = (0.0, 5.0)  # by chance; an engine needs about one to be up, and so dies on the way, too
 RING_MS = 300
 CALLS_MAX, LIFE_SECONDS = 100_000, 1200  # of a phone: it is ended by us
@@ -46,10 +47,11 @@ def test_who_talks_goes_on_through_three_kills(tmp_path: Path, kernel: str) -> N
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize(("kernel", "spare"), [("off", False), ("auto", False), ("off", True)])
-def test_twenty_callbacks_survive_fifty_kills(tmp_path: Path, kernel: str, spare: bool) -> None:
-    survive(tmp_path, kernel, callbacks=20, passing=3, kills=50, spare=spare)
+def test_twenty_callbacks_survive_fifty_kills(tmp_path: Path, kernel: str, spare: bool, part: int) -> None:
+    survive(tmp_path, kernel, callbacks=20, passing=3, kills=KILLS // PARTS, spare=spare)
 
 
 def survive(folder: Path, kernel: str, *, callbacks: int, passing: int, kills: int, spare: bool = False) -> None:

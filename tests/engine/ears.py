@@ -17,7 +17,7 @@ PROMPT_SECONDS = 1.0
 
 @dataclass
 class Ears:
-    """XX. `names` are the legs of the ports that were opened in turn."""
+    """What is being said on each port, and when it ends."""
 
     world: "HearingWorld"
     says: dict[int, Alarm] = field(default_factory=dict)

@@ -1,9 +1,11 @@
 """kill -9 in virtual time: the engine that starts again carries on who talks, ends what was being set up, and charges exactly."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
+from tests.billing import rows
 from tests.billing.rows import NUMBER_A, NUMBER_B
 from tests.engine.test_exchange import assert_over
 from tests.engine.world import World
@@ -227,6 +229,37 @@ def test_a_second_crash_during_recovery_changes_nothing(
     world.engine()
     world.pass_seconds(1)
     assert_over(world, callback_id, Ending.ENGINE_STOPPED, {"A": 2, "B": 0})
+
+
+def test_who_talked_ended_by_hanging_up_whatever_was_committed_last(world: World, phones: tuple) -> None:
+    """The engine dies after each transaction of the end in turn: the bill says why they ended, or that nobody is there any more."""
+    endings = []
+    for committed in range(4):
+        callback_id = world.place(f"{committed}")
+        world.pass_seconds(10)
+        assert world.row(callback_id).state == "talking"
+        world.journal.jobs_left = committed
+        world.request(phones[1], "BYE")
+        world.crash()
+        world.pass_seconds(0.3)
+        world.engine()
+        world.pass_seconds(1)
+        endings.append(world.row(callback_id).ending)
+    assert endings == [Ending.PEER_LOST, *[Ending.B_HUNG_UP] * 3]
+
+
+def test_a_row_that_cannot_be_read_ends_its_own_call_alone(world: World) -> None:
+    rows.no_limits()
+    other = replace(NUMBER_A, digits=f"{NUMBER_A.digits[:-1]}9"), replace(NUMBER_B, digits=f"{NUMBER_B.digits[:-1]}9")
+    broken, whole = world.place("broken"), world.place("whole", number_a=other[0], number_b=other[1])
+    world.pass_seconds(10)
+    models.Leg.update(dialog="{}").where((models.Leg.callback == broken) & (models.Leg.name == "B")).execute()
+    world.crash()
+    world.pass_seconds(0.3)
+    world.engine()
+    world.pass_seconds(1)
+    assert world.row(broken).ending == Ending.ENGINE_STOPPED
+    assert world.row(whole).state == "talking"
 
 
 def test_a_callback_of_which_no_invite_left_ends_without_an_xdr(world: World) -> None:

@@ -103,11 +103,15 @@ class Lifetime:
 
 
 class StraightJournal:
-    """The journal without its thread: a job is done at once, its result told in the next turn. `is_away` holds jobs back."""
+    """The journal without its thread: a job is done at once, its result told in the next turn. `is_away` holds jobs back.
+
+    `jobs_left`: how many are done before it is away; None: no end.
+    """
 
     def __init__(self, time: Lifetime) -> None:
         self._time = time
         self.is_away = False
+        self.jobs_left: int | None = None
         self.waiting: list[tuple[Callable[[], Any], Callable[[Any], None] | None]] = []
 
     def post(self, work: Callable[[], Any], done: Callable[[Any], None] | None = None) -> None:
@@ -115,7 +119,9 @@ class StraightJournal:
         self.go_on()
 
     def go_on(self) -> None:
-        while self.waiting and not self.is_away:
+        while self.waiting and not self.is_away and self.jobs_left != 0:
+            if self.jobs_left is not None:
+                self.jobs_left -= 1
             work, done = self.waiting.pop(0)
             try:
                 with db.writing():

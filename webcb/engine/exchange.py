@@ -7,7 +7,7 @@ that callback and no other.
 
 import errno
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, Protocol
@@ -418,9 +418,9 @@ class Exchange:
 
     def _settle(self, running: Running, settle: Settle) -> None:
         self._calls.flush()  # the hang-ups go first: the rest takes its time
-        self._post_writes(running)
         running.figures = self._figures(running)
-        self._post_settle(running, settle)
+        writes, running.writes = running.writes, []
+        self._post_settle(running, settle, writes)
         running.is_settling = True
         self._let_go(running)
 
@@ -432,14 +432,15 @@ class Exchange:
             self._media.close_voice(voice)
         running.voices.clear()
 
-    def _post_settle(self, running: Running, settle: Settle) -> None:
+    def _post_settle(self, running: Running, settle: Settle, writes: Sequence[Write] = ()) -> None:
+        """Settle, and write in the same transaction what the rows lack: no engine may find a callback that is over but for its bill."""
         at = running.callback.plan.instant(self._now_us())
         if running.spool_alarm is None and self._spool is not None:
             late = self._timekeeper.time() + SPOOL_SECONDS
             running.spool_alarm = self._timekeeper.call_at(late, self._keep_on_file, self._spool, running, settle, at)
         self._journal.post(
-            partial(rows.settle, running.callback.plan, settle, at, running.figures),
-            partial(self._settled, running, settle),
+            partial(rows.settle, running.callback.plan, settle, at, running.figures, writes),
+            partial(self._settled, running, settle, writes),
         )
 
     def _figures(self, running: Running) -> dict[LegName, Figures]:
@@ -458,11 +459,13 @@ class Exchange:
     def _keep_on_file(self, spool: Spool, running: Running, settle: Settle, at: datetime) -> None:
         spool.keep(running.id, rows.settlement_line(running.callback.plan, settle, at, running.figures))
 
-    def _settled(self, running: Running, settle: Settle, result: Any) -> None:
+    def _settled(self, running: Running, settle: Settle, writes: Sequence[Write], result: Any) -> None:
         if isinstance(result, Exception):
             log.error(
                 "callback %s: not settled, tried again in %d s", running.id, SETTLE_AGAIN_SECONDS, exc_info=result
             )
+            if writes:  # by themselves: where the fault is in them, the bill does not wait for it
+                self._journal.post(partial(rows.write, running.callback.plan, writes))
             again = self._timekeeper.time() + SETTLE_AGAIN_SECONDS
             self._timekeeper.call_at(again, self._post_settle, running, settle)
             return

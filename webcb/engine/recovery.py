@@ -15,7 +15,7 @@ from webcb.billing.pricing import Pricing
 from webcb.billing.query import instant, micros
 from webcb.billing.settlement import LegUsage
 from webcb.engine import resumption
-from webcb.engine.causes import Q850, Ending
+from webcb.engine.causes import Q850, Ending, LegName
 from webcb.engine.resumption import Resumable
 from webcb.engine.rows import RELEASED_BY
 from webcb.engine.trust import Trust
@@ -79,12 +79,9 @@ def watch(
         legs = query.rows(_LEGS, row["id"])
         went_on = _resumable(row, legs, lived_until, at, at_us) if may_resume else None
         if went_on is not None:
-            resumables.append(went_on)
-            for leg in legs:  # who crashes while it takes over leaves numbers that nobody has used
-                moved = read_dialog(leg["dialog"]).print()
-                query.change(
-                    "UPDATE leg SET dialog = ? WHERE callback_id = ? AND name = ?", moved, row["id"], leg["name"]
-                )
+            resumables.append(went_on[0])
+            for name, moved in went_on[1].items():  # who crashes while it takes over leaves numbers that nobody has used
+                query.change("UPDATE leg SET dialog = ? WHERE callback_id = ? AND name = ?", moved, row["id"], name)
             continue
         query.change("UPDATE callback SET lost_at = COALESCE(lost_at, ?) WHERE id = ?", micros(lived_until), row["id"])
         lost.append(row["id"])
@@ -161,8 +158,10 @@ _B_BEFORE: Final = "SELECT COUNT(answered_at) AS answered FROM leg WHERE callbac
 
 def _resumable(
     callback: dict[str, Any], legs: list[dict[str, Any]], lived_until: datetime, at: datetime, at_us: int
-) -> Resumable | None:
-    """A callback whose legs talked a moment ago and have everything on their rows; None: it cannot go on."""
+) -> tuple[Resumable, dict[LegName, str]] | None:
+    """A callback whose legs talked a moment ago and have everything on their rows, with the dialogs that stand there from now on;
+    None: it cannot go on.
+    """
     has_all = all(leg["dialog"] and leg["voice"] and leg["answered_at"] and leg["ended_at"] is None for leg in legs)
     if callback["state"] != "talking" or callback["lost_at"] is not None or not callback["terms"] or not has_all:
         return None
@@ -171,7 +170,8 @@ def _resumable(
     if at - lived_until > timedelta(seconds=AWAY_SECONDS_MAX):
         return None
     try:
-        return resumption.read(callback, legs, at, at_us, lived_until)
+        moved = {leg["name"]: read_dialog(leg["dialog"]).print() for leg in legs}
+        return resumption.read(callback, legs, at, at_us, lived_until), moved
     except (ValueError, KeyError, TypeError, credentials.SealProblem) as wrong:
         log.error("callback %s cannot go on: %s", callback["id"], wrong)
         return None

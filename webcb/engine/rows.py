@@ -351,8 +351,18 @@ def settle_b(plan: Plan, usage: Usage | None, at: datetime, figures: Figures | N
 # The end -------------------------------------------------------------------------------------------------------------
 
 
-def settle(plan: Plan, settle: Settle, at: datetime, figures: Mapping[LegName, Figures] | None = None) -> Settlement:
-    """Charge the callback and end its rows; once, however often it is called. `figures` are those of the legs that were answered."""
+def settle(
+    plan: Plan,
+    settle: Settle,
+    at: datetime,
+    figures: Mapping[LegName, Figures] | None = None,
+    writes: Sequence[Write] = (),
+) -> Settlement:
+    """Charge the callback and end its rows; once, however often it is called.
+
+    `figures` are those of the legs that were answered, `writes` what happened before and is not on the rows yet.
+    """
+    write(plan, writes)
     figures = figures or {}
     for leg, each in figures.items():
         _write_figures(plan, leg, each)
