@@ -539,7 +539,7 @@ CREATE TABLE callback (
   release_asked_by TEXT CHECK (release_asked_by IN ('user', 'operator')),
   talking_at BIGINT, -- B answered
   deadline_at BIGINT, -- the money or the longest talk ends here
-  terms TEXT, -- how it may go on, as JSON, once both talk: what another process needs to carry it on (engine/resumption.py)
+  terms TEXT, -- how it may go on, as JSON, once A is in a menu or both talk: what another process needs to carry it on (engine/resumption.py)
   lost_at BIGINT, -- its engine is gone, and was known to live at this moment: it is charged up to here
   ended_at BIGINT,
   ending TEXT, -- engine/causes.py

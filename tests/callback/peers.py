@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.callback.configuration import SWITCH_PASSWORD, B, media_port, sip_port
+from tests.callback.configuration import SWITCH_PASSWORD, A, B, media_port, sip_port
 from tests.callback.installation import START_SECONDS_MAX, Installation
 from tests.callback.phones import Phone
 from tests.callback.wire import Message, Rtp
@@ -23,7 +23,7 @@ KAMAILIO_SCRIPT = Path(__file__).parent / "kamailio.cfg"
 STOP_SECONDS_MAX = 5
 SAMPLE_RATE = 8000
 TONE_HZ = 1000  # no ringback anywhere (ITU-T E.180)
-TONE_SECONDS = 10
+TONE_SECONDS = 60  # at its end it hangs up
 TONE_PEAK = 12_000
 ULAW_BIAS = 0x84  # ITU-T G.711
 
@@ -91,21 +91,33 @@ class Baresip(Phone):
 
 
 def baresip(
-    webcb: Installation, certificate: Path | None = None, *, wideband: bool = False, encrypts: bool = False
+    webcb: Installation,
+    certificate: Path | None = None,
+    *,
+    wideband: bool = False,
+    encrypts: bool = False,
+    carrier: str = "B",
 ) -> None:
-    """Put a baresip behind carrier B and route its numbers there; it listens before this returns.
+    """Put a baresip behind a carrier and route its numbers there; it listens before this returns.
 
     With a `certificate` (a PEM file with its key) it listens for TLS as well, on the port after the one for UDP. It knows
     one codec, PCMU, or G.722 where it is `wideband`; one that `encrypts` takes no call without SRTP.
     """
-    folder = webcb.folder / BARESIP
+    folder = webcb.folder / f"{BARESIP}-{carrier}"
     folder.mkdir()
-    port, media = sip_port(webcb.ports, "B"), media_port(webcb.ports, "B")
+    # It takes the port after its own for TLS, so two of them are not neighbours.
+    port, media = (
+        webcb.ports[62] if carrier == "A" else sip_port(webcb.ports, carrier),
+        media_port(webcb.ports, carrier),
+    )
+    with db.writing():
+        Connection.update(port=port).where(Connection.name == f"Carrier {carrier}").execute()
     sample_rate = SAMPLE_RATE * (2 if wideband else 1)
     _write_tone(folder / "tone.wav", sample_rate)
     codec, encryption = f"{'G722' if wideband else 'PCMU'}/{sample_rate}", ";mediaenc=srtp-mand" if encrypts else ""
+    number = A if carrier == "A" else B
     (folder / "accounts").write_text(
-        f"<sip:{B.digits}@127.0.0.1>;regint=0;answermode=auto;audio_codecs={codec}{encryption}\n"
+        f"<sip:{number.digits}@127.0.0.1>;regint=0;answermode=auto;audio_codecs={codec}{encryption}\n"
     )
     (folder / "config").write_text(
         f"sip_listen 127.0.0.1:{port}\n"
@@ -120,9 +132,9 @@ def baresip(
             command, cwd=folder, stdin=subprocess.DEVNULL, stdout=screen, stderr=subprocess.STDOUT
         )
     phone = Baresip(BARESIP, port, media, folder, process)
-    webcb.phones["B"] = phone
+    webcb.phones[carrier] = phone
     webcb.wire.wait(phone.is_listening, START_SECONDS_MAX, "baresip listens")
-    webcb.route("B")
+    webcb.route(carrier)
 
 
 def _modules() -> Path:
@@ -130,15 +142,12 @@ def _modules() -> Path:
 
 
 def _write_tone(path: Path, sample_rate: int) -> None:
-    samples = (
-        round(TONE_PEAK * math.sin(2 * math.pi * TONE_HZ * at / sample_rate))
-        for at in range(TONE_SECONDS * sample_rate)
-    )
+    samples = [round(TONE_PEAK * math.sin(2 * math.pi * TONE_HZ * at / sample_rate)) for at in range(sample_rate)]
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(sample_rate)
-        file.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
+        file.writeframes(struct.pack(f"<{len(samples)}h", *samples) * TONE_SECONDS)
 
 
 # What is heard -----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import struct
 from array import array
+from collections.abc import Sequence
 from itertools import pairwise
 from math import sqrt
 from operator import mul
@@ -12,6 +13,7 @@ from tests.callback.installation import Installation
 from tests.callback.outcome import assert_no_leg_is_up
 from tests.callback.peers import decoded
 from tests.callback.voice import PACKET_MS, SAMPLES, Timed
+from tests.callback.wire import Rtp
 from webcb import clock, db, doorbell
 from webcb.billing import books, ledger, reception
 from webcb.billing.authorization import Reason, Refusal
@@ -72,12 +74,30 @@ def heard_by_a(webcb: Installation) -> tuple[list[int], list[int]]:
     """The samples that A received, each where its timestamp puts it, silence where nothing came; and where packets begin."""
     packets = webcb.wire.rtp_to(media_port(webcb.ports, "A"))
     assert {packet.payload_type for packet in packets} == {0}
+    return laid_out(packets)
+
+
+def laid_out(packets: list[Rtp]) -> tuple[list[int], list[int]]:
+    """The samples of one stream, each where its timestamp puts it, and where its packets begin."""
     first = packets[0].timestamp
     samples = [0] * ((packets[-1].timestamp - first) % 2**32 + SAMPLES)
     starts = [(packet.timestamp - first) % 2**32 for packet in packets]
     for at, packet in zip(starts, packets, strict=True):
         samples[at : at + SAMPLES] = decoded([packet])
     return samples, starts
+
+
+def assert_said(library: Library, heard: tuple[list[int], list[int]], said: Sequence[tuple[str, ...]]) -> None:
+    """These prompts were heard in this order, those of one row without a pause."""
+    samples, starts = heard
+    at = 0
+    for row in said:
+        found = find(samples, [start for start in starts if start >= at], spoken(library, row[0]))
+        assert found is not None, f"{row[0]} is not heard after {at / CLOCK_HZ:.1f} s"
+        at = found
+        for before, name in pairwise(row):
+            at += len(spoken(library, before))
+            assert max(likeness(samples, at + off, spoken(library, name)) for off in (-1, 0, 1)) > ALIKE, name
 
 
 def spoken(library: Library, name: str) -> list[int]:
@@ -134,14 +154,7 @@ def test_log_in_balance_destination_talk_and_a_second_destination(webcb: Install
     assert_no_leg_is_up(webcb, row)
 
     heard, starts = heard_by_a(webcb)
-    at = 0
-    for row_said in ROWS:
-        found = find(heard, [start for start in starts if start >= at], spoken(library, row_said[0]))
-        assert found is not None, f"{row_said[0]} is not heard after {at / CLOCK_HZ:.1f} s"
-        at = found
-        for before, name in pairwise(row_said):
-            at += len(spoken(library, before))
-            assert max(likeness(heard, at + off, spoken(library, name)) for off in (-1, 0, 1)) > ALIKE, name
+    assert_said(library, (heard, starts), ROWS)
     for name in ("wrong-pin", "busy", "no-funds"):
         assert find(heard, starts, spoken(library, name)) is None, name
 

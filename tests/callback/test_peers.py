@@ -1,5 +1,6 @@
 """Real peers: the call goes through kamailio as a carrier's proxy; baresip answers and its voice is heard."""
 
+import time
 from math import sqrt
 
 from tests.callback.configuration import A, B, charge_a, charge_b, media_port
@@ -10,6 +11,7 @@ from tests.callback.voice import PCMU, SAMPLES
 
 LATCH_MS = 3000  # the address of the SDP must be silent so long before another is believed
 SECOND = 50  # packets
+KILLS = 2
 BOTH_TALKED = {"A": Billed(charge_a, True, NORMAL), "B": Billed(charge_b, True, NORMAL)}
 
 
@@ -58,3 +60,35 @@ def test_a_hears_the_voice_of_a_baresip_that_answers(webcb: Installation) -> Non
     assert len(samples) == SECOND * SAMPLES
     assert share_of_tone(samples, TONE_HZ) > 0.95
     assert sqrt(sum(sample * sample for sample in samples) / len(samples)) > 0.9 * TONE_PEAK / sqrt(2)
+
+
+def test_baresips_that_talk_go_on_through_kills(webcb: Installation) -> None:
+    """Phones that nobody of us wrote: they are asked inside the dialog by an engine that they have not called, and hung up by it."""
+    for carrier in "AB":
+        baresip(webcb, carrier=carrier)
+    callback = webcb.place()
+    webcb.wait_for_state(callback, "talking", 15)
+    for kill in range(KILLS):
+        webcb.kill_engine()
+        killed_at = time.time()
+        webcb.start_engine()
+        webcb.wire.wait(lambda: _both_hear(webcb, killed_at), 10, f"both hear each other after kill {kill}")  # noqa: B023
+    webcb.release(callback)
+    assert_ended(webcb, callback, "user released", BOTH_TALKED)
+    assert said(webcb, "A") == said(webcb, "B") == [*HUNG_UP[:3], *["OPTIONS", "200 OPTIONS"] * KILLS, *HUNG_UP[3:]]
+    for carrier in "AB":
+        numbers = [
+            int(each.header("CSeq").split()[0]) for each in webcb.messages(carrier) if each.source == webcb.ports[0]
+        ]
+        assert numbers == sorted(numbers)
+        samples = decoded(webcb.wire.rtp_to(media_port(webcb.ports, carrier))[-SECOND:])
+        assert share_of_tone(samples, TONE_HZ) > 0.95
+
+
+def _both_hear(webcb: Installation, since: float) -> bool:
+    """Whether voice of the other has come to either for half a second."""
+    return all(
+        len([each for each in webcb.wire.rtp_to(media_port(webcb.ports, carrier)) if each.at > since + 0.1])
+        > SECOND / 2
+        for carrier in "AB"
+    )

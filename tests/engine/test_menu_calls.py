@@ -215,10 +215,12 @@ def test_every_moment_of_a_menu_can_be_ended(moment: str, event: events.Event, e
 
 
 def test_a_call_that_another_engine_takes_over_goes_on_with_its_menu() -> None:
-    """B hangs up at the new engine: A is asked for another destination, and hears no balance that nobody knows there."""
-    talked, _ = play(THEY_TALK, hosted_plan())
-    assert json.loads(resumption.print_terms(talked.plan))["menu"]["has_menu"]
-    begun = replace(talked, menu=ivr.begin(HOSTED), phase=Phase.CALLING_A, hears=callback.Hears.NOTHING)
+    """B hangs up at the new engine: A is asked for another destination, in the language that was spoken."""
+    talked, commands = play(THEY_TALK, hosted_plan())
+    terms = json.loads(resumption.print_terms(talked.plan, talked.place))
+    assert terms["menu"]["has_menu"]
+    assert of_kind(commands, WriteCallback)[-1].menu == talked.place == terms["place"]  # type: ignore[attr-defined]
+    begun = replace(talked, menu=ivr.read_place(HOSTED, talked.place), hears=callback.Hears.NOTHING)
     state, commands = callback.resume(begun, 20 * SECOND)
     assert (state.phase, last_deadline(commands)) == (Phase.TALKING, 14 + 245)
     state, commands = callback.step(state, HungUp("B", 16), 34 * SECOND)
@@ -239,9 +241,9 @@ def test_the_funds_of_who_logged_in_are_those_of_the_plan() -> None:
     """What is written for the next engine goes by them, not by the internal account's."""
     unlimited = replace(LOGIN, funds_micros=UNLIMITED_MICROS)
     state, _ = play([*A_ANSWERS, *keys(5, "1234#"), (6, unlimited)], hosted_plan(funds_micros=600_000))
-    assert json.loads(resumption.print_terms(state.plan))["is_unlimited"]
+    assert json.loads(resumption.print_terms(state.plan, ""))["is_unlimited"]
     state, _ = play(IN_THE_MENU, hosted_plan(funds_micros=UNLIMITED_MICROS))
-    assert not json.loads(resumption.print_terms(state.plan))["is_unlimited"]
+    assert not json.loads(resumption.print_terms(state.plan, ""))["is_unlimited"]
 
 
 def test_slices_are_renewed_for_a_alone() -> None:

@@ -81,7 +81,7 @@ def _a_answered(callback: Callback, turn: Turn, now_us: int) -> Step:
         return _call_b(callback, turn, now_us)
     callback, waiting = _wait(replace(callback, phase=Phase.MENU), now_us)
     callback, saying = _act(callback, ivr.start(callback.menu, now_us), now_us)
-    return callback, [WriteCallback("A answered"), *waiting, *saying]
+    return callback, [WriteCallback("A answered", menu=callback.place or None), *waiting, *saying]
 
 
 def _in_menu(callback: Callback, event: events.MenuEvent, now_us: int) -> Step:
@@ -91,9 +91,10 @@ def _in_menu(callback: Callback, event: events.MenuEvent, now_us: int) -> Step:
 def _act(callback: Callback, step: ivr.Step, now_us: int) -> Step:
     """The menu has moved on; what its turn means for the callback stands in MENU_TURNS."""
     menu, commands, turn = step
-    callback = replace(callback, menu=menu)
+    before, callback = callback.menu, replace(callback, menu=menu)
     if turn is None:
-        return callback, commands
+        is_step = callback.phase is Phase.MENU and callback.goes_on and ivr.has_moved(before, menu)
+        return callback, [*commands, WriteCallback("A answered", menu=callback.place)] if is_step else commands
     callback, following = MENU_TURNS[turn](callback, turn, now_us)
     return callback, commands + following
 
@@ -143,10 +144,10 @@ def _b_is_over(callback: Callback, _: Turn, now_us: int) -> Step:
     return callback, [*b_heard, *saying]
 
 
-def _without_b(callback: Callback, why: speech.Prompts, now_us: int) -> Step:
-    """A goes on alone. What B has cost is no longer there for what comes."""
+def _without_b(callback: Callback, why: speech.Prompts, now_us: int, released: Ending = Ending.A_HUNG_UP) -> Step:
+    """A goes on alone. What B has cost is no longer there for what comes. `released`: why a B that is up is hung up."""
     plan = callback.plan
-    b, hanging = leg.release(callback.b, release_cause(Ending.A_HUNG_UP, is_answered=True), now_us)
+    b, hanging = leg.release(callback.b, release_cause(released, is_answered=True), now_us)
     usage = leg.usage(b, _billed_until(replace(callback, b=b), b.ending or Ending.B_HUNG_UP))
     cost_micros = 0
     if usage is not None and usage.answered_us is not None:
@@ -166,10 +167,11 @@ def _without_b(callback: Callback, why: speech.Prompts, now_us: int) -> Step:
         menu=replace(callback.menu, balance_micros=callback.menu.balance_micros - cost_micros),
     )
     callback, waiting = _wait(callback, now_us)
-    callback, saying = _act(callback, ivr.after_call(callback.menu, why, now_us), now_us)
+    menu, saying, _ = ivr.after_call(callback.menu, why, now_us)
+    callback = replace(callback, menu=menu)
     timers = (Timer.WARN_EARLY, Timer.WARN_LATE, Timer.NO_ANSWER_B, Timer.VOICE_LOST_B)
-    ended: list[Command] = [SettleB(usage), WriteCallback("A answered"), *(ClearTimer(timer) for timer in timers)]
-    return callback, [*hanging, *ended, *waiting, *saying]
+    alone = WriteCallback("A answered", menu=callback.place)  # before B is charged, and so in one transaction with that
+    return callback, [*hanging, alone, SettleB(usage), *(ClearTimer(timer) for timer in timers), *waiting, *saying]
 
 
 def _menu_ended(callback: Callback, _: ivr.Turn, now_us: int) -> Step:
@@ -239,7 +241,7 @@ def _talk(callback: Callback, turn: Turn, now_us: int) -> Step:
         *joining,
         *timers,
         *warnings,
-        WriteCallback("talking", talking_us=now_us, deadline_us=callback.deadline_us),
+        WriteCallback("talking", talking_us=now_us, deadline_us=callback.deadline_us, menu=callback.place),
         leg.watch_voice(callback.a, now_us),
         *([Inquire("A")] if callback.a.silent and not callback.a.held else []),
     ]
@@ -285,12 +287,38 @@ def _warn(callback: Callback, event: events.WarnDue, now_us: int) -> Step:
 
 
 def resume(callback: Callback, now_us: int) -> Step:
-    """Go on with a callback whose legs talked when its engine died: they are joined, every deadline is where it was.
+    """Go on with a callback whose engine died: two that talked are joined, who was in the menu hears again what was asked last.
 
-    Whoever is not there any more is found by asking, as its BYE may have come while nobody listened.
+    Every deadline is where it was. Whoever is not there any more is found by asking, as its BYE may have come while nobody listened.
     """
+    return _talk_on(callback, now_us) if callback.phase is Phase.TALKING else _choose_on(callback, now_us)
+
+
+def _choose_on(callback: Callback, now_us: int) -> Step:
+    """A goes on in the menu. A B that was chosen, or was being called, is none any more; A hears that it could not be reached."""
+    if callback.b.plan.cld:
+        was_called = callback.phase is Phase.CALLING_B
+        why = ("congestion",) if was_called else ()
+        callback, commands = _without_b(callback, why, now_us, Ending.ENGINE_STOPPED)
+    else:
+        callback, commands = _wait(callback, now_us)
+        callback, saying = _act(callback, ivr.go_on(callback.menu, callback.logged_in, now_us), now_us)
+        commands = [*commands, *saying]
+    deadline_us = callback.deadline_us or 0  # _wait has set it
+    if deadline_us <= now_us:
+        callback, ending = _end(callback, callback.deadline_ending, now_us)
+        return callback, [*commands, *ending]
+    slice_seconds = callback.plan.slice_seconds
+    if slice_seconds is not None:  # nobody has seen to more for a while
+        half_us = slice_seconds * SECOND_US // 2
+        renew_us = min(now_us + half_us, max(now_us, deadline_us - half_us))
+        commands = [*commands, SetTimer(Timer.RENEW, renew_us)]
+    return callback, [*commands, Inquire("A")]
+
+
+def _talk_on(callback: Callback, now_us: int) -> Step:
     callback, _, timers = _limit_talk(callback, now_us)
-    callback = replace(callback, phase=Phase.TALKING, hears=Hears.B)
+    callback = replace(callback, hears=Hears.B)
     callback, warnings = warning.set_timers(warning.begin(callback, now_us), now_us)
     if callback.deadline_us is not None and callback.deadline_us <= now_us:
         return _end(callback, callback.deadline_ending, now_us)

@@ -319,7 +319,8 @@ class Calls:
         state = running.callback.leg(leg)
         age_seconds = (self._timekeeper.time() * SECOND_US - (state.answered_us or 0)) / SECOND_US
         heard = partial(self._tell_voice, running, leg)
-        resumed = running.voices[leg] = self._media.resume_voice(voice, heard, age_seconds)
+        resumed = self._media.resume_voice(voice, heard, age_seconds, is_joined=running.is_resumed)
+        running.voices[leg] = resumed
         state = replace(state, codecs=resumed.codecs, held=resumed.is_held)
         callback = running.callback
         running.callback = replace(callback, a=state) if leg == "A" else replace(callback, b=state)

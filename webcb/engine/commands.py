@@ -141,11 +141,15 @@ class Renew:
 
 @dataclass(frozen=True, slots=True)
 class WriteCallback:
-    """The callback's row has reached this state; a moment that is None stays as it was."""
+    """The callback's row has reached this state; a moment that is None stays as it was, but "A answered" has no deadline.
+
+    `menu` is where A is in the menu, as JSON, "" where it has none: with it the terms are written, by which another process can go on.
+    """
 
     state: str
     talking_us: int | None = None
     deadline_us: int | None = None
+    menu: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,6 @@ from webcb.watching import counting
 
 log = logging.getLogger(__name__)
 
-LEGS: Final = 2  # of a callback that talks
 EVENTS_WAITING_MAX: Final = 100  # of one callback, begotten by its own commands
 SPOOL_SECONDS: Final = 0.5  # that the database has for a settlement; then it is kept on file
 SETTLE_AGAIN_SECONDS: Final = 5  # after a settlement failed for a reason that is not the database's
@@ -152,22 +151,25 @@ class Exchange:
         begun, commands = callback.begin(plan, self._now_us())
         self._start(Running(begun), commands)
 
-    def resume(self, resumable: Resumable) -> bool:
+    def resume(self, resumable: Resumable, end_rest: Callable[[], None]) -> bool:
         """Go on with a callback of an engine before this one. Where that cannot be, it stays unknown here: recovery ends it.
 
-        False: it can perhaps a moment later, for who died still has its ports.
+        `end_rest` ends what else is up of it, once it is certain that it goes on and before anything of it is written. False: it can
+        perhaps a moment later, for who died still has its ports.
         """
-        running = Running(resumable.callback, is_resumed=True)
+        running = Running(resumable.callback, is_resumed=resumable.b is not None)
         try:
             self._calls.take_over(running, "A", resumable.a, resumable.voice_a)
-            self._calls.take_over(running, "B", resumable.b, resumable.voice_b)
+            if resumable.b is not None:
+                self._calls.take_over(running, "B", resumable.b, resumable.voice_b)
         except (OSError, ValueError, KeyError, ProtocolError) as wrong:
             log.warning("callback %s cannot go on: %s", running.id, wrong)
             self._calls.let_go(running)
             self._let_go(running)
             return getattr(wrong, "errno", None) != errno.EADDRINUSE
-        self._trace(running, "A")
-        self._trace(running, "B")
+        for leg in running.sessions:
+            self._trace(running, leg)
+        end_rest()
         running.callback, commands = callback.resume(running.callback, self._now_us())
         log.info("callback %s goes on", running.id)
         self._start(running, commands)
@@ -214,14 +216,20 @@ class Exchange:
         return sum(each.callback.phase is callback.Phase.TALKING for each in self._running.values())
 
     @property
-    def is_still(self) -> bool:
-        """Whether nothing is in progress but callbacks that talk: two sessions on the wire each."""
-        return self.talking == len(self._running) and self._calls.sessions == LEGS * self.talking
+    def going_on(self) -> int:
+        """How many callbacks the next engine could carry on."""
+        return sum(each.callback.goes_on for each in self._running.values())
 
-    def release_all(self, ending: Ending, and_talking: bool = True) -> None:
-        """End every callback, or those only that do not talk yet."""
+    @property
+    def is_still(self) -> bool:
+        """Whether nothing is in progress but callbacks that can be carried on: two sessions on the wire each, one in a menu."""
+        going_on, talking = self.going_on, self.talking
+        return going_on == len(self._running) and self._calls.sessions == going_on + talking
+
+    def release_all(self, ending: Ending, and_those_that_go_on: bool = True) -> None:
+        """End every callback, or those only that nobody could carry on."""
         for running in list(self._running.values()):
-            if and_talking or running.callback.phase is not callback.Phase.TALKING:
+            if and_those_that_go_on or not running.callback.goes_on:
                 self._feed(running, events.Release(ending))
 
     # The machine
@@ -395,9 +403,10 @@ class Exchange:
 
     def _settle_b(self, running: Running, settle: SettleB) -> None:
         """B is over and A is not: its charge is written, its voice freed, and another may take its place."""
-        self._post_writes(running)
+        writes, confirm = self._take_writes(running)
         figures = self._figures(running).get("B")
-        self._journal.post(partial(rows.settle_b, running.callback.plan, settle.usage, self._at(running), figures))
+        work = partial(rows.settle_b, running.callback.plan, settle.usage, self._at(running), figures, writes)
+        self._journal.post(work, confirm)
         if (voice := running.voices.pop("B", None)) is not None:
             if voice.joined_to is not None:
                 self._media.split(running.voices["A"], voice)
@@ -411,16 +420,19 @@ class Exchange:
 
     def _post_writes(self, running: Running) -> None:
         if running.writes:
-            writes, running.writes = running.writes, []
-            ahead = [leg for each in writes if (leg := _written_ahead(each)) is not None]
-            confirm = self._calls.confirmation(running, ahead) if ahead else None
+            writes, confirm = self._take_writes(running)
             self._journal.post(partial(rows.write, running.callback.plan, writes), confirm)
+
+    def _take_writes(self, running: Running) -> tuple[list[Write], Callable[[Any], None] | None]:
+        """What the rows lack, and who is to be told that they have it."""
+        writes, running.writes = running.writes, []
+        ahead = [leg for each in writes if (leg := _written_ahead(each)) is not None]
+        return writes, self._calls.confirmation(running, ahead) if ahead else None
 
     def _settle(self, running: Running, settle: Settle) -> None:
         self._calls.flush()  # the hang-ups go first: the rest takes its time
         running.figures = self._figures(running)
-        writes, running.writes = running.writes, []
-        self._post_settle(running, settle, writes)
+        self._post_settle(running, settle, self._take_writes(running)[0])  # nobody is up who would have to be told
         running.is_settling = True
         self._let_go(running)
 

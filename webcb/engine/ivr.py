@@ -4,6 +4,7 @@ It confirms by key, logs in, asks for a destination, and says why something did 
 what billing says comes as an event; what is to happen with B is a Turn, which callback.py acts on. Prompts are names (speech.py).
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -112,6 +113,47 @@ def step(ivr: Ivr, event: events.MenuEvent, now_us: int) -> Step:
     """One event. What has no entry in the table came too late or means nothing here."""
     action = TABLE.get((ivr.place, type(event)))
     return (ivr, [], None) if action is None else action(ivr, event, now_us)
+
+
+def print_place(ivr: Ivr) -> str:
+    """Where the caller is, as JSON: what another process needs to go on with the menu. Keys pressed half-way are not in it."""
+    said = {"place": ivr.place.name, "language": ivr.language, "attempts": ivr.attempts, "ending": ivr.ending}
+    return json.dumps(said, separators=(",", ":"))
+
+
+def read_place(setup: Setup, text: str) -> Ivr:
+    """What `print_place` wrote. ValueError, KeyError: it is no such thing."""
+    said = json.loads(text)
+    if said["language"] not in setup.languages:
+        raise ValueError(f"the menu does not speak {said['language']!r}")
+    return Ivr(
+        setup, said["language"], Place[said["place"]], attempts=int(said["attempts"]), ending=Ending(said["ending"])
+    )
+
+
+def has_moved(before: Ivr, after: Ivr) -> bool:
+    """Whether a step was made that another process must know of. Where billing is asked it goes on from before."""
+    if after.place in (Place.LOGGING_IN, Place.CHOOSING, Place.ANNOUNCING, Place.CALLING):
+        return False
+    return (before.place, before.language, before.attempts) != (after.place, after.language, after.attempts)
+
+
+def go_on(ivr: Ivr, logged_in: bool, now_us: int) -> Step:
+    """Another process goes on with the menu: it says again what was asked last. `logged_in`: A has an account by now."""
+    match ivr.place:
+        case Place.CONFIRM:
+            return _ask_confirmation(ivr, (), now_us)
+        case Place.FAREWELL:
+            return _say(ivr, ("goodbye",), now_us)
+        case Place.MENU:
+            return _open_menu(ivr, (), now_us)
+        case Place.PIN | Place.LOGGING_IN if logged_in:
+            return _open_menu(ivr, _balance(ivr), now_us)
+        case Place.PIN:
+            return _ask_pin(ivr, (), now_us)
+        case Place.LOGGING_IN:
+            return start(ivr, now_us)
+    return _ask_destination(ivr, (), now_us)
 
 
 def calling(ivr: Ivr) -> Ivr:

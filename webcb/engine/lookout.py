@@ -18,6 +18,7 @@ from webcb.engine.lease import Node
 from webcb.engine.line import Alarm, Line, Timekeeper
 from webcb.engine.neighbours import Neighbours
 from webcb.engine.recovery import OpenLeg, Watched
+from webcb.engine.resumption import Resumable
 from webcb.engine.rows import Claimed
 from webcb.engine.shares import Share
 from webcb.engine.transport import family_of
@@ -135,7 +136,7 @@ class Lookout:
             self._exchange.funds_free(callback_id)
         was_first = self._may_resume
         if was_first:
-            resumed = [self._exchange.resume(resumable) for resumable in result.resumables]
+            resumed = [self._resume(resumable, result.left_up) for resumable in result.resumables]
             self._may_resume = not all(resumed) and self._timekeeper.time() < self._resume_until
             if not self._may_resume:  # one that failed is nobody's at the next look, and ended
                 self._exchange.end_leftovers()
@@ -147,6 +148,10 @@ class Lookout:
             self._journal.post(partial(recovery.settle, callback_id, self._utc_now()))
         if was_first:
             self._claim()
+
+    def _resume(self, resumable: Resumable, left_up: Mapping[str, OpenLeg]) -> bool:
+        left = left_up.get(resumable.callback.plan.callback_id)
+        return self._exchange.resume(resumable, _nothing if left is None else partial(self._hang_up, left))
 
     def _shared(self, result: dict[int, Share] | Exception) -> None:
         if isinstance(result, Exception):  # what was given before still holds: nobody else has it
@@ -196,3 +201,7 @@ class Lookout:
         if late_seconds > BLOCKED_SECONDS_MAX:
             log.warning("the engine was held up for %d ms; deadlines were late by as much", late_seconds * 1000)
         self.look()
+
+
+def _nothing() -> None:
+    return

@@ -301,12 +301,18 @@ class Media:
         self._watchers[port.id] = tell
         return Voice(port, self._advertised[host], int.from_bytes(self._entropy(4)), self._entropy)
 
-    def resume_voice(self, text: str, tell: Callable[[Event], None], age_seconds: float) -> Voice:
+    def resume_voice(
+        self, text: str, tell: Callable[[Event], None], age_seconds: float, *, is_joined: bool
+    ) -> Voice:
         """A voice that another process had, on the same port.
+
+        Not `is_joined`: the kernel forwards nothing of it any more.
 
         OSError: its port is taken. ValueError: the text is no voice, its host is ours no longer. ProtocolError: as `Voice.resume`.
         """
         written = json.loads(text)
+        if not is_joined:
+            self._bridge.remove_kernel_flow(written["port"])
         port = self._bridge.open_port(written["port"], host=written["bound"])
         self._watchers[port.id] = tell
         texts = {name: written[name].encode("latin-1") for name in DESCRIPTIONS}

@@ -1,8 +1,8 @@
 """Callbacks of this node that nobody runs: after a crash, and the rare one the engine had to abandon. Jobs of the journal.
 
-Two that talk are handed back so that their call goes on. All others are ended: what is up of their legs is handed back to be hung
-up or cancelled, and only then they are settled, charged up to the last proof that their engine lived. A crash in between changes
-nothing: the next engine finds the same.
+Two that talk are handed back so that their call goes on, and who is in the menu of a hosted one so that the menu does. All others are
+ended: what is up of their legs is handed back to be hung up or cancelled, and only then they are settled, charged up to the last proof
+that their engine lived. A crash in between changes nothing: the next engine finds the same.
 """
 
 import logging
@@ -43,13 +43,15 @@ class OpenLeg:
 @dataclass(frozen=True, slots=True)
 class Watched:
     """What a look at this node's open callbacks found: whom to release and why, whose funds have something free, who goes on, and
-    the lost ones, their legs to be ended before they are settled."""
+    the lost ones, their legs to be ended before they are settled. `left_up` are legs B, by callback, to be ended before who goes on
+    does so alone."""
 
     releases: tuple[tuple[str, Ending], ...]
     funds_free: tuple[str, ...]
     resumables: tuple[Resumable, ...]
     lost: tuple[str, ...]
     open_legs: tuple[OpenLeg, ...]
+    left_up: dict[str, OpenLeg]
 
 
 def watch(
@@ -73,29 +75,34 @@ def watch(
     resumables: list[Resumable] = []
     lost: list[str] = []
     open_legs: list[OpenLeg] = []
+    left_up: dict[str, OpenLeg] = {}
     for row in rows:
         if row["id"] in known:
             continue
         legs = query.rows(_LEGS, row["id"])
         went_on = _resumable(row, legs, lived_until, at, at_us) if may_resume else None
         if went_on is not None:
-            resumables.append(went_on[0])
-            for name, moved in went_on[1].items():  # who crashes while it takes over leaves numbers that nobody has used
+            resumable, dialogs = went_on
+            resumables.append(resumable)
+            for name, moved in dialogs.items():  # who crashes while it takes over leaves numbers that nobody has used
                 query.change("UPDATE leg SET dialog = ? WHERE callback_id = ? AND name = ?", moved, row["id"], name)
+            for leg in legs:
+                if leg["name"] not in dialogs and leg["invite"]:
+                    left_up[row["id"]] = _open_leg(row, leg)
             continue
         query.change("UPDATE callback SET lost_at = COALESCE(lost_at, ?) WHERE id = ?", micros(lived_until), row["id"])
         lost.append(row["id"])
         open_legs += [
             _open_leg(row, leg) for leg in legs if leg["ended_at"] is None and (leg["dialog"] or leg["invite"])
         ]
-    return Watched(tuple(releases), tuple(funds_free), tuple(resumables), tuple(lost), tuple(open_legs))
+    return Watched(tuple(releases), tuple(funds_free), tuple(resumables), tuple(lost), tuple(open_legs), left_up)
 
 
 _OPEN: Final = """
     SELECT callback.id, callback.state, callback.logged_in, release_asked_at, release_asked_by, deadline_at, terms, lost_at,
            account.blocked, account.closed, customer.status, product.blocked AS product_blocked,
            balance_micros + credit_limit_micros - locked_micros AS available_micros,
-           daily_spend_max_micros IS NOT NULL AS is_capped, COALESCE(lock.amount_micros, 0) AS held_micros
+           daily_spend_max_micros IS NOT NULL AS is_capped, COALESCE(lock.amount_micros, 0) AS held_micros, wallet.currency
       FROM callback
       JOIN account ON account.id = callback.account_id
       JOIN customer ON customer.id = account.customer_id
@@ -159,19 +166,23 @@ _B_BEFORE: Final = "SELECT COUNT(answered_at) AS answered FROM leg WHERE callbac
 def _resumable(
     callback: dict[str, Any], legs: list[dict[str, Any]], lived_until: datetime, at: datetime, at_us: int
 ) -> tuple[Resumable, dict[LegName, str]] | None:
-    """A callback whose legs talked a moment ago and have everything on their rows, with the dialogs that stand there from now on;
-    None: it cannot go on.
+    """A callback whose legs talked a moment ago, or whose A was in the menu, and have everything on their rows; with the dialogs that
+    stand there from now on. None: it cannot go on.
     """
-    has_all = all(leg["dialog"] and leg["voice"] and leg["answered_at"] and leg["ended_at"] is None for leg in legs)
-    if callback["state"] != "talking" or callback["lost_at"] is not None or not callback["terms"] or not has_all:
+    if callback["state"] not in ("A answered", "calling B", "talking") or callback["lost_at"] is not None:
         return None
-    written = max(leg["answered_at"] for leg in legs)
+    up = legs if callback["state"] == "talking" else legs[:1]
+    has_all = all(leg["dialog"] and leg["voice"] and leg["answered_at"] and leg["ended_at"] is None for leg in up)
+    if not callback["terms"] or not has_all:
+        return None
+    written = max(leg["answered_at"] for leg in up)
     lived_until = max(lived_until, instant(written) or lived_until)
     if at - lived_until > timedelta(seconds=AWAY_SECONDS_MAX):
         return None
     try:
-        moved = {leg["name"]: read_dialog(leg["dialog"]).print() for leg in legs}
-        return resumption.read(callback, legs, at, at_us, lived_until), moved
+        moved = {leg["name"]: read_dialog(leg["dialog"]).print() for leg in up}
+        b_answered = query.rows(_B_BEFORE, callback["id"])[0]["answered"] > 0
+        return resumption.read({**callback, "b_answered": b_answered}, legs, at, at_us, lived_until), moved
     except (ValueError, KeyError, TypeError, credentials.SealProblem) as wrong:
         log.error("callback %s cannot go on: %s", callback["id"], wrong)
         return None

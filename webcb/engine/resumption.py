@@ -1,4 +1,4 @@
-"""What is on the rows of two that talk, so that another process can carry their call on; written here and read here.
+"""What is on the rows of two that talk, or of one in the menu, so that another process can carry the call on; written and read here.
 
 Prices, lock, deadline and dialogs have columns of their own. Here are the terms of a callback, which nothing else reads, the
 sealing of a voice that has keys, and the way from rows back to the machine's state.
@@ -6,23 +6,24 @@ sealing of a voice that has keys, and the way from rows back to the machine's st
 
 import json
 import logging
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
 from webcb import clock
-from webcb.billing import credentials, slices
+from webcb.billing import credentials, query, slices
 from webcb.billing.pricing import Pricing
 from webcb.billing.query import instant, micros
 from webcb.engine import ivr
 from webcb.engine.events import LegPlan
 from webcb.engine.leg import Leg, LegState
-from webcb.engine.state import Callback, Plan
+from webcb.engine.state import NOBODY, NOTHING_YET, Callback, Phase, Plan
 from webcb.engine.trust import Trust
 from webcb.sip.digest import Credentials
 
 log = logging.getLogger(__name__)
 
+_PHASES: Final = {"A answered": Phase.MENU, "calling B": Phase.CALLING_B, "talking": Phase.TALKING}
 _OF_MENU: Final = tuple(each.name for each in fields(ivr.Setup))
 _SEALED: Final = "sealed:"
 _KEYS: Final = "inline:"  # how SDP writes the keys of SRTP (RFC 4568, 9.1)
@@ -39,17 +40,22 @@ class OpenDialog:
 
 @dataclass(frozen=True, slots=True)
 class Resumable:
-    """A callback that can go on: the machine's state but for the voices, and of each leg the dialog and what its voice is."""
+    """A callback that can go on: the machine's state but for the voices, and of each leg the dialog and what its voice is.
+
+    `b` is None, and its voice "", where A is alone.
+    """
 
     callback: Callback
     a: OpenDialog
-    b: OpenDialog
+    b: OpenDialog | None
     voice_a: str
     voice_b: str
 
 
-def print_terms(plan: Plan) -> str:
-    """The terms of a callback as JSON; the two clocks are set against each other within one uptime of the machine."""
+def print_terms(plan: Plan, place: str) -> str:
+    """The terms of a callback as JSON, with the place of A in the menu; the two clocks are set against each other within one uptime
+    of the machine.
+    """
     terms = {
         "uptime": clock.uptime_id(),
         "origin_us": plan.origin_us,
@@ -59,8 +65,22 @@ def print_terms(plan: Plan) -> str:
         "beyond_balance": plan.beyond_balance,
         "is_unlimited": plan.funds_micros == slices.UNLIMITED_MICROS,
         "menu": None if plan.menu is None else {name: getattr(plan.menu, name) for name in _OF_MENU},
+        "place": place,
     }
     return json.dumps(terms, separators=(",", ":"))
+
+
+def move_terms(callback_id: str, funds_micros: int, slice_seconds: int | None, beyond_balance: bool) -> None:
+    """A has logged in: the funds of its terms are another account's, in the transaction that moves the lock."""
+    written = query.row("SELECT terms FROM callback WHERE id = ?", callback_id)
+    if written is None or not written["terms"]:
+        return
+    moved = json.loads(written["terms"]) | {
+        "slice_seconds": slice_seconds,
+        "beyond_balance": beyond_balance,
+        "is_unlimited": funds_micros == slices.UNLIMITED_MICROS,
+    }
+    query.change("UPDATE callback SET terms = ? WHERE id = ?", json.dumps(moved, separators=(",", ":")), callback_id)
 
 
 def sealed(voice: str | None) -> str | None:
@@ -82,7 +102,7 @@ def opened(stored: str) -> str:
 def read(
     callback: dict[str, Any], legs: list[dict[str, Any]], at: datetime, at_us: int, lived_until: datetime
 ) -> Resumable:
-    """A callback of which both talked, from its rows; `at` and `at_us` are one moment on both clocks.
+    """A callback of which both talked, or A was in the menu, from its rows; `at` and `at_us` are one moment on both clocks.
 
     `lived_until`: the last proof of life of its engine, and so of its peers. ValueError, KeyError, TypeError, SealProblem: what
     is written is not enough to go on.
@@ -97,28 +117,43 @@ def read(
         pricing = Pricing.from_json(frozen)
         return pricing.with_login() if logged_in else pricing
 
-    a, b = legs
+    a, b = legs[0], legs[1] if len(legs) > 1 else None
+    is_talking = callback["state"] == "talking"
     fails = a["pricing_if_b_fails"]
     funds_micros = slices.UNLIMITED_MICROS if terms["is_unlimited"] else int(callback["held_micros"])
     plan = Plan(
         callback["id"],
         of_a(a["pricing"]),
         None if fails is None else of_a(fails),
-        Pricing.from_json(b["pricing"]),
+        NOTHING_YET if b is None else Pricing.from_json(b["pricing"]),
         funds_micros,
         terms["talk_seconds_max"],
         LegPlan(a["cld"], a["cli"], (), 0, ""),
-        LegPlan(b["cld"], b["cli"], (), 0, ""),
+        NOBODY if b is None else LegPlan(b["cld"], b["cli"], (), 0, ""),
         origin_us,
         origin_at,
         terms["slice_seconds"],
         terms["beyond_balance"],
         _menu(terms["menu"]),
     )
-    leg_a, leg_b = _leg(plan, a, lived_until), _leg(plan, b, lived_until)
-    menu = ivr.begin(plan.menu or ivr.Setup())
-    talked = Callback(plan, leg_a, leg_b, funds_micros, menu=menu, b_answered=True, logged_in=logged_in)
-    return Resumable(talked, dialog_of(a), dialog_of(b), opened(a["voice"]), opened(b["voice"]))
+    setup = plan.menu or ivr.Setup()
+    menu = ivr.read_place(setup, terms["place"]) if terms["place"] else ivr.begin(setup)
+    if logged_in:
+        spendable_micros = int(callback["available_micros"]) + int(callback["held_micros"])
+        menu = replace(menu, balance_micros=spendable_micros, currency=callback["currency"])
+    state = Callback(
+        plan,
+        _leg(plan, a, lived_until),
+        Leg("B", NOBODY) if b is None else _leg(plan, b, lived_until),
+        funds_micros,
+        _PHASES[callback["state"]],
+        menu=menu,
+        b_answered=is_talking or callback["b_answered"],
+        logged_in=logged_in,
+    )
+    if not is_talking or b is None:
+        return Resumable(state, dialog_of(a), None, opened(a["voice"]), "")
+    return Resumable(state, dialog_of(a), dialog_of(b), opened(a["voice"]), opened(b["voice"]))
 
 
 def _menu(stored: dict[str, Any] | None) -> ivr.Setup | None:
@@ -129,7 +164,20 @@ def _leg(plan: Plan, row: dict[str, Any], lived_until: datetime) -> Leg:
     def moment_us(stored: int) -> int:
         return plan.origin_us + stored - micros(plan.origin_at)
 
-    answered_us, placed_us = moment_us(row["answered_at"]), moment_us(row["attempt_placed_at"] or row["placed_at"])
+    if row["placed_at"] is None:
+        return Leg(row["name"], plan.a if row["name"] == "A" else plan.b)
+    placed_us = moment_us(row["attempt_placed_at"] or row["placed_at"])
+    if row["answered_at"] is None:  # it is found to have come to nothing
+        return Leg(
+            row["name"],
+            plan.b,
+            LegState.CALLING,
+            attempts=row["attempts"] or 1,
+            on_wire=bool(row["attempts"]),
+            placed_us=placed_us,
+            connection_id=row["connection_id"],
+        )
+    answered_us = moment_us(row["answered_at"])
     return Leg(
         row["name"],
         plan.a if row["name"] == "A" else plan.b,

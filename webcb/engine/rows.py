@@ -13,7 +13,6 @@ from typing import Final
 from webcb import db
 from webcb.billing import hosted, ledger, query, reception, settlement
 from webcb.billing.authorization import Refusal
-from webcb.billing.formula import Intervals
 from webcb.billing.hosted import BegunAlone
 from webcb.billing.ledger import Held
 from webcb.billing.pricing import Pricing
@@ -42,6 +41,7 @@ from webcb.engine.events import Chosen, LegPlan, LoggedIn, NotChosen, NotLoggedI
 from webcb.engine.figures import Figures
 from webcb.engine.ivr import Setup
 from webcb.engine.spool import print_settlement
+from webcb.engine.state import NOBODY, NOTHING_YET
 from webcb.number import NumberError, parse_number
 
 log = logging.getLogger(__name__)
@@ -146,21 +146,17 @@ def _begin(callback_id: str, at: datetime, at_us: int) -> Plan | Refusal:
     return begun if isinstance(begun, Refusal) else _plan(callback_id, begun, menu, at, at_us)
 
 
-_NOBODY: Final = LegPlan("", "", (), 0, "")
-_NOTHING_YET: Final = Pricing(Intervals(1, 1, 0, 0))  # of a B that was not chosen
-
-
 def _plan_alone(callback_id: str, begun: BegunAlone, menu: Setup, at: datetime, at_us: int) -> Plan:
     terms, a = begun.terms, begun.leg_a
     return Plan(
         callback_id,
         terms.pricing_a,
         terms.pricing_a_if_b_fails,
-        _NOTHING_YET,
+        NOTHING_YET,
         terms.funds_micros,
         begun.talk_seconds_max,
         LegPlan(a.cld, a.cli, begun.routes_a, begun.ring_seconds_a, _country(a.cld)),
-        _NOBODY,
+        NOBODY,
         at_us,
         at,
         terms.slice_seconds,
@@ -257,13 +253,14 @@ def write(plan: Plan, writes: Sequence[Write]) -> None:
 
 
 def _write_callback(plan: Plan, write: WriteCallback) -> None:
+    before = "NULL" if write.state == "A answered" else "deadline_at"
     query.change(
-        "UPDATE callback SET state = ?, talking_at = COALESCE(?, talking_at), deadline_at = COALESCE(?, deadline_at),"
+        f"UPDATE callback SET state = ?, talking_at = COALESCE(?, talking_at), deadline_at = COALESCE(?, {before}),"  # noqa: S608
         " terms = COALESCE(?, terms) WHERE id = ? AND state <> 'ended'",
         write.state,
         _stored(plan, write.talking_us),
         _stored(plan, write.deadline_us),
-        None if write.talking_us is None else resumption.print_terms(plan),
+        None if write.menu is None else resumption.print_terms(plan, write.menu),
         plan.callback_id,
     )
 
@@ -311,6 +308,7 @@ def log_in(plan: Plan, log_in: LogIn, ran_us: int, at: datetime) -> LoggedIn | N
         return NotLoggedIn(found.reason, log_in.by_ani)
     terms = found.terms
     fails = terms.pricing_a_if_b_fails
+    resumption.move_terms(plan.callback_id, terms.funds_micros, terms.slice_seconds, terms.beyond_balance)
     return LoggedIn(
         found.balance_micros,
         found.currency,
@@ -340,8 +338,11 @@ def never_call(plan: Plan, at: datetime) -> None:
     hosted.never_call(plan.callback_id, at)
 
 
-def settle_b(plan: Plan, usage: Usage | None, at: datetime, figures: Figures | None = None) -> int:
-    """Charge leg B while A stays on the line; what it cost, in micros."""
+def settle_b(
+    plan: Plan, usage: Usage | None, at: datetime, figures: Figures | None = None, writes: Sequence[Write] = ()
+) -> int:
+    """Charge leg B while A stays on the line; what it cost, in micros. `writes`: what happened before and is not on the rows yet."""
+    write(plan, writes)
     if figures is not None:
         _write_figures(plan, "B", figures)
     used = None if usage is None else _used(plan, usage, figures)

@@ -312,7 +312,7 @@ class Engine:
         end = self._loop.time() + STOP_SECONDS_MAX
         while self._loop.time() < end:
             # Also what a look on its way still brings.
-            self._exchange.release_all(Ending.ENGINE_STOPPED, and_talking=not self._leaves_calls)
+            self._exchange.release_all(Ending.ENGINE_STOPPED, and_those_that_go_on=not self._leaves_calls)
             if self._exchange.is_idle and not self.lookout.is_looking:
                 break
             if self._leaves_calls and self._exchange.is_still and not self.lookout.is_looking:
@@ -320,9 +320,9 @@ class Engine:
             await asyncio.sleep(IDLE_LOOK_SECONDS)
         else:
             log.warning("engine ends before every call has ended; the next one settles what is left")
-        if self._leaves_calls and self._exchange.talking:
+        if self._leaves_calls and self._exchange.going_on:
             self._leaves_voice = True
-            log.info("%d calls that talk are left to the next engine", self._exchange.talking)
+            log.info("%d calls are left to the next engine", self._exchange.going_on)
             return  # and our registrations: the next one refreshes them
         self._registrations.leave_all()  # after the calls: a carrier may drop those of whom it knows no more
         end = self._loop.time() + UNREGISTER_SECONDS_MAX

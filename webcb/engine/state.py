@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from webcb.billing.formula import Intervals
 from webcb.billing.limit import joint_limit
 from webcb.billing.pricing import Pricing
 from webcb.engine import ivr
@@ -12,6 +13,9 @@ from webcb.engine.causes import Ending, LegName
 from webcb.engine.events import LegPlan
 from webcb.engine.ivr import Ivr, Setup
 from webcb.engine.leg import Leg
+
+NOBODY: Final = LegPlan("", "", (), 0, "")  # B, where none was chosen
+NOTHING_YET: Final = Pricing(Intervals(1, 1, 0, 0))  # what it costs
 
 
 class Phase(Enum):
@@ -100,6 +104,17 @@ class Callback:
     def leg(self, name: LegName) -> Leg:
         """Leg A or B."""
         return self.a if name == "A" else self.b
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether another process could carry it on: both talk, or A is in a menu where it chooses whom to call."""
+        has_menu = self.plan.menu is not None and self.plan.menu.has_menu
+        return self.phase is Phase.TALKING or (self.phase is Phase.MENU and has_menu)
+
+    @property
+    def place(self) -> str:
+        """Where A is in the menu, as JSON; "": it has none to choose from."""
+        return ivr.print_place(self.menu) if self.plan.menu is not None and self.plan.menu.has_menu else ""
 
     @property
     def pricings_of_a(self) -> tuple[Pricing, ...]:
