@@ -108,7 +108,8 @@ def survive(folder: Path, kernel: str, *, callbacks: int, passing: int, kills: i
             f"kernel {kernel}{', an engine stands by' if spare else ''}: {kills} kills, {callbacks} callbacks,"
             f" {len(passers)} passing; gap in the voice of a leg:"
             f" median {statistics.median(gaps) * 1000:.0f} ms, max {max(gaps) * 1000:.0f} ms,"
-            f" {sum(gap > GAP_IN_KERNEL_SECONDS for gap in gaps)} of {len(gaps)} above {GAP_IN_KERNEL_SECONDS * 1000:.0f} ms; from the last start to the voice:"
+            f" {sum(gap > GAP_IN_KERNEL_SECONDS for gap in gaps)} of {len(gaps)} above {GAP_IN_KERNEL_SECONDS * 1000:.0f} ms;"
+            " from the last start to the voice:"
             f" median {statistics.median(starts) * 1000:.0f} ms, max {max(starts) * 1000:.0f} ms; undisturbed gap: median"
             f" {statistics.median(undisturbed) * 1000:.0f} ms, max {max(undisturbed) * 1000:.0f} ms"
         )
