@@ -60,14 +60,14 @@ def running(folder: Path, database_url: str = "", **settings: str) -> Iterator[I
 
 
 @pytest.fixture
-def webcb(tmp_path: Path) -> Iterator[Installation]:
-    with running(tmp_path) as installation:
+def webcb(tmp_path: Path, database_url: str) -> Iterator[Installation]:
+    with running(tmp_path, database_url) as installation:
         yield installation
 
 
 @pytest.fixture
-def webcb_in_kernel(tmp_path: Path) -> Iterator[Installation]:
-    with running(tmp_path, WEBCB_RTP_KERNEL="auto") as installation:
+def webcb_in_kernel(tmp_path: Path, database_url: str) -> Iterator[Installation]:
+    with running(tmp_path, database_url, WEBCB_RTP_KERNEL="auto") as installation:
         yield installation
 
 

@@ -46,9 +46,9 @@ def assert_all_end_well(webcb: Installation, callbacks: list[str]) -> None:
     assert_books_balance(webcb)
 
 
-def test_an_engine_that_takes_over_waits_for_who_is_being_set_up(tmp_path: Path) -> None:
+def test_an_engine_that_takes_over_waits_for_who_is_being_set_up(tmp_path: Path, database_url: str) -> None:
     """The one before finishes what rings, and then goes; the voice of the others has no gap that is heard."""
-    with running(tmp_path) as webcb, phones(webcb, CALLBACKS) as ears:
+    with running(tmp_path, database_url) as webcb, phones(webcb, CALLBACKS) as ears:
         callbacks = talking(webcb, CALLBACKS - 1)
         before = webcb.engine
         assert before is not None
@@ -62,8 +62,8 @@ def test_an_engine_that_takes_over_waits_for_who_is_being_set_up(tmp_path: Path)
         assert_all_end_well(webcb, callbacks)
 
 
-def test_who_stands_by_goes_on_when_the_engine_is_killed(tmp_path: Path) -> None:
-    with running(tmp_path) as webcb, phones(webcb, CALLBACKS) as ears:
+def test_who_stands_by_goes_on_when_the_engine_is_killed(tmp_path: Path, database_url: str) -> None:
+    with running(tmp_path, database_url) as webcb, phones(webcb, CALLBACKS) as ears:
         spare = webcb.another_engine("--stand-by")
         callbacks = talking(webcb, CALLBACKS)
         webcb.wire.wait(lambda: "stands by" in webcb.log(), WARM_SECONDS_MAX, "the spare engine is warm")

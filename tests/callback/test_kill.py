@@ -42,25 +42,29 @@ GAP_IN_KERNEL_SECONDS = 0.2
 
 
 @pytest.mark.parametrize("kernel", ["off", "auto"])
-def test_who_talks_goes_on_through_three_kills(tmp_path: Path, kernel: str) -> None:
-    survive(tmp_path, kernel, callbacks=3, passing=2, kills=3)
+def test_who_talks_goes_on_through_three_kills(tmp_path: Path, database_url: str, kernel: str) -> None:
+    survive(tmp_path, database_url, kernel, callbacks=3, passing=2, kills=3)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize(("kernel", "spare"), [("off", False), ("auto", False), ("off", True)])
-def test_twenty_callbacks_survive_fifty_kills(tmp_path: Path, kernel: str, spare: bool, part: int) -> None:
-    survive(tmp_path, kernel, callbacks=20, passing=3, kills=KILLS // PARTS, spare=spare)
+def test_twenty_callbacks_survive_fifty_kills(
+    tmp_path: Path, database_url: str, kernel: str, spare: bool, part: int
+) -> None:
+    survive(tmp_path, database_url, kernel, callbacks=20, passing=3, kills=KILLS // PARTS, spare=spare)
 
 
-def survive(folder: Path, kernel: str, *, callbacks: int, passing: int, kills: int, spare: bool = False) -> None:
+def survive(
+    folder: Path, database_url: str, kernel: str, *, callbacks: int, passing: int, kills: int, spare: bool = False
+) -> None:
     """Let so many callbacks talk, and others come and go, while the engine is killed and started again, or a spare one goes on;
     then see that all went well."""
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     chance = random.Random(seed)
-    with running(folder, WEBCB_RTP_KERNEL=kernel) as webcb, phones(webcb, callbacks) as ears:
+    with running(folder, database_url, WEBCB_RTP_KERNEL=kernel) as webcb, phones(webcb, callbacks) as ears:
         lasting = [webcb.place(f"lasting {number}") for number in range(callbacks)]
         for callback_id in lasting:
             webcb.wait_for_state(callback_id, "talking", BEGIN_SECONDS_MAX)

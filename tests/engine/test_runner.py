@@ -37,9 +37,10 @@ def free_port() -> int:
 
 @dataclass
 class Site:
-    """A data directory with a database, and the engine processes that run on it."""
+    """A data directory, a database, and the engine processes that run on them."""
 
     folder: Path
+    database_url: str
     house: rows.House
     phone: Phone
     sip_port: int
@@ -59,6 +60,7 @@ class Site:
         """An engine on a data folder, as it begins."""
         values = {
             "WEBCB_DATA_DIR": str(folder),
+            "WEBCB_DATABASE_URL": self.database_url,
             "WEBCB_SIP_BINDS": f"127.0.0.1:{self.sip_port}",
             "WEBCB_SECRET_KEY": SECRET,
             "WEBCB_NODE_NAME": "one",
@@ -83,8 +85,8 @@ class Site:
         return str(models.Callback.get_by_id(callback_id).state)
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
+def wait_until(holds: Callable[[], bool], seconds_max: float = PATIENCE_SECONDS) -> None:
+    end = time.monotonic() + seconds_max
     while not holds():  # rows are written by another process: there is nothing to wait on
         assert time.monotonic() < end
         threading.Event().wait(0.01)
@@ -94,7 +96,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 def site(database: str, tmp_path: Path) -> Iterator[Site]:
     credentials.use_key(SECRET)
     phone = UdpPhone()
-    made = Site(tmp_path, rows.house(balance="50.00", first=1, following=1, price="0.60"), phone, free_port())
+    made = Site(tmp_path, database, rows.house(balance="50.00", first=1, following=1, price="0.60"), phone, free_port())
     models.Connection.update(port=phone.port).execute()
     yield made
     for engine in made.engines:

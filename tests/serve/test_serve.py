@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import databases
 from tests.waiting import alive, descendants, wait_until
 from webcb.demo.reach import pages_answer, sip_answers
 from webcb.serve import CANNOT_START
@@ -27,12 +28,13 @@ def free_bind(kind: int) -> Bind:
 class Service:
     """A `webcb serve` on a data folder of its own."""
 
-    def __init__(self, folder: Path, pages: Bind | None = None) -> None:
+    def __init__(self, folder: Path, database_url: str, pages: Bind | None = None) -> None:
         self.pages = pages or free_bind(socket.SOCK_STREAM)
         self.engine = free_bind(socket.SOCK_DGRAM)
         config = folder / "webcb.toml"
         config.write_text(
-            f'data_dir = "{folder}"\nhttp_bind = "{self.pages}"\nhttp_workers = 1\nsip_binds = ["{self.engine}"]\n'
+            f'data_dir = "{folder}"\ndatabase_url = "{database_url}"\n'
+            f'http_bind = "{self.pages}"\nhttp_workers = 1\nsip_binds = ["{self.engine}"]\n'
         )
         self.log_path = folder / "log"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("WEBCB_")}
@@ -72,8 +74,18 @@ def kill(service: Service) -> None:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    running = Service(tmp_path_factory.mktemp("serve"))
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a database for the service that tests share, of the kind that `--database` says: a node is held by one at a time."""
+    if request.config.getoption("database") == "sqlite":
+        yield f"sqlite:///{tmp_path_factory.mktemp('database') / 'webcb.sqlite'}"
+        return
+    with databases.database_of(request.getfixturevalue("postgresql_url")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def service(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    running = Service(tmp_path_factory.mktemp("serve"), database)
     try:
         running.wait_until_it_answers()
         yield running
@@ -114,8 +126,8 @@ def test_a_reload_changes_workers_and_engines_one_after_the_other(service: Servi
     assert service.child("gunicorn") == gunicorn
 
 
-def test_told_to_end_it_is_gone_within_10_seconds(tmp_path: Path) -> None:
-    running = Service(tmp_path)
+def test_told_to_end_it_is_gone_within_10_seconds(database_url: str, tmp_path: Path) -> None:
+    running = Service(tmp_path, database_url)
     try:
         running.wait_until_it_answers()
         everybody = descendants(running.process.pid)
@@ -128,8 +140,8 @@ def test_told_to_end_it_is_gone_within_10_seconds(tmp_path: Path) -> None:
     assert "Traceback" not in running.log
 
 
-def test_killed_it_leaves_no_stray(tmp_path: Path) -> None:
-    running = Service(tmp_path)
+def test_killed_it_leaves_no_stray(database_url: str, tmp_path: Path) -> None:
+    running = Service(tmp_path, database_url)
     try:
         running.wait_until_it_answers()
     finally:
@@ -138,9 +150,9 @@ def test_killed_it_leaves_no_stray(tmp_path: Path) -> None:
     assert not sip_answers(running.engine)
 
 
-def test_pages_that_cannot_be_served_are_said_and_nothing_is_started(tmp_path: Path) -> None:
+def test_pages_that_cannot_be_served_are_said_and_nothing_is_started(database_url: str, tmp_path: Path) -> None:
     with socket.create_server((HOST, 0)) as taken:
-        running = Service(tmp_path, Bind(HOST, taken.getsockname()[1]))
+        running = Service(tmp_path, database_url, Bind(HOST, taken.getsockname()[1]))
         assert running.process.wait(60) == CANNOT_START
     assert f"the pages cannot be served at {running.pages}: Address already in use" in running.log
     assert "started, process" not in running.log

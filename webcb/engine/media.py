@@ -301,9 +301,7 @@ class Media:
         self._watchers[port.id] = tell
         return Voice(port, self._advertised[host], int.from_bytes(self._entropy(4)), self._entropy)
 
-    def resume_voice(
-        self, text: str, tell: Callable[[Event], None], age_seconds: float, *, is_joined: bool
-    ) -> Voice:
+    def resume_voice(self, text: str, tell: Callable[[Event], None], age_seconds: float, *, is_joined: bool) -> Voice:
         """A voice that another process had, on the same port.
 
         Not `is_joined`: the kernel forwards nothing of it any more.

@@ -253,13 +253,14 @@ def write(plan: Plan, writes: Sequence[Write]) -> None:
 
 
 def _write_callback(plan: Plan, write: WriteCallback) -> None:
-    before = "NULL" if write.state == "A answered" else "deadline_at"
+    # A alone goes by what is set aside, which is renewed all the time: its deadline is on no row.
+    deadline = "NULL" if write.state == "A answered" else "COALESCE(?, deadline_at)"
     query.change(
-        f"UPDATE callback SET state = ?, talking_at = COALESCE(?, talking_at), deadline_at = COALESCE(?, {before}),"  # noqa: S608
+        f"UPDATE callback SET state = ?, talking_at = COALESCE(?, talking_at), deadline_at = {deadline},"  # noqa: S608
         " terms = COALESCE(?, terms) WHERE id = ? AND state <> 'ended'",
         write.state,
         _stored(plan, write.talking_us),
-        _stored(plan, write.deadline_us),
+        *(() if write.state == "A answered" else (_stored(plan, write.deadline_us),)),
         None if write.menu is None else resumption.print_terms(plan, write.menu),
         plan.callback_id,
     )
