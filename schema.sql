@@ -439,6 +439,13 @@ CREATE TABLE voice_application (
   concurrent_max INTEGER CHECK (concurrent_max BETWEEN 1 AND 100000),
   concurrent_per_a INTEGER DEFAULT 3 CHECK (concurrent_per_a BETWEEN 1 AND 100000),
   concurrent_per_source INTEGER DEFAULT 30 CHECK (concurrent_per_source BETWEEN 1 AND 100000),
+  -- What of an hour is unusual (webcb/billing/pattern.py).
+  unusual_factor INTEGER DEFAULT 5 CHECK (unusual_factor BETWEEN 2 AND 1000), -- times the usual; NULL: nothing is looked for
+  unusual_calls INTEGER NOT NULL DEFAULT 30 CHECK (unusual_calls BETWEEN 2 AND 1000000), -- fewer are never unusual
+  unusual_charges_micros BIGINT NOT NULL DEFAULT 50000000 CHECK (unusual_charges_micros BETWEEN 0 AND 1000000000000000),
+  unusual_short_seconds INTEGER DEFAULT 10 CHECK (unusual_short_seconds BETWEEN 1 AND 600), -- NULL: short calls are not looked for
+  unusual_night TEXT NOT NULL DEFAULT '0-6' CHECK (length(unusual_night) <= 5), -- by its time zone; '': no night
+  unusual_mail TEXT NOT NULL DEFAULT '' CHECK (length(unusual_mail) <= 254), -- who is told; '': every administrator
   allowed_networks TEXT NOT NULL DEFAULT '' CHECK (length(allowed_networks) <= 1000), -- from where Simple and Hosted are asked for; '': anywhere
   challenge_bits INTEGER CHECK (challenge_bits BETWEEN 8 AND 22), -- of the sum a browser does for Simple and Hosted; NULL: none
   needs_link BOOLEAN NOT NULL DEFAULT FALSE, -- Simple and Hosted are asked for by a signed link alone
@@ -457,6 +464,29 @@ CREATE TABLE voice_application (
   widget_origins TEXT NOT NULL DEFAULT '' CHECK (length(widget_origins) <= 1000), -- sites that may have its button; comma between
   widget_account_id BIGINT REFERENCES account (id) -- pays for what is asked for by the button; NULL: who presses it says which
 );
+
+-- An unusual pattern that the clerk has found (webcb/clerk/patrol.py), with what things were called then.
+CREATE TABLE unusual (
+  id INTEGER PRIMARY KEY,
+  at BIGINT NOT NULL, -- the end of the hour that was looked at
+  application TEXT NOT NULL CHECK (length(application) BETWEEN 1 AND 64),
+  pattern TEXT NOT NULL CHECK (pattern IN ('many calls', 'high charges', 'short calls', 'night calls')),
+  kind TEXT NOT NULL CHECK (kind IN ('account', 'number A', 'number B', 'destination', 'country', 'source')),
+  subject TEXT NOT NULL CHECK (length(subject) BETWEEN 1 AND 64),
+  seen BIGINT NOT NULL CHECK (seen >= 1), -- calls; of high charges micros
+  usual BIGINT NOT NULL CHECK (usual >= 0), -- the same of the busiest hour of a usual day; 0: nothing is known
+  currency TEXT NOT NULL DEFAULT '' CHECK (length(currency) IN (0, 3)), -- of high charges
+  facts TEXT NOT NULL CHECK (length(facts) <= 2000), -- JSON: pattern.Sums.facts
+  closed_at BIGINT, -- an operator has looked at it
+  closed_by TEXT NOT NULL DEFAULT '' CHECK (length(closed_by) <= 64),
+  mail_due_at BIGINT, -- when to send it, or to try again; NULL: nothing is to be sent
+  mail_tries INTEGER NOT NULL DEFAULT 0 CHECK (mail_tries >= 0),
+  said TEXT NOT NULL DEFAULT '' CHECK (length(said) <= 500), -- what became of the mail
+  CHECK ((closed_at IS NULL) = (closed_by = ''))
+);
+CREATE INDEX unusual_at ON unusual (at);
+CREATE INDEX unusual_open ON unusual (at) WHERE closed_at IS NULL;
+CREATE INDEX unusual_mail ON unusual (mail_due_at) WHERE mail_due_at IS NOT NULL;
 
 -- Numbers whose owners pressed 9: they are not called any more.
 CREATE TABLE never_call (

@@ -10,6 +10,7 @@ from webcb.operators import OwnNumber as OwnNumber
 from webcb.operators import SavedFilter as SavedFilter
 from webcb.operators import SignIn as SignIn
 from webcb.operators import Tally as Tally
+from webcb.operators import Unusual as Unusual
 from webcb.operators import User as User
 from webcb.operators import UserSession as UserSession
 from webcb.owners import OwnerSession as OwnerSession
@@ -289,6 +290,6 @@ ALL_TABLES: tuple[type[Table], ...] = (
     Customer, Batch, Distributor, Job, Account, TrustedNumber, SavedDestination, OwnerSession, Recovery, Payment,
     LowBalance, Vendor, Connection, ConnectionShare, Route, Catalog,
     VoiceApplication, NeverCall, OwnNumber, Tally, RefusalCount, ApiKey, Callback, PhoneProof, Sink, SinkEvent, Leg, Attempt,
-    Message, Lock, Xdr,    Ledger, Voucher, User, UserSession, SignIn, SavedFilter, Audit,
-    Company,
+    Message, Lock, Xdr, Ledger, Voucher, User, UserSession, SignIn, SavedFilter, Audit,
+    Company, Unusual,
 )  # fmt: skip

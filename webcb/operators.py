@@ -70,6 +70,23 @@ class Tally(Table):
     until_at = InstantField()
 
 
+class Unusual(Table):
+    at = InstantField()
+    application = TextField()
+    pattern = TextField()
+    kind = TextField()
+    subject = TextField()
+    seen = BigIntegerField()
+    usual = BigIntegerField()
+    currency = TextField(default="")
+    facts = TextField()
+    closed_at = InstantField(null=True)
+    closed_by = TextField(default="")
+    mail_due_at = InstantField(null=True)
+    mail_tries = IntegerField(default=0)
+    said = TextField(default="")
+
+
 class NeverCall(Table):
     number = TextField(unique=True)
     asked_at = InstantField()

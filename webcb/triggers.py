@@ -1,6 +1,6 @@
 """The tables of what callbacks are asked for at, one peewee class each: fields, no behaviour. `models` gathers them with the others."""
 
-from peewee import BooleanField, ForeignKeyField, IntegerField, TextField
+from peewee import BigIntegerField, BooleanField, ForeignKeyField, IntegerField, TextField
 
 from webcb.sales import Account
 from webcb.table import InstantField, Table
@@ -38,6 +38,12 @@ class VoiceApplication(Table):
     concurrent_max = IntegerField(null=True)
     concurrent_per_a = IntegerField(null=True, default=3)
     concurrent_per_source = IntegerField(null=True, default=30)
+    unusual_factor = IntegerField(null=True, default=5)
+    unusual_calls = IntegerField(default=30)
+    unusual_charges_micros = BigIntegerField(default=50_000_000)
+    unusual_short_seconds = IntegerField(null=True, default=10)
+    unusual_night = TextField(default="0-6")
+    unusual_mail = TextField(default="")
     allowed_networks = TextField(default="")
     challenge_bits = IntegerField(null=True)
     needs_link = BooleanField(default=False)

@@ -1,6 +1,7 @@
 """The clerk as a process, and the mails it sends to a real mail server."""
 
 import email
+import json
 import os
 import signal
 import socket
@@ -24,7 +25,7 @@ from tests.waiting import wait_until
 from webcb import clock, db, doorbell
 from webcb.billing import batch, credentials
 from webcb.clerk import mail
-from webcb.models import Account, Customer, Job, LowBalance
+from webcb.models import Account, Customer, Job, LowBalance, Unusual, User, VoiceApplication
 from webcb.settings import Settings
 
 KEY = "a key of the tests alone"
@@ -182,3 +183,31 @@ def test_told_to_end_it_gives_the_job_back(settings: Settings, clerk: subprocess
     job = Job.get_by_id(job_id)
     assert (job.state, job.lease_until) == ("waiting", None)
     assert 0 < job.done < 20_000
+
+
+def test_operators_are_told_of_what_is_unusual(settings: Settings, inbox: Any) -> None:
+    for login, address, role in (("ann", "ann@example.com", "administrator"), ("bo", "bo@example.com", "billing")):
+        User.create(login=login, mail=address, password="-", role=role)
+    facts = {"calls": 64, "answered": 61, "short": 0, "seconds": 412, "charges": {"USD": 18_300_000}, "numbers": 60,
+             "accounts": 1, "sources": 2}  # fmt: skip
+    found = {
+        "at": NOON,
+        "application": VoiceApplication.get().name,
+        "facts": json.dumps(facts),
+        "usual": 5,
+        "mail_due_at": NOON,
+    }
+    alarm = Unusual.create(pattern="many calls", kind="number B", subject="12065550123", seen=64, **found)
+    mail.send_due(with_mail(settings, inbox), NOON)
+    (sent,) = inbox.received
+    assert (sent["To"], sent["Subject"]) == (
+        "ann@example.com",
+        "webcb: Unusual: 64 calls within an hour to +12065550123",
+    )
+    assert "the busiest hour of a usual day has 5" in sent.get_content().lower()
+    assert f"/admin/unusual/{alarm.id}" in sent.get_content()
+    VoiceApplication.update(unusual_mail="noc@example.com").execute()
+    Unusual.create(pattern="high charges", kind="account", subject="cb1001", seen=18_300_000, currency="USD", **found)
+    mail.send_due(with_mail(settings, inbox), NOON)
+    assert inbox.received[1]["To"] == "noc@example.com"
+    assert Unusual.select().where(Unusual.mail_due_at.is_null()).count() == 2

@@ -1,8 +1,10 @@
-"""Mails: what a job became of, with its file, to who asked for it; that funds are low, to whose they are; the way to a new password.
+"""Mails: what a job became of, with its file, to who asked for it; that funds are low, to whose they are; the way to a new
+password; an unusual pattern, to operators.
 
 Sent by the operator's mail server.
 """
 
+import json
 import logging
 import smtplib
 import ssl
@@ -14,9 +16,9 @@ from pathlib import Path
 from typing import Final, cast
 
 from webcb import db
-from webcb.billing import recovery
+from webcb.billing import pattern, recovery
 from webcb.clerk.recovery_words import WORDS
-from webcb.models import Account, Customer, Job, LowBalance, Recovery
+from webcb.models import Account, Customer, Job, LowBalance, Recovery, Unusual, User, VoiceApplication
 from webcb.money import format_amount
 from webcb.settings import Settings
 
@@ -27,10 +29,11 @@ TAKEN: Final = timedelta(minutes=2)
 TRIES_MAX: Final = 5
 ATTACHED_BYTES_MAX: Final = 20 * 1024 * 1024  # what mail servers take; a greater file stays where it is
 SAID_MAX: Final = 500
+WATCHERS_MAX: Final = 20
 
 
-Due = Job | LowBalance | Recovery  # what has a mail that is due
-TABLES: Final = (Job, LowBalance, Recovery)
+Due = Job | LowBalance | Recovery | Unusual  # what has a mail that is due
+TABLES: Final = (Job, LowBalance, Recovery, Unusual)
 
 
 def send_due(settings: Settings, at: datetime) -> datetime | None:
@@ -72,12 +75,16 @@ def _send_one(settings: Settings, due: Due, at: datetime) -> None:
 def _recipient(due: Due) -> str:
     if isinstance(due, Job):
         return str(due.mail_to)
+    if isinstance(due, Unusual):
+        return _watchers(due)
     return _owner(due).mail if isinstance(due, LowBalance) else str((due.account or due.customer).mail)
 
 
 def _message(settings: Settings, due: Due) -> EmailMessage:
     if isinstance(due, Job):
         return _of_job(settings, due)
+    if isinstance(due, Unusual):
+        return _of_unusual(settings, due)
     return _of_low_balance(due) if isinstance(due, LowBalance) else _of_recovery(settings, due)
 
 
@@ -134,6 +141,29 @@ def _of_low_balance(fall: LowBalance) -> EmailMessage:
     message.set_content(
         f"The funds of {owner} have fallen below {threshold} {currency}: on {fall.at:%Y-%m-%d at %H:%M} UTC"
         f" they were {funds} {currency}.\n\nThis is said once, and again only after they were above it.\n"
+    )
+    return message
+
+
+def _watchers(alarm: Unusual) -> str:
+    """Who is told of alarms at an application: whom it names, else every administrator with an address."""
+    application = VoiceApplication.get_or_none(VoiceApplication.name == alarm.application)
+    if application is not None and application.unusual_mail:
+        return str(application.unusual_mail)
+    administrators = User.select(User.mail).where((User.role == "administrator") & ~User.blocked & (User.mail != ""))
+    return ", ".join(row.mail for row in administrators.order_by(User.id).limit(WATCHERS_MAX))
+
+
+def _of_unusual(settings: Settings, alarm: Unusual) -> EmailMessage:
+    kind, subject, facts = alarm.kind, alarm.subject, json.loads(alarm.facts)
+    shown = f"+{subject}" if kind in ("number A", "number B", "destination") and subject != "|" else subject
+    headline = pattern.headline(alarm.pattern, kind, shown, alarm.seen, alarm.currency, money=True)
+    said = pattern.evidence(alarm.pattern, facts, alarm.usual, alarm.currency, money=True)
+    message = EmailMessage()
+    message["Subject"] = f"webcb: {headline}"
+    message.set_content(
+        f"{headline}, at {alarm.application}, in the hour before {alarm.at:%Y-%m-%d %H:%M} UTC.\n\n{said}\n\n"
+        f"{settings.public_url}/admin/unusual/{alarm.id}\n\nThe same is not said again within a day.\n"
     )
     return message
 

@@ -16,6 +16,7 @@ from webcb import clock, db, doorbell, jobs
 from webcb.billing import batch, credentials, tally
 from webcb.clerk import mail
 from webcb.clerk.courier import Courier
+from webcb.clerk.patrol import Patrol
 from webcb.jobs import Work
 from webcb.settings import Settings
 from webcb.watching import counting
@@ -85,6 +86,7 @@ class Clerk:
         self._settings = settings
         self._keep_on = keep_on
         self._faults: dict[int, int] = {}
+        self._patrol = Patrol()
 
     def work(self) -> float:
         """Do all that can be done now; returns after how many seconds to look again."""
@@ -94,6 +96,7 @@ class Clerk:
                     pass
                 with db.writing():
                     tally.sweep(clock.utc_now())
+                self._patrol.go(clock.utc_now())
                 return self._seconds_to(mail.send_due(self._settings, clock.utc_now()))
         except db.UNAVAILABLE as wrong:
             log.warning("the database is away: %s", wrong)

@@ -1,7 +1,7 @@
 """Entries of what callbacks are asked for at: voice applications with their guards, and the numbers that lead back to us."""
 
 import re
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from webcb import brand
 from webcb.billing import guard
@@ -10,8 +10,10 @@ from webcb.provisioning.carriers import RULE_RIGHT
 from webcb.provisioning.entry import Entry
 from webcb.provisioning.fields import (
     Reader,
+    amount,
     choice,
     country_code,
+    mail_address,
     naming,
     parsed,
     pattern,
@@ -23,6 +25,8 @@ from webcb.provisioning.fields import (
     zone,
 )
 from webcb.translation import RULE_LENGTH_MAX, parse_rule
+
+CHARGES_MAX = 1_000_000_000  # units
 
 
 def _texts(description: str) -> Reader:
@@ -44,6 +48,7 @@ class VoiceApplication(Entry):
     """A trigger: the page people are called from, and its limits."""
 
     NOUN = "voice application"
+    COLUMNS: ClassVar[dict[str, str]] = {"unusual_charges": "unusual_charges_micros"}
     name: Annotated[str, naming("its name")]
     path: Annotated[
         str,
@@ -139,6 +144,32 @@ class VoiceApplication(Entry):
     concurrent_per_source: Annotated[
         int | None, whole(1, 100_000, "callbacks asked for from one source address at a time", or_nothing=True)
     ] = 30
+    unusual_factor: Annotated[
+        int | None,
+        whole(
+            2,
+            1000,
+            "an hour with so many times the calls or charges of a usual busiest hour is an alarm",
+            or_nothing=True,
+        ),
+    ] = 5
+    unusual_calls: Annotated[int, whole(2, 1_000_000, "calls an hour below which nothing is an alarm")] = 30
+    unusual_charges: Annotated[
+        int, amount("charges an hour below which nothing is an alarm, in the currency of the calls", most=CHARGES_MAX)
+    ] = 50_000_000
+    unusual_short_seconds: Annotated[
+        int | None, whole(1, 600, "many answered calls no longer than this are an alarm", or_nothing=True)
+    ] = 10
+    unusual_night: Annotated[
+        str,
+        parsed(
+            guard.read_quiet_hours,
+            5,
+            "two hours of the day, as in 0-6",
+            "hours of its time zone in which premium numbers and new countries are an alarm",
+        ),
+    ] = "0-6"
+    unusual_mail: Annotated[str, mail_address("who is told of these alarms; empty: every administrator")] = ""
     allowed_networks: Annotated[
         str,
         parsed(

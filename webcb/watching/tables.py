@@ -37,6 +37,7 @@ class Tables(Collector):
         yield from _routes(now)
         yield from _money()
         yield from _queues(now)
+        yield from _alarms()
         yield from _nodes(now)
 
 
@@ -146,13 +147,22 @@ def _queues(now: int) -> Iterator[Metric]:
     mails = query.rows(
         "SELECT COUNT(*) AS due, COALESCE((? - MIN(due)) / 1000000.0, 0) AS late FROM ("
         "SELECT mail_due_at AS due FROM job WHERE mail_due_at < ? UNION ALL"
-        " SELECT mail_due_at AS due FROM low_balance WHERE mail_due_at < ?) AS mail",
+        " SELECT mail_due_at AS due FROM low_balance WHERE mail_due_at < ? UNION ALL"
+        " SELECT mail_due_at AS due FROM unusual WHERE mail_due_at < ?) AS mail",
+        now,
         now,
         now,
         now,
     )
     yield _gauge("mails_due", "Mails that are due and not taken yet", mails, (), "due")
     yield _gauge("mail_late_seconds", "How late the oldest of these is", mails, (), "late")
+
+
+def _alarms() -> Iterator[Metric]:
+    found = query.rows("SELECT pattern, COUNT(*) AS value FROM unusual WHERE closed_at IS NULL GROUP BY pattern")
+    yield _gauge(
+        "unusual_patterns_open", "Unusual patterns that nobody has closed yet, by pattern", found, ("pattern",)
+    )
 
 
 def _nodes(now: int) -> Iterator[Metric]:

@@ -5,6 +5,7 @@ tests, with calls that have ended and one that goes on.
 """
 
 import base64
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -46,6 +47,7 @@ from webcb.models import (
     Sink,
     SinkEvent,
     Tariff,
+    Unusual,
     User,
     UserSession,
     VoiceApplication,
@@ -81,6 +83,7 @@ IN_DOCS = (
     "statistics",
     "test-number",
     "alarms",
+    "unusual-pattern",
     "wizard",
     "checklist",
     "users",
@@ -153,6 +156,8 @@ PAGES = {
     "refusals": "refusals",
     "never-called": "never-called",
     "alarms": "alarms",
+    "unusual-patterns": "unusual",
+    "unusual-pattern": "unusual/1",
     "wizard": "setup/1",
     "wizard-prices": "setup/2",
     "wizard-customer": "setup/3",
@@ -315,6 +320,12 @@ def _late_pages(at: datetime) -> None:
     OwnNumber.create(digits="551140028922", description="Helpdesk")
     Company.create(name="Easy Call Telecom Ltda.", address="Av. Paulista 1000, São Paulo", tax_number="12.345.678/0001-90",
                    phone="+55 11 4002-8922", mail="care@example.com")  # fmt: skip
+    facts = {"calls": 64, "answered": 61, "short": 58, "seconds": 412, "charges": {"USD": 18_300_000}, "numbers": 60,
+             "accounts": 1, "sources": 2}  # fmt: skip
+    found = {"at": at, "application": "Callback", "facts": json.dumps(facts)}
+    Unusual.create(pattern="many calls", kind="account", subject="alice", seen=64, usual=5, mail_due_at=at, **found)
+    Unusual.create(pattern="short calls", kind="number B", subject=scene.DIGITS_B, seen=58, usual=0, closed_at=at,
+                   closed_by="user:ann", **found)  # fmt: skip
     NeverCall.create(number=scene.DIGITS_A[:-1] + "9", asked_at=at)
     SavedFilter.create(user=ann, listing="accounts", name="Blocked ones", query="state=blocked")
     agent = "Mozilla/5.0 (Macintosh; Intel Mac OS X 14.4; rv:124.0) Gecko/20100101 Firefox/124.0"

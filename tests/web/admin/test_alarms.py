@@ -1,12 +1,24 @@
 """Alarms: each stands there while it holds, for who may know of it, and goes when it is mended."""
 
+import json
 from datetime import timedelta
 
 import pytest
 
 from tests.web.admin.conftest import Operator, text_of
 from webcb import clock
-from webcb.models import Account, Callback, Connection, Job, LowBalance, Node, RefusalCount, VoiceApplication
+from webcb.models import (
+    Account,
+    Audit,
+    Callback,
+    Connection,
+    Job,
+    LowBalance,
+    Node,
+    RefusalCount,
+    Unusual,
+    VoiceApplication,
+)
 
 
 def said(operator: Operator) -> str:
@@ -73,3 +85,30 @@ def test_connections_jobs_funds_refusals(admin: Operator, support: Operator) -> 
     alice.wallet.save()
     assert "Carrier 1" not in said(admin)
     assert "alice" not in said(admin)
+
+
+def test_an_unusual_pattern_stands_there_until_somebody_has_looked_at_it(
+    admin: Operator, support: Operator, reader: Operator
+) -> None:
+    node_of_now()
+    at = clock.utc_now()
+    facts = {"calls": 64, "answered": 61, "short": 58, "seconds": 412, "charges": {"USD": 18_300_000}, "numbers": 60,
+             "accounts": 1, "sources": 2}  # fmt: skip
+    found = {"at": at, "application": "Callback", "facts": json.dumps(facts), "usual": 0}
+    charges = Unusual.create(
+        pattern="high charges", kind="account", subject="alice", seen=18_300_000, currency="USD", **found
+    )
+    Unusual.create(pattern="short calls", kind="number B", subject="12065550123", seen=58, **found)
+    assert "Unusual: 18.30 USD within an hour for calls of account alice" in said(admin)
+    assert "58 calls within an hour that ended at once to +1 206-555-0123" in said(admin)
+    assert "18.30" not in said(support)
+    assert "555" not in said(reader)
+    page = f"/admin/unusual/{charges.id}"
+    assert "64 calls, 61 answered" in text_of(admin.get(page))
+    assert "Charged 18.30 USD" in text_of(admin.get(page))
+    assert "18.30" not in text_of(support.get(page)) + support.get("/admin/unusual?export=csv")
+    reader.post(page, status=403)
+    support.post(page)
+    assert "alice" not in said(admin)
+    closed = Unusual.get_by_id(charges.id)
+    assert (closed.closed_by, Audit.select().where(Audit.action == "alarm closed").count()) == ("user:support", 1)

@@ -40,6 +40,8 @@ PERMISSION = {
     "admin.vouchers": "sales.see",
     "admin.voucher_new": "sales.change",
     "admin.alarms": "monitoring.see",
+    "admin.unusual": "monitoring.see",
+    "admin.unusual_pattern": "monitoring.see",
     "admin.wizard": "setup.change",
     "admin.drain": "infrastructure.change",
     "admin.wizard_step": "setup.change",

@@ -1,4 +1,4 @@
-"""Alarms: whatever an operator should look at now. None is stored: each is read from where it stands, and ends when it is mended."""
+"""Alarms: whatever an operator should look at now, read from where it stands: it ends when it is mended, or was looked at."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,13 +11,14 @@ from peewee import fn
 from webcb import clock
 from webcb.billing.authorization import Reason
 from webcb.fleet import HEARD_WITHIN
-from webcb.models import Account, Callback, Connection, Customer, Job, LowBalance, Node, RefusalCount, Wallet
+from webcb.models import Account, Callback, Connection, Customer, Job, LowBalance, Node, RefusalCount, Unusual, Wallet
 from webcb.money import format_amount
 from webcb.prompts.library import Library
 from webcb.web.admin import signing
 from webcb.web.admin.permission import may
 from webcb.web.admin.screen import blueprint
 from webcb.web.admin.signing import guarded
+from webcb.web.admin.unusual import headline_of
 
 LATELY: Final = timedelta(days=7)
 FORGOTTEN_AFTER: Final = timedelta(days=7)  # a node that was not heard from for so long is not expected back
@@ -129,6 +130,14 @@ def _refusals(at: datetime) -> Iterator[Alarm]:
         yield Alarm("warning", f"Refused {row.times} times within an hour: {row.reason}", None, link)
 
 
+def _unusual(at: datetime) -> Iterator[Alarm]:
+    """What the clerk has found, until somebody closes it."""
+    rows = Unusual.select().where(Unusual.closed_at.is_null() & (Unusual.at > at - LATELY)).order_by(Unusual.at.desc())
+    user = signing.current()
+    for row in rows.limit(LISTED_MAX):
+        yield Alarm("warning", headline_of(row, user), row.at, url_for("admin.unusual_pattern", row_id=row.id))
+
+
 def _prompts(_at: datetime) -> Iterator[Alarm]:
     unmade = Library(current_app.extensions["webcb_settings"].data_dir).unmade()
     if unmade:
@@ -143,6 +152,7 @@ SOURCES: Final[list[Callable[[datetime], Iterator[Alarm]]]] = [
     _jobs,
     _low_balances,
     _refusals,
+    _unusual,
     _prompts,
 ]
 

@@ -71,6 +71,7 @@ MENU: Final = (
             Entry("Refusals", "refusals", "monitoring.see"),
             Entry("Never called", "never_called", "monitoring.see"),
             Entry("Alarms", "alarms", "monitoring.see"),
+            Entry("Unusual patterns", "unusual", "monitoring.see"),
         ),
     ),
     Group(

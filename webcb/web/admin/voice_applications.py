@@ -177,6 +177,35 @@ screen(
                 ),
             ),
             Panel(
+                "Unusual patterns",
+                (
+                    Item(
+                        "unusual_factor",
+                        "Alarm at so many times the usual",
+                        "An hour of an account, a number, a destination or a source address against its own busiest hours of "
+                        "the last four weeks. Empty: nothing is looked for.",
+                    ),
+                    Item(
+                        "unusual_calls",
+                        "Never below so many calls an hour",
+                        "Who calls rarely is not unusual for calling twice.",
+                    ),
+                    Item("unusual_charges", "Never below such charges an hour", "In the currency of the calls."),
+                    Item(
+                        "unusual_short_seconds",
+                        "Short are calls up to, seconds",
+                        "Many answered calls that end at once are an alarm. Empty: they are not.",
+                    ),
+                    Item(
+                        "unusual_night",
+                        "Night",
+                        "As in 0-6, by the time zone of the opening hours: then calls to premium numbers, and to countries that "
+                        "nobody called for four weeks, are an alarm. Empty: they are not.",
+                    ),
+                    Item("unusual_mail", "Told by mail to", "Empty: every administrator who has an address."),
+                ),
+            ),
+            Panel(
                 "Destinations",
                 (
                     Item(
