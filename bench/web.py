@@ -4,6 +4,7 @@ On SQLite, in a folder of its own, the rows written by SQL. Each address is aske
 administrator; the middle one counts. What takes longer than TARGET_MS is marked.
 """
 
+import json
 import re
 import statistics
 import tempfile
@@ -13,8 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.web import scene
-from webcb import db
-from webcb.billing import credentials
+from webcb import clock, db
+from webcb.billing import credentials, pattern
+from webcb.clerk.patrol import Patrol
 from webcb.models import User
 from webcb.web import create_app
 
@@ -23,6 +25,7 @@ TIMES: Final = 5
 PASSWORD: Final = "correct horse battery"
 
 _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})"
+_FACTS = json.dumps(pattern.Sums(calls=64, answered=60, seconds=600).facts())
 _FILL = (
     ("INSERT INTO wallet (id, currency, balance_micros, credit_limit_micros, locked_micros) "
      "SELECT 1000 + i, 'USD', i % 97 * 100000, 0, 0 FROM n", "accounts"),
@@ -42,6 +45,26 @@ _FILL = (
      "disconnect_cause, explanation) SELECT callback_id, name, 1001 + (leg.id % {accounts}), 1, cli, cld, 'WEBCALLBACK', '1', "
      "'Callback', 1, callback.requested_at, callback.ended_at, callback.ended_at, 700, 60, 60, 100000, 'USD', 16, '{{}}' "
      "FROM leg JOIN callback ON callback.id = leg.callback_id WHERE {count} > 0", "xdrs"),
+    ("INSERT INTO destination (prefix, country, description) SELECT '8' || (1000000 + i), 'DE', 'Region ' || i FROM n", "many"),
+    ("INSERT INTO rate (tariff_id, destination_id, effective_at, first_interval_seconds, next_interval_seconds, first_price_micros, "
+     "next_price_micros) SELECT 1, id, 0, 60, 60, 100000, 100000 FROM destination WHERE prefix LIKE '8%' AND {count} > 0", "many"),
+    ("INSERT INTO voucher (code_hash, series, amount_micros, currency, made_at, made_by) "
+     "SELECT printf('%064x', i), 'Series ' || (i / 1000), 5000000, 'USD', {now} - i, 'bench' FROM n", "many"),
+    ("INSERT INTO audit (at, made_by, action, subject, detail) "
+     "SELECT {now} - i * 1000000, 'user:ann', 'change', 'account cb' || i, 'blocked: false -> true' FROM n", "many"),
+    ("INSERT INTO refusal_count (hour_at, reason, voice_application_id, refusals) "
+     "SELECT {now} - i * 3600000000, 'no rate', 1 + i % 2, 1 + i % 50 FROM n", "some"),
+    ("INSERT INTO never_call (number, asked_at) SELECT '5511' || (900000000 + i), {now} - i * 1000000 FROM n", "many"),
+    ("INSERT INTO user_session (user_id, token_hash, source, agent, began_at, seen_at) "
+     "SELECT 1, printf('%064x', i), '192.0.2.1', 'Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0', {now} - i, {now} - i FROM n", "some"),
+    ("INSERT INTO api_key (name, key_hash, scopes, made_at) "
+     "SELECT 'Program ' || i, printf('%064x', i), 'accounts', {now} - i FROM n", "some"),
+    ("INSERT INTO sink (callback_id, api_key_id, url) "
+     "SELECT printf('%020x', i * 7919), 1 + i % {some}, 'https://crm.example.com/calls' FROM n", "many"),
+    ("INSERT INTO sink_event (sink_id, state, at, tries, dead_at, said) "
+     "SELECT i, 'ended', {now} - i * 1000000, 9, {now}, 'no answer' FROM n", "many"),
+    ("INSERT INTO unusual (at, application, pattern, kind, subject, seen, usual, facts, closed_at, closed_by) SELECT "
+     "{now} - i * 60000000, 'Callback', 'many calls', 'account', 'cb' || i, 64, 5, '{facts}', {now}, 'bench' FROM n", "some"),
 )  # fmt: skip
 
 LISTS: Final = (
@@ -50,34 +73,46 @@ LISTS: Final = (
     "callbacks?q=12061234", "callbacks?q=nothingatall", "callbacks?state=talking", "attempts", "attempts?cld=12061234",
     "accounts", "accounts?q=cb1150000", "accounts?q=nothingatall", "accounts?state=no+funds", "customers", "batches",
     "search?q=cb1150000", "search?q=12061234567", "active-calls", "audit", "statistics", "checklist",
+    "audit?q=cb77777", "audit?made_by=ann&action=change", "audit?sort=at&desc=0", "vouchers", "vouchers?series=Series+77",
+    "vouchers?state=used", "vouchers?q=nothingatall", "destinations", "destinations?q=Region+77777", "destinations?prefix=81",
+    "tariffs/1/rates", "tariffs/1/rates?q=81077777", "tariffs/1/rates?sort=next_price&desc=1", "tariffs/1/rates?country=DE", "routing",
+    "never-called", "never-called?q=5511900077777", "sessions", "sessions?login=ann", "api-keys", "api-keys?q=Program+777",
+    "api-keys?state=revoked", "webhooks", "webhooks?now=dead", "webhooks?now=delivered", "webhooks?q=nothingatall", "refusals",
+    "refusals?reason=no+rate", "unusual", "unusual?q=cb7777", "unusual?state=open", "alarms", "voice-applications", "connections",
+    "products", "distributors", "jobs", "users",
 )  # fmt: skip
 
 
 def run(xdrs: int = 1_000_000, accounts: int = 200_000) -> dict[str, Any]:
     """Fill, ask, print; the milliseconds by address."""
     with tempfile.TemporaryDirectory() as folder:
-        client = _client(Path(folder), xdrs, accounts)
+        fill(Path(folder), xdrs, accounts)
+        client = client_of(Path(folder))
         print(f"{xdrs:,} xDRs, {accounts:,} accounts: milliseconds, the middle one of {TIMES}")
         return {"xdrs": xdrs, "accounts": accounts, "milliseconds": dict(_ask(client))}
 
 
-def _client(folder: Path, xdrs: int, accounts: int) -> Any:
+def fill(folder: Path, xdrs: int, accounts: int) -> None:
+    """Make the database in a folder. The lists that came later get a tenth of the xDRs or a hundredth, as they would."""
     chosen = scene.settings(folder)
     scene.build(chosen)
-    app = create_app(chosen)
     db.database.connect(reuse_if_open=True)
     User.create(login="bench", password=credentials.hash_password(PASSWORD), role="administrator")
-    counts = {"accounts": accounts, "callbacks": xdrs // 2, "xdrs": xdrs}
+    counts = {"accounts": accounts, "callbacks": xdrs // 2, "xdrs": xdrs, "many": xdrs // 10, "some": xdrs // 100}
     now = int(time.time() * 1_000_000)
     for sql, of in _FILL:
-        statement = sql.format(now=now, accounts=accounts, count=counts[of])
+        statement = sql.format(now=now, accounts=accounts, some=counts["some"], facts=_FACTS, count=counts[of])
         with db.writing():
             db.database.execute_sql(
                 f"{_NUMBERS.format(count=counts[of])} {statement}" if "FROM n" in statement else statement
             )
     db.database.execute_sql("ANALYZE")
     db.database.close()
-    client = app.test_client()
+
+
+def client_of(folder: Path) -> Any:
+    """An administrator before the pages over the database of a folder."""
+    client = create_app(scene.settings(folder)).test_client()
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/admin/sign-in").text)
     assert token is not None
     client.post("/admin/sign-in", data={"csrf_token": token[1], "login": "bench", "password": PASSWORD})
@@ -95,3 +130,9 @@ def _ask(client: Any) -> Iterator[tuple[str, float]]:
         middle = statistics.median(took)
         print(f"{middle:8.1f}  {'SLOW ' if middle > TARGET_MS else '     '}/admin/{address}", flush=True)
         yield address, round(middle, 1)
+    db.database.connect(reuse_if_open=True)
+    began = time.perf_counter()
+    Patrol().go(clock.utc_now())
+    took_ms = 1000 * (time.perf_counter() - began)
+    print(f"{took_ms:8.1f}       the patrol's first round of the day")
+    yield "patrol", round(took_ms, 1)

@@ -138,7 +138,7 @@ def test_words_by_what_who_reads_may_see() -> None:
     assert "12.00" not in pattern.headline(*args(high), money=False)
     said = pattern.evidence("many calls", many.facts, 3, "", money=True)
     assert said == (
-        "12 calls, 12 answered, 720 s talked. 12 numbers called, 1 accounts, 12 source addresses. Charged 12.00 USD."
+        "12 calls, 12 answered, 720 s talked. 12 numbers called, 1 account, 12 source addresses. Charged 12.00 USD."
         " The busiest hour of a usual day has 3."
     )
     assert "12.00" not in pattern.evidence("many calls", many.facts, 3, "", money=False)

@@ -52,6 +52,7 @@ class Order:
     expires_at: datetime | None = None
     days_after_first_use: int | None = None
     days_after_last_use: int | None = None
+    e_commerce: bool = False
     time_zone: str = "UTC"
     language: str = "en"
 
@@ -264,7 +265,7 @@ def _next_control_number() -> int:
 _COLUMNS = (
     "login", "customer_id", "product_id", "wallet_id", "batch_id", "control_number", "job_id", "distributor_id", "type",
     "service_password", "web_login", "web_password", "activated", "activation_at", "expires_at", "days_after_first_use",
-    "days_after_last_use", "time_zone", "language",
+    "days_after_last_use", "e_commerce", "time_zone", "language",
 )  # fmt: skip
 
 
@@ -290,6 +291,7 @@ def _insert(work: Work, logins: list[str], passwords: list[tuple[str, str]], fir
             plan["expires_at"],
             plan["days_after_first_use"],
             plan["days_after_last_use"],
+            plan["e_commerce"],
             plan["time_zone"],
             plan["language"],
         )

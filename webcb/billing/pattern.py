@@ -223,10 +223,16 @@ def headline(pattern: str, kind: str, subject: str, seen: int, currency: str, *,
     return f"Unusual: {seen} {what.get(pattern, f'{premium} at night')} {whose}"
 
 
+def _counted(count: object, one: str, many: str = "") -> str:
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
 def evidence(pattern: str, facts: Mapping[str, object], usual: int, currency: str, *, money: bool) -> str:
     """What speaks for it, in sentences."""
-    said = [f"{facts['calls']} calls, {facts['answered']} answered, {facts['seconds']} s talked"]
-    said.append(f"{facts['numbers']} numbers called, {facts['accounts']} accounts, {facts['sources']} source addresses")
+    said = [f"{_counted(facts['calls'], 'call')}, {facts['answered']} answered, {facts['seconds']} s talked"]
+    numbers = _counted(facts["numbers"], "number called", "numbers called")
+    sources = _counted(facts["sources"], "source address", "source addresses")
+    said.append(f"{numbers}, {_counted(facts['accounts'], 'account')}, {sources}")
     charges = facts["charges"]
     if money and isinstance(charges, dict) and charges:
         said.append("charged " + ", ".join(f"{format_amount(micros)} {name}" for name, micros in charges.items()))

@@ -7,8 +7,9 @@ among what has ended and what goes on.
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from webcb import db
@@ -77,9 +78,11 @@ class Patrol:
         self._due_at = at + EVERY
         if self._day != at.date():
             self._usual, self._countries, self._day = {}, None, at.date()
-        calls = _calls(at)
+        watched = list(VoiceApplication.select().where(VoiceApplication.unusual_factor.is_null(False)))
+        nights = {each.id for each in watched if pattern.is_night(each.unusual_night, each.time_zone, at)}
+        calls = _calls(at, nights) if watched else {}
         raised = 0
-        for application in VoiceApplication.select().where(VoiceApplication.unusual_factor.is_null(False)):
+        for application in watched:
             own = calls.get(application.id)
             if own:
                 raised += self._look(application, own, at)
@@ -129,8 +132,8 @@ class Patrol:
         return self._countries
 
 
-def _calls(at: datetime) -> dict[int, list[Call]]:
-    """The calls of the last hour, by application."""
+def _calls(at: datetime, nights: Collection[int]) -> dict[int, list[Call]]:
+    """The calls of the last hour, by application; whether they are premium ones is looked at where it is night."""
     now, begun = micros(at), micros(at - WINDOW)
     countries = _countries()
     by_callback: dict[str, list[Row]] = defaultdict(list)
@@ -138,11 +141,12 @@ def _calls(at: datetime) -> dict[int, list[Call]]:
         by_callback[leg["callback_id"]].append(leg)
     found: dict[int, list[Call]] = defaultdict(list)
     for legs in by_callback.values():
-        found[legs[0]["application"]].extend(_of_callback(legs, countries))
+        application = legs[0]["application"]
+        found[application].extend(_of_callback(legs, countries, application in nights))
     return found
 
 
-def _of_callback(legs: list[Row], countries: dict[str, str]) -> Iterator[Call]:
+def _of_callback(legs: list[Row], countries: dict[str, str], at_night: bool) -> Iterator[Call]:
     """A call for each B; the first carries what A was charged. Of a callback whose B is not known there is none."""
     to_a = next((leg for leg in legs if leg["leg"] == "A"), None)
     charged_a = to_a["charged"] if to_a else 0
@@ -157,7 +161,7 @@ def _of_callback(legs: list[Row], countries: dict[str, str]) -> Iterator[Call]:
             source="" if leg["source"] == "cli" else leg["source"],
             destination=destination,
             country=countries.get(destination, ""),
-            is_premium=_is_premium(leg["cld"]),
+            is_premium=at_night and _is_premium(leg["cld"]),
             talked_seconds=leg["used"],
             charged_a_micros=charged_a,
             charged_b_micros=leg["charged"],
@@ -174,6 +178,7 @@ def _longest(digits: str, countries: dict[str, str]) -> str:
     return next((digits[:size] for size in range(len(digits), 0, -1) if digits[:size] in countries), "|")
 
 
+@lru_cache(maxsize=10_000)
 def _is_premium(digits: str) -> bool:
     try:
         return parse_number(f"+{digits}", "US").kind in guard.BARRED_KINDS

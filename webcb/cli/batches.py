@@ -81,6 +81,7 @@ def batches(ctx: click.Context, limit: int, as_csv: bool) -> None:
 @click.option("--expiration-date", "expires_at", type=Instant(), help="Not usable from then on.")
 @click.option("--days-after-first-use", type=int, help="Days each lives after its first use or recharge.")
 @click.option("--days-after-last-use", type=int, help="Days each lives after its last use or recharge.")
+@click.option("--e-commerce", is_flag=True, help="Their owners may top them up through the payment provider.")
 @click.option("--time-zone", default="UTC", show_default=True, help="In which its owner sees times.")
 @click.option("--language", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Its owner's.")
 @click.option("--mail-to", default="", metavar="ADDRESS", help="Who gets the file by mail.")

@@ -36,6 +36,7 @@ from webcb.models import (
     ExchangeRate,
     Job,
     Leg,
+    Message,
     NeverCall,
     Node,
     OffPeakPeriod,
@@ -245,7 +246,7 @@ def _call(seconds_ago: int) -> str:
     placed = reception.place(order, clock.utc_now())
     assert isinstance(placed, reception.Placed), placed
     scene.Engine(placed.callback_id).talk(seconds_max=600, ago=seconds_ago)
-    _in_order(placed.callback_id, clock.utc_now() - timedelta(seconds=seconds_ago))
+    _in_order(placed.callback_id)
     return placed.callback_id
 
 
@@ -258,8 +259,61 @@ def _tried(callback_id: str, connection: Connection) -> None:
                        reason="OK" if answered else "Temporarily Unavailable", setup_ms=1860)  # fmt: skip
 
 
-def _in_order(callback_id: str, talking_at: datetime) -> None:
+# Of each leg: seconds after it was placed, whether we sent it, its first line.
+WIRE = (
+    (0, True, "INVITE sip:{cld}@192.0.2.10 SIP/2.0"),
+    (0.03, False, "SIP/2.0 100 Trying"),
+    (1.86, False, "SIP/2.0 180 Ringing"),
+    (6.3, False, "SIP/2.0 200 OK"),
+    (6.31, True, "ACK sip:{cld}@192.0.2.10:5060 SIP/2.0"),
+    (75, True, "BYE sip:{cld}@192.0.2.10:5060 SIP/2.0"),
+    (75.04, False, "SIP/2.0 200 OK"),
+)
+BODY = "\r\nContent-Type: application/sdp\r\nContent-Length: 0\r\n\r\nv=0\r\nm=audio 20000 RTP/AVP 0 8 101\r\n"
+
+
+def _said(callback_id: str) -> None:
+    """What was said on the wire, and how the voice was."""
+    rungs = [
+        (leg.placed_at + timedelta(seconds=after), leg, sent, line.format(cld=leg.cld))
+        for leg in Leg.select().where(Leg.callback == callback_id)
+        for after, sent, line in WIRE
+    ]
+    place = {
+        "local_host": "198.51.100.1",
+        "local_port": 5060,
+        "remote_host": "192.0.2.10",
+        "remote_port": 5060,
+        "transport": "udp",
+    }
+    for position, (at, leg, sent, line) in enumerate(sorted(rungs, key=lambda rung: rung[0]), 1):
+        method = line.split()[0] if sent else "BYE" if at > leg.placed_at + timedelta(seconds=60) else "INVITE"
+        has_body = line.startswith("INVITE") or (line.endswith("OK") and method == "INVITE")
+        text = f"{line}\r\nCall-ID: {leg.id}@198.51.100.1\r\nCSeq: 1 {method}{BODY if has_body else ''}"
+        Message.create(
+            callback=callback_id,
+            position=position,
+            leg=leg.name,
+            at=at,
+            sent=sent,
+            octets=len(text),
+            text=text,
+            **place,
+        )
+    heard = {
+        "codec": "PCMU",
+        "received_packets": 3050,
+        "sent_packets": 3048,
+        "lost_packets": 4,
+        "jitter_us": 2300,
+        "score_milli": 4360,
+    }
+    Leg.update(**heard).where(Leg.callback == callback_id).execute()
+
+
+def _in_order(callback_id: str) -> None:
     """Let what came before the talk have come before it."""
+    talking_at = Callback.get_by_id(callback_id).talking_at
 
     def before(seconds: float) -> datetime:
         return talking_at - timedelta(seconds=seconds)
@@ -307,6 +361,7 @@ def furnish() -> dict[str, str]:
         _tried(ended_id, carrier)
         ended = ended or ended_id
     Account.update(blocked=False).execute()
+    _said(ended)
     running = _call(61)
     _told(ended, at)
     db.database.close()
@@ -390,6 +445,7 @@ def for_docs() -> None:
     DOCS.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as temporary, shown(Path(temporary)) as (server, browser, calls):
         sign_in(browser, server)
+        browser.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
         for name in IN_DOCS:
             metrics = {"width": DOCS_WIDTH, "height": 700, "deviceScaleFactor": 1, "mobile": False}
             browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)

@@ -20,7 +20,7 @@ from tests.callback.conftest import free_ports
 from tests.waiting import wait_until
 from webcb import db, settings
 from webcb.demo.carrier import CREDENTIALS
-from webcb.demo.phones import CALLER, HELPDESK, SPEAKS
+from webcb.demo.phones import CALLER, HELPDESK, SPEAKS, Phone, Voice
 from webcb.demo.reach import pages_answer, sip_answers
 from webcb.models import Callback, Node, Xdr
 from webcb.settings import Bind
@@ -28,6 +28,17 @@ from webcb.settings import Bind
 WAIT_SECONDS = 30
 START_SECONDS = 60
 COMMAND = [sys.executable, "-m", "webcb.cli"]
+PIN = "1000"
+# Follows the voice: types its PIN, chooses to call, dials.
+PIN_PHONE = Phone("551155550103", "Brazil", "types a PIN", voice=Voice.CANON, keys=f" {PIN}# 1{SPEAKS.number}#")
+# The demo's carrier with this phone beside its own.
+CARRIER = f"""
+import sys
+from webcb.demo import carrier
+from webcb.demo.phones import Phone, Voice
+carrier.PHONES += (Phone({PIN_PHONE.number!r}, "Brazil", "types a PIN", voice=Voice.CANON, keys={PIN_PHONE.keys!r}),)
+sys.exit(carrier.main())
+"""
 
 
 @dataclass
@@ -76,7 +87,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
                 subprocess.Popen(words, env=environment, stdout=log, stderr=log, start_new_session=True)
                 for words in (
                     [*COMMAND, "serve"],
-                    [sys.executable, "-m", "webcb.demo.carrier", "--host", carrier.host, "--port", str(carrier.port)],
+                    [sys.executable, "-c", CARRIER, "--host", carrier.host, "--port", str(carrier.port)],
                 )
             ]
         try:

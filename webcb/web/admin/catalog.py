@@ -255,12 +255,12 @@ RATES_EDITOR = Editor(
                 Item("next_price", "Next price", "Per minute, for the next intervals."),
                 _off_peak(
                     "off_peak_first_interval_seconds",
-                    "Off-peak first interval, seconds",
+                    "Off-peak first interval",
                     "First billing unit in seconds for off-peak time.",
                 ),
                 _off_peak(
                     "off_peak_next_interval_seconds",
-                    "Off-peak next interval, seconds",
+                    "Off-peak next interval",
                     "Next billing unit in seconds for off-peak time.",
                 ),
                 _off_peak(
@@ -403,13 +403,13 @@ screen(
                     Given("Product type", "Main product", "Every account has one."),
                     Item("currency", "Currency", "The currency the product is priced in; it cannot be changed later."),
                     Given("Managed by", "Administrator only", "There are no resellers."),
-                    Given("Account role", "Universal", "The defined usage of its accounts."),
                     Item(
                         "self_care",
                         "Account default ACL",
                         "The parts of self-care that owners of its accounts see; nothing ticked: their settings alone.",
                         ticked=SELF_CARE,
                     ),
+                    Given("Account role", "Universal", "The defined usage of its accounts."),
                     Item("profit_guarantee", "Profit guarantee", "Routes that cost more than is charged are left out."),
                     Item("blocked", "Blocked", "No call of its accounts begins, and those that go on end at once."),
                     Item("description", "Description", "For operators: end users do not see it."),
@@ -447,7 +447,7 @@ USAGE_CHARGES_EDITOR = Editor(
         Panel(
             "Usage charge",
             (
-                Given("Service", "Voice calls"),
+                Given("Service", "Voice calls", "What is used and charged."),
                 Item("node", "Node", "Only on this node; none: on any."),
                 Item(
                     "access_code",

@@ -69,6 +69,8 @@ class GeneratorForm(FlaskForm):  # type: ignore[misc]
     days_after_first_use = IntegerField("Availability period after first usage, days", validators=[Optional()])
     days_after_last_use = IntegerField("Availability period after last usage, days", validators=[Optional()])
 
+    e_commerce = BooleanField("E-Commerce enabled")
+
     self_care = SelectField("Credentials", choices=_pairs({"auto-generated": "Auto-generated", "empty": "Empty"}))
     time_zone = SelectField("Time zone", choices=sorted(available_timezones()), default="UTC")
     language = SelectField("Web interface language", choices=_pairs(LANGUAGES))
@@ -95,6 +97,7 @@ HINTS: Final = {
     "expires_at": "The date on which the accounts expire; in your own time zone.",
     "days_after_first_use": "How many days an account remains active after its first use or recharge.",
     "days_after_last_use": "How many days an account remains active after its last use or recharge.",
+    "e_commerce": "Their owners may top them up through the payment provider.",
     "self_care": "Auto-generated: owners log in with their ID and a random password. Empty: not before a password is set.",
     "time_zone": "In which an owner sees the times of his calls.",
     "language": "Of the account's self-care pages.",
@@ -115,7 +118,7 @@ PANELS: Final = (
             "distributor",
         ),
     ),
-    ("Life cycle", ("activation_at", "expires_at", "days_after_first_use", "days_after_last_use")),
+    ("Life cycle", ("activation_at", "expires_at", "days_after_first_use", "days_after_last_use", "e_commerce")),
     ("Web self-care", ("self_care", "time_zone", "language")),
     ("The file", ("mail_to",)),
 )

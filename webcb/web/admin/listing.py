@@ -34,7 +34,7 @@ FILTER_LENGTH_MAX: Final = 100
 FOUND_BY_KEY_MAX: Final = 500
 MASK: Final = "•"
 
-Sort = Literal["text", "long", "number", "amount", "instant", "yes", "telephone", "duration", "state"]
+Sort = Literal["text", "short", "long", "number", "amount", "instant", "yes", "telephone", "duration", "state"]
 
 
 @dataclass(frozen=True)

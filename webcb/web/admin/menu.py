@@ -13,6 +13,7 @@ class Entry:
     label: str
     endpoint: str
     permission: str
+    under: str = ""  # a heading within the group
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,16 @@ class Group:
     entries: tuple[Entry, ...]
 
 
+VOICE_CALLS: Final = "Voice calls processing"
+
 MENU: Final = (
     Group("", (Entry("Dashboard", "dashboard", ""),)),
     Group(
         "Infrastructure",
         (
-            Entry("Voice applications", "voice_applications", "infrastructure.see"),
-            Entry("Own numbers", "own_numbers", "infrastructure.see"),
-            Entry("Nodes", "nodes", "infrastructure.see"),
+            Entry("Voice applications", "voice_applications", "infrastructure.see", VOICE_CALLS),
+            Entry("Own numbers", "own_numbers", "infrastructure.see", VOICE_CALLS),
+            Entry("Nodes", "nodes", "infrastructure.see", VOICE_CALLS),
             Entry("Vendors", "vendors", "infrastructure.see"),
             Entry("Connections", "connections", "infrastructure.see"),
             Entry("Routing", "routing", "infrastructure.see"),

@@ -28,6 +28,8 @@ _STYLE: Final = Style(
     guide_stroke_dasharray="2,4",
     major_guide_stroke_dasharray="2,4",
     font_family="system-ui, sans-serif",
+    stroke_width="2.5",
+    title_font_size=12,
     label_font_size=12,
     major_label_font_size=12,
 )

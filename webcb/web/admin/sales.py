@@ -220,6 +220,7 @@ screen(
                     Item("customer", "Customer", "It cannot be changed later."),
                     Given("Account role", "Universal", "The defined usage for the account."),
                     Item("product", "Product", "The services it may use and their prices, in the customer's currency."),
+                    Item("activation_at", "Activation date", "Not usable before; empty: from now on."),
                     Item(
                         "service_password",
                         "Service password",
@@ -255,7 +256,6 @@ screen(
                 "Life cycle",
                 (
                     Item("activated", "Activated", "Off: it cannot be used until somebody activates the card."),
-                    Item("activation_at", "Activation date", "Not usable before."),
                     Item("expires_at", "Expiration date", "Not usable from then on."),
                     Item("days_after_first_use", "Availability period after first usage, days", "Empty: no such end."),
                     Item(
@@ -276,7 +276,7 @@ screen(
                     ),
                     Item("web_login", "Self-care login", "Empty: the owner cannot log in."),
                     Item("web_password", "Self-care password", "Empty: it stays as it is."),
-                    Item("e_commerce", "E-commerce", "Its owner may top it up through the payment provider."),
+                    Item("e_commerce", "E-Commerce enabled", "Its owner may top it up through the payment provider."),
                     Item("trusted_numbers", "Trusted numbers", "Who calls from one of them is not asked for a PIN."),
                 ),
             ),

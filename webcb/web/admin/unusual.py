@@ -75,7 +75,7 @@ screen(
                 filter=Choice(pattern.PATTERNS, lambda value: Unusual.pattern == value),
             ),
             Column("kind", "Of", lambda row: row.kind, filter=Choice(KINDS, lambda value: Unusual.kind == value)),
-            Column("subject", "Which", lambda row: subject_of(row, signing.current())),
+            Column("subject", "Which", lambda row: subject_of(row, signing.current()), "short"),
             Column("seen", "Seen", lambda row: _amount(row, "seen")),
             Column("usual", "Usual", lambda row: _amount(row, "usual")),
             Column(
