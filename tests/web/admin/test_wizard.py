@@ -12,14 +12,15 @@ from tests.web.admin.conftest import PASSWORD, Operator, enter, text_of
 from tests.web.admin.test_checklist import lines
 from webcb import clock, db
 from webcb.billing import credentials
-from webcb.models import Account, Audit, Callback, Connection, Node, Rate, UsageCharge, User, VoiceApplication
+from webcb.models import Account, Audit, Callback, Connection, Node, Rate, UsageCharge, User, VoiceApplication, Wallet
 from webcb.web import create_app
 
 PAGES = (
     {"vendor": "Acme", "currency": "EUR", "host": "192.0.2.1", "port": "5060", "transport": "udp", "username": "us",
      "password": "secret", "cost": "0.01"},
     {"country_a": "BR", "price_a": "0.05", "country_b": "US", "price_b": "0.02", "elsewhere": "", "failed": "0"},
-    {"customer": "Easy Call", "time_zone": "America/Sao_Paulo", "login": "cb1000", "opening_balance": "5", "visible_name": "Callback"},
+    {"customer": "Easy Call", "time_zone": "America/Sao_Paulo", "login": "cb1000", "opening_balance": "5", "visible_name": "Callback",
+     "credit_limit": "10"},
     {"name": "Web callback", "kinds": ["extended", "hosted"], "second_number": ""},
 )  # fmt: skip
 
@@ -102,6 +103,15 @@ def test_a_page_that_is_sent_again_keeps_what_was_set_elsewhere(owner: Operator)
     assert (row.host, row.capacity, row.codecs) == ("192.0.2.2", 30, "PCMA")
     assert credentials.unseal(row.sealed_password) == "secret"
     assert VoiceApplication.get().ring_seconds_a == 12
+
+
+def test_hosted_calls_that_nobody_can_pay_for_are_said(owner: Operator) -> None:
+    for number, typed in enumerate(PAGES, 1):
+        owner.post(f"/admin/setup/{number}", **typed)
+    line = "An internal account pays for hosted calls"
+    assert lines(owner.get("/admin/checklist"))[line][0]
+    Wallet.update(credit_limit_micros=0).execute()
+    assert not lines(owner.get("/admin/checklist"))[line][0]
 
 
 def test_a_guessable_internal_account_is_named(owner: Operator) -> None:

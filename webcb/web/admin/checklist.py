@@ -148,8 +148,16 @@ def _application(of: Sample) -> Iterator[Line]:
     yield Line(group, "Configure the parameters of the WEB callback trigger instance", bool(row.active), said, link)
     if "hosted" in row.kinds:
         account = row.internal_account
-        said = f"account {account.login}" if account else "hosted calls have nobody who pays: name an internal account"
-        yield Line(group, "An internal account pays for hosted calls", account is not None, said, link)
+        said, is_done = "hosted calls have nobody who pays: name an internal account", False
+        if account is not None:
+            is_done = account.wallet.balance_micros + account.wallet.credit_limit_micros > 0
+            said = (
+                f"account {account.login}"
+                if is_done
+                else f"account {account.login} has no funds: give its customer a credit limit"
+            )
+            link = link if is_done else url_for("admin.customers_edit", row_id=account.customer.id)
+        yield Line(group, "An internal account pays for hosted calls", is_done, said, link)
 
 
 def _rating(of: Sample, at: datetime) -> Iterator[Line]:

@@ -98,6 +98,7 @@ class AccountForm(FlaskForm):  # type: ignore[misc]
     """Who may call."""
 
     customer = StringField("Customer", default="Easy Call", render_kw={"maxlength": 64})
+    credit_limit = StringField("Its credit limit", default="10", render_kw={"inputmode": "decimal"})
     time_zone = SelectField("Its time zone", default="UTC", choices=sorted(available_timezones()))
     login = StringField("ID of a first account", default="cb1000", render_kw={"maxlength": 64})
     opening_balance = StringField("Its opening balance", default="5", render_kw={"inputmode": "decimal"})
@@ -117,6 +118,7 @@ HINTS: Final = {
     "failed": "0: an attempt that reaches nobody costs nothing.",
     "kinds": "Extended asks for the password. Simple and Hosted do not: limit who can reach their page.",
     "second_number": "Whom a Simple callback is connected with, such as your helpdesk; country code first.",
+    "credit_limit": "Pays for Hosted callbacks until somebody has logged in; debit accounts have funds of their own.",
     "time_zone": "In which its days and months begin.",
     "login": "Letters and digits; cards are made later by the account generator.",
     "opening_balance": "For the test callback; a debit account spends what is there.",
@@ -206,7 +208,8 @@ def _account(form: Any) -> Tree:
     product = _entry(
         "products", PRODUCT, currency=_currency(), visible_name=form.visible_name.data.strip(), usage_charges=charges
     )
-    owner = _entry("customers", customer, currency=_currency(), balance_control="postpaid", billing_time_zone=zone)
+    credit = {"balance_control": "postpaid", "credit_limit": form.credit_limit.data.strip()}
+    owner = _entry("customers", customer, currency=_currency(), billing_time_zone=zone, **credit)
     tree: Tree = {"products": [product], "customers": [owner]}
     if not Account.select().where(Account.login == login).exists():
         fields = {"opening_balance": form.opening_balance.data.strip(), "service_password": secrets.token_urlsafe(9)}
