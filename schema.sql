@@ -379,6 +379,13 @@ CREATE TABLE connection_share (
   UNIQUE (connection_id, node_id)
 );
 
+-- When the next call over a connection may start, on the clock of the database, where several nodes keep one pace (engine/turns.py).
+CREATE TABLE connection_pace (
+  id INTEGER PRIMARY KEY,
+  connection_id BIGINT NOT NULL UNIQUE REFERENCES connection (id) ON DELETE CASCADE,
+  next_at BIGINT NOT NULL
+);
+
 -- Route data of a vendor's rate; where there is none: category 1, preference 5, no huntstop.
 CREATE TABLE route (
   id INTEGER PRIMARY KEY,
@@ -925,6 +932,20 @@ CREATE TRIGGER vendor_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON vend
 CREATE TRIGGER connection_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON connection EXECUTE FUNCTION catalog_changed();
 CREATE TRIGGER own_number_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON own_number EXECUTE FUNCTION catalog_changed();
 CREATE TRIGGER voice_application_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON voice_application EXECUTE FUNCTION catalog_changed();
+--]
+
+-- Engines are rung for -------------------------------------------------------------------------------------------------
+
+-- What an engine looks for: a request, a release, a block, a node that drains, funds. On SQLite the pages ring the one engine there is.
+--[postgresql
+CREATE FUNCTION engines_rung() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN PERFORM pg_notify('webcb_engines', ''); RETURN NULL; END $$;
+CREATE TRIGGER callback_rings AFTER INSERT OR UPDATE OF release_asked_at ON callback EXECUTE FUNCTION engines_rung();
+CREATE TRIGGER account_rings AFTER UPDATE OF blocked, closed ON account EXECUTE FUNCTION engines_rung();
+CREATE TRIGGER customer_rings AFTER UPDATE OF status ON customer EXECUTE FUNCTION engines_rung();
+CREATE TRIGGER product_rings AFTER UPDATE OF blocked ON product EXECUTE FUNCTION engines_rung();
+CREATE TRIGGER node_rings AFTER UPDATE OF draining ON node EXECUTE FUNCTION engines_rung();
+CREATE TRIGGER ledger_rings AFTER INSERT ON ledger FOR EACH ROW WHEN (NEW.amount_micros > 0 AND NEW.kind NOT IN ('charge', 'vendor cost', 'opening balance')) EXECUTE FUNCTION engines_rung();
 --]
 
 -- Who follows a call is told of its states -----------------------------------------------------------------------------

@@ -36,6 +36,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="sqlite",
         help="which database the tests run on that ask for any (a fixture named database_url)",
     )
+    parser.addoption(
+        "--soak-seconds", type=int, default=3600, help="how long the soak of random calls and faults goes on"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

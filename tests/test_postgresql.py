@@ -1,5 +1,6 @@
 """schema.sql, the migrations and the models on a real PostgreSQL: one file serves both databases."""
 
+import queue
 import threading
 from collections.abc import Iterator
 
@@ -7,7 +8,9 @@ import psycopg
 import pytest
 from peewee import DatabaseError, IntegrityError
 
-from webcb import db, models, pool
+from tests.billing import rows
+from webcb import db, doorbell, models, pool
+from webcb.billing import ledger, reception
 from webcb.clock import utc_now
 
 
@@ -134,3 +137,34 @@ def test_a_server_that_may_only_be_read_counts_as_away(postgresql: None, postgre
         with psycopg.connect(postgresql_url, autocommit=True) as other:
             other.execute("SET default_transaction_read_only = off")
             other.execute("ALTER DATABASE postgres RESET default_transaction_read_only")
+
+
+# The bell -------------------------------------------------------------------------------------------------------------
+
+
+def test_whoever_writes_a_row_that_awaits_an_engine_rings_at_all_of_them(postgresql: None, postgresql_url: str) -> None:
+    db.migrate()
+    house = rows.house()
+    rings: queue.SimpleQueue[None] = queue.SimpleQueue()
+    bells = [doorbell.FarBell(postgresql_url, lambda: rings.put(None)) for _ in range(2)]
+    for bell in bells:
+        bell.start()
+        rings.get(timeout=10)  # as it is reached
+    callback_id = rows.place(house)
+    for _ in bells:
+        rings.get(timeout=5)
+    models.Callback.update(state="calling A").where(models.Callback.id == callback_id).execute()  # its engine's affair
+    models.Node.update(heard_at=utc_now()).execute()
+    with pytest.raises(queue.Empty):
+        rings.get(timeout=0.1)
+    assert reception.ask_release(callback_id, "user", utc_now())
+    rings.get(timeout=5), rings.get(timeout=5)
+    wallet_id = house.account.wallet_id
+    ledger.post(wallet_id, house.account.id, "payment", 1_000_000, "payment:1", "test", "", utc_now())
+    rings.get(timeout=5), rings.get(timeout=5)
+    with psycopg.connect(postgresql_url, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
+    rings.get(timeout=10), rings.get(timeout=10)  # they are there again, and look for what they missed
+    for bell in bells:
+        bell.close()
+        assert not bell.is_alive()

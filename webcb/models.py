@@ -94,6 +94,11 @@ class ConnectionShare(Table):
     wanted = IntegerField()
 
 
+class ConnectionPace(Table):
+    connection = ForeignKeyField(Connection, unique=True, on_delete="CASCADE")
+    next_at = BigIntegerField()
+
+
 class Route(Table):
     tariff = ForeignKeyField(Tariff)
     destination = ForeignKeyField(Destination)
@@ -288,7 +293,7 @@ class Voucher(Table):
 ALL_TABLES: tuple[type[Table], ...] = (
     Wallet, Destination, OffPeakPeriod, Tariff, RateImport, Rate, ExchangeRate, Node, Product, UsageCharge,
     Customer, Batch, Distributor, Job, Account, TrustedNumber, SavedDestination, OwnerSession, Recovery, Payment,
-    LowBalance, Vendor, Connection, ConnectionShare, Route, Catalog,
+    LowBalance, Vendor, Connection, ConnectionShare, ConnectionPace, Route, Catalog,
     VoiceApplication, NeverCall, OwnNumber, Tally, RefusalCount, ApiKey, Callback, PhoneProof, Sink, SinkEvent, Leg, Attempt,
     Message, Lock, Xdr, Ledger, Voucher, User, UserSession, SignIn, SavedFilter, Audit,
     Company, Unusual,

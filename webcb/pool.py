@@ -24,6 +24,19 @@ SERVER_OPTIONS = (
     "tcp_user_timeout=10s",
 )
 
+# Of every connection: silence is noticed, at both ends.
+CONNECTION: dict[str, Any] = {
+    "connect_timeout": CONNECT_SECONDS_MAX,
+    "options": " ".join(f"-c {option}" for option in SERVER_OPTIONS),
+    "application_name": "webcb",
+    # Whoever fails over leaves a server that may only be read behind: it is not ours.
+    "target_session_attrs": "read-write",
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": SILENCE_SECONDS_MAX * 1000,
+}
+
 
 class PooledPostgresql(PooledPostgresqlDatabase):
     """The pool of one process; a connection the server has closed is seen as it is taken, without a round trip."""
@@ -35,15 +48,7 @@ class PooledPostgresql(PooledPostgresqlDatabase):
             stale_timeout=STALE_SECONDS,
             timeout=WAIT_SECONDS_MAX,
             prefer_psycopg3=True,
-            connect_timeout=CONNECT_SECONDS_MAX,
-            options=" ".join(f"-c {option}" for option in SERVER_OPTIONS),
-            application_name="webcb",
-            # Whoever fails over leaves a server that may only be read behind: it is not ours.
-            target_session_attrs="read-write",
-            keepalives_idle=5,
-            keepalives_interval=2,
-            keepalives_count=3,
-            tcp_user_timeout=SILENCE_SECONDS_MAX * 1000,
+            **CONNECTION,
         )
 
     def _is_closed(self, connection: Any) -> bool:

@@ -46,3 +46,13 @@ def test_what_an_engine_left_behind_is_settled(world: World) -> None:
     world.engine()
     assert world.row(callback_id).ending == Ending.ENGINE_STOPPED
     assert {leg: xdr.used_quantity for leg, xdr in world.xdrs(callback_id).items()} == {"A": 16, "B": 12}
+
+
+def test_an_a_that_an_engine_left_alone_is_settled(world: World) -> None:
+    callback_id = world.place()
+    world.pass_seconds(6)  # B is not there yet: whether one was before is looked for on the rows
+    world.crash()
+    world.pass_seconds(60)
+    world.engine()
+    assert world.row(callback_id).ending == Ending.ENGINE_STOPPED
+    assert world.xdrs(callback_id)["A"].used_quantity == 2

@@ -105,7 +105,7 @@ def _names(sql: str, cursor: Any) -> tuple[str, ...]:
 
 @lru_cache(maxsize=256)
 def _with_percent_marks(sql: str) -> str:
-    return sql.replace("?", "%s")
+    return sql.replace("%", "%%").replace("?", "%s")  # a pattern of LIKE is none of the driver's marks
 
 
 def marks(values: Iterable[Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 from rtpbridge import Event as VoiceEvent
 from rtpbridge import EventKind
 from webcb.billing.routing import RouteChoice
-from webcb.engine import events, presentation
+from webcb.engine import events, presentation, starts
 from webcb.engine.causes import Q850, LegName
 from webcb.engine.codecs import offered_codecs
 from webcb.engine.commands import HangUp, Inquire, Place
@@ -31,7 +31,7 @@ from webcb.engine.trust import Trust
 from webcb.sip import events as sip_events
 from webcb.sip.caller import caller_headers
 from webcb.sip.dialog import read_dialog
-from webcb.sip.events import Address, Cause, SessionId
+from webcb.sip.events import Address, Cause
 from webcb.sip.grammar import ProtocolError, print_host_port
 from webcb.sip.location import Located, NextHop
 from webcb.sip.redirection import is_same_number_elsewhere
@@ -310,7 +310,15 @@ class Calls:
         for line, session in answered:
             if (line, session) in waiting:
                 self._timekeeper.call_at(self._timekeeper.time() + ACK_SECONDS_MAX, line.confirm, session)
-        return partial(_confirm, waiting)
+        return partial(starts.let_go, [self._sending(running, leg) for leg in legs if leg in running.sessions])
+
+    def _sending(self, running: Running, leg: LegName) -> Callable[[], None]:
+        """What lets the ACK of an answered leg go, or the INVITE of another, which has to keep the pace."""
+        line, session = running.sessions[leg]
+        send, ticket = partial(line.confirm, session), running.tickets.get(leg)
+        if running.callback.leg(leg).answered_us is not None or ticket is None:
+            return send
+        return partial(self.starts.send, ticket, send)
 
     # An engine before this one
 
@@ -462,14 +470,6 @@ class Calls:
     def _press(self, running: Running, leg: LegName, way: Way, digit: str) -> None:
         if leg == "A" and running.keypad.is_new(way):
             self._feed(running, events.Digit(digit))
-
-
-def _confirm(waiting: Sequence[tuple[Line, SessionId]], written: Any) -> None:
-    """The rows are written, or cannot be for a reason of ours (which is in the log): in either case the call goes on."""
-    if isinstance(written, Exception):
-        log.error("the rows of a call could not be written", exc_info=written)
-    for line, session in waiting:
-        line.confirm(session)
 
 
 def _nothing() -> None:

@@ -35,6 +35,7 @@ RESUME_SECONDS_MAX: Final = (
 )
 RESUME_AGAIN_SECONDS: Final = 0.05
 LOOK_SECONDS: Final = 1.0  # between looks when no doorbell rings; also the node's sign of life
+RING_GAP_SECONDS: Final = 0.02  # between looks that are rung for from afar: what is asked of all engines rings at each
 BLOCKED_SECONDS_MAX: Final = 0.1  # nothing in the loop may take so long: deadlines and BYEs would be late
 
 
@@ -73,6 +74,8 @@ class Lookout:
         self._alarm: Alarm | None = None
         self._alarm_at = 0.0
         self._forget_at = timekeeper.time()
+        self._looked_at = 0.0
+        self._is_rung = False
 
     @property
     def is_looking(self) -> bool:
@@ -85,6 +88,7 @@ class Lookout:
             self._look_again = True
             return
         self._is_looking, self._look_again = True, False
+        self._looked_at = self._timekeeper.time()
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
@@ -104,6 +108,19 @@ class Lookout:
         if self._timekeeper.time() >= self._forget_at:
             self._forget_at = self._timekeeper.time() + FORGET_SECONDS
             self._journal.post(partial(archive.forget, at))
+
+    def look_soon(self) -> None:
+        """Look now, or a moment later where the last look began only just before."""
+        if self._is_rung or self._is_closed:
+            return
+        self._is_rung = True
+        at = max(self._timekeeper.time(), self._looked_at + RING_GAP_SECONDS)
+        self._timekeeper.call_at(at, self._answer_ring)
+
+    def _answer_ring(self) -> None:
+        self._is_rung = False
+        if not self._is_closed:
+            self.look()
 
     def _claim(self) -> None:
         """The end of a look: what was requested, unless it is to be left to others, or ports are still waited for."""

@@ -35,6 +35,7 @@ from webcb.engine.spool import Spool
 from webcb.engine.standing import Standing
 from webcb.engine.succession import STANDS_BY, TAKES_OVER, StartProblem, next_engine_of, only_engine_of
 from webcb.engine.transport import BindProblem, Wire, bind_tcp, bind_udp, family_of, own_address
+from webcb.engine.turns import Turns
 from webcb.prompts.library import Library
 from webcb.settings import Bind, Settings
 from webcb.sip import location
@@ -126,9 +127,7 @@ class Engine:
         self._deaf: list[tuple[Wire, socket.socket]] = []  # until the calls of an engine before us are known
         self._lines = {family_of(bind.host): self._open_line(bind, resolver) for bind in settings.sip_binds}
         media = self._open_media()
-        self._journal = Journal(loop.call_soon_threadsafe)
-        self._journal.start()
-        opened.callback(self._journal.close, JOURNAL_SECONDS_MAX)
+        self._journal = self._open_desk()
         self._callbacks_max = _callbacks_max(settings)
         self._registrations = Registrations(
             loop, clock.utc_now, self._lines, self._journal.post, resolver, settings.node_name
@@ -142,8 +141,16 @@ class Engine:
         self._exchange = Exchange(
             loop, self._lines, media, self._journal, resolver, self._callbacks_max, standing, self._spool
         )
+        if db.dialect() != "sqlite":  # there may be other nodes
+            self._exchange.starts.turns = Turns(self._open_desk())
 
     # Start
+
+    def _open_desk(self) -> Journal:
+        desk = Journal(self._loop.call_soon_threadsafe)
+        desk.start()
+        self._opened.callback(desk.close, JOURNAL_SECONDS_MAX)
+        return desk
 
     def _open_line(self, bind: Bind, resolver: Resolver) -> Line:
         bound = bind_udp(bind)
@@ -198,6 +205,12 @@ class Engine:
         bell = doorbell.listen(settings.doorbell)
         self._opened.callback(self._close_bell, bell)
         self._loop.add_reader(bell.fileno(), self._rung, bell)
+        if settings.database.startswith("postgresql:"):
+            far_bell = doorbell.FarBell(
+                settings.database, partial(self._loop.call_soon_threadsafe, self.lookout.look_soon)
+            )
+            far_bell.start()
+            self._opened.callback(far_bell.close)
         told = ", ".join(map(str, settings.sip_binds))
         _spare_garbage_collection()
         log.info(

@@ -4,6 +4,7 @@ Moments are microseconds of the monotonic clock, handed in. Here is nothing of S
 caller tells its calls apart by. What is done when a turn comes stands in starts.py.
 """
 
+from collections import deque
 from collections.abc import Hashable, Iterable
 from typing import Final, Generic, TypeVar
 
@@ -18,7 +19,8 @@ class Gate(Generic[T]):
     """Calls over one connection: `capacity` at once, `calls_per_second` started; None is no limit of that kind.
 
     Starts are spread evenly, one every 1/calls_per_second: so no second, wherever it begins, sees more than allowed. Who cannot
-    start stands in a queue in order of arrival; only those of `is_first` stand before all others.
+    start stands in a queue in order of arrival; only those of `is_first` stand before all others. Where starts `are_booked`
+    (turns.py) each takes one of the turns that came, within `late_us_max` of its moment.
     """
 
     def __init__(self) -> None:
@@ -28,6 +30,10 @@ class Gate(Generic[T]):
         self.share: int | None = None
         self.elsewhere = 0
         self.nodes = 1
+        self.are_booked = False
+        self.late_us_max = 0
+        self._turns: deque[int] = deque()
+        self._taken: dict[T, int] = {}  # the turn of who was let in by one, until he is told
         self._calls = 0
         self._open_us = 0  # the pace allows no start before
         self._first: dict[T, int] = {}  # until when each waits, in order of arrival
@@ -62,14 +68,52 @@ class Gate(Generic[T]):
     def admit(self, now_us: int) -> list[T]:
         """Those whose turn it is: each leaves the queue and counts as a call until `end`."""
         admitted = []
+        self._lapse(now_us)
         for ticket in self.waiting:
-            if not self._has_room or now_us < self._open_us:
+            if not self._has_room or not self._is_open(now_us):
                 break
             self.leave(ticket)
             self.add()
             admitted.append(ticket)
-            self._open_us = now_us + self._interval_us
+            if self._goes_by_turns:
+                self._taken[ticket] = self._turns.popleft()
+            else:
+                self._open_us = now_us + self._interval_us
         return admitted
+
+    # Turns
+
+    def book(self, turns_us: Iterable[int]) -> None:
+        """Turns have come; later than those that came before."""
+        self._turns.extend(turns_us)
+        if self._turns:
+            self._open_us = self._turns[-1] + self._interval_us
+
+    @property
+    def turns_wanted(self) -> int:
+        """How many turns more are wanted for those who wait, a second of them at most: more are soon worth nothing."""
+        if not self._goes_by_turns:
+            return 0
+        limits = [each for each in (self.capacity, self.share) if each is not None]
+        room = min(limits) - self._calls if limits else QUEUE_LENGTH_MAX
+        return min(len(self.waiting), room, self.calls_per_second or 0) - len(self._turns)
+
+    def turn(self, ticket: T) -> int | None:
+        """The moment of the turn by which somebody was admitted; None: by none."""
+        return self._taken.pop(ticket, None)
+
+    @property
+    def _goes_by_turns(self) -> bool:
+        return self.are_booked and self.calls_per_second is not None
+
+    def _is_open(self, now_us: int) -> bool:
+        if self._goes_by_turns:
+            return bool(self._turns) and self._turns[0] <= now_us
+        return now_us >= self._open_us
+
+    def _lapse(self, now_us: int) -> None:
+        while self._turns and self._turns[0] + self.late_us_max < now_us:
+            self._turns.popleft()
 
     def expire(self, now_us: int) -> list[T]:
         """Those who have waited their time: they leave the queue. Ask after `admit`: a turn that comes at last is taken."""
@@ -95,7 +139,7 @@ class Gate(Generic[T]):
         """When `admit` or `expire` may have somebody to tell, if nothing else happens; None: never."""
         moments = [until_us for _, until_us in self._waits]
         if moments and self._has_room:
-            moments.append(self._open_us)
+            moments += [self._open_us] if not self._goes_by_turns else list(self._turns)[:1]
         return min(moments, default=None)
 
     @property

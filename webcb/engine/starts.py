@@ -3,18 +3,24 @@
 The rule of one gate is shaping.py's; which leg waits for which route is calls.py's.
 """
 
+import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from webcb.billing.routing import RouteChoice
 from webcb.engine.line import Alarm, Timekeeper
 from webcb.engine.shaping import SECOND_US, Gate
 from webcb.engine.shares import Share, Use
+from webcb.engine.turns import LATE_US_MAX, Turns
+
+log = logging.getLogger(__name__)
 
 WHOLE: Final = Share(None, None)
 NONE_YET: Final = Share(None, 0)  # of a connection that is new, where others may use it too: the next look says more
+BOOK_AGAIN_SECONDS: Final = 1.0  # after turns could not be booked for a reason that is not the database's
 TELL_SECONDS: Final = 1.0  # who has been told his place on coming is told of changes no more often
 
 
@@ -32,11 +38,15 @@ class Ticket:
     is_in: bool = False
     is_over: bool = False
     place: int = 0
+    turn_us: int | None = None  # by which it was let in, until its INVITE leaves
     sessions: int = 0  # of the leg that are still on the wire
 
 
 class Starts:
-    """The gates. A leg asks by `enter` or `enter_unasked`; it takes its place until it leaves, also while it only waits."""
+    """The gates. A leg asks by `enter` or `enter_unasked`; it takes its place until it leaves, also while it only waits.
+
+    With `turns` the pace of a connection is that of all nodes together, to the INVITE as it leaves (`send`).
+    """
 
     def __init__(self, timekeeper: Timekeeper) -> None:
         self._timekeeper = timekeeper
@@ -45,6 +55,8 @@ class Starts:
         self._telling: set[int] = set()  # connections for whose queue an alarm to tell the places is set
         self._told_at: dict[int, float] = {}
         self._shares: dict[int, Share] = {}
+        self.turns: Turns | None = None
+        self._booking: set[int] = set()  # connections for which turns are asked for just now
 
     def uses(self) -> dict[int, Use]:
         """What this engine uses of each connection, by its id."""
@@ -95,12 +107,55 @@ class Starts:
             gate.leave(ticket)
         self._watch(ticket.connection_id)
 
+    # Turns
+
+    def send(self, ticket: Ticket, send: Callable[[], None]) -> None:
+        """Let an INVITE of the ticket leave: now, or by another turn where its own has passed, or served for one before."""
+        gate, turn_us = self._gates[ticket.connection_id], ticket.turn_us
+        ticket.turn_us = None
+        if (
+            self.turns is None
+            or gate.calls_per_second is None
+            or (turn_us is not None and self._now_us() <= turn_us + LATE_US_MAX)
+        ):
+            send()
+        elif not ticket.is_over:
+            again = partial(self._send_later, ticket, send)
+            self.turns.book(ticket.connection_id, gate.calls_per_second, 1, again)
+
+    def _send_later(self, ticket: Ticket, send: Callable[[], None], booked: list[int] | Exception) -> None:
+        if isinstance(booked, Exception):
+            log.error("no turn could be booked", exc_info=booked)
+            send()
+            return
+        (ticket.turn_us,) = booked
+        at = max(self._timekeeper.time(), (ticket.turn_us + 1) / SECOND_US)
+        self._timekeeper.call_at(at, self.send, ticket, send)
+
+    def _book(self, connection_id: int, gate: Gate[Ticket]) -> None:
+        """Ask for the turns that those who wait lack."""
+        wanted = gate.turns_wanted
+        if self.turns is None or wanted <= 0 or gate.calls_per_second is None or connection_id in self._booking:
+            return
+        self._booking.add(connection_id)
+        self.turns.book(connection_id, gate.calls_per_second, wanted, partial(self._booked, connection_id))
+
+    def _booked(self, connection_id: int, booked: list[int] | Exception) -> None:
+        self._booking.discard(connection_id)
+        if isinstance(booked, Exception):
+            log.error("turns could not be booked", exc_info=booked)
+            self._timekeeper.call_at(self._timekeeper.time() + BOOK_AGAIN_SECONDS, self._watch, connection_id)
+            return
+        self._gates[connection_id].book(booked)
+        self._look(connection_id)
+
     # Time
 
     def _gate(self, route: RouteChoice) -> Gate[Ticket]:
         """The connection's gate, with the limits as they were last read."""
         gate = self._gates[route.connection_id]
         gate.capacity, gate.calls_per_second = route.capacity, route.calls_per_second
+        gate.are_booked, gate.late_us_max = self.turns is not None, LATE_US_MAX
         self._limit(route.connection_id, gate)
         return gate
 
@@ -115,7 +170,7 @@ class Starts:
     def _let_in(self, gate: Gate[Ticket]) -> list[Ticket]:
         admitted = gate.admit(self._now_us())
         for ticket in admitted:
-            ticket.is_in = True
+            ticket.is_in, ticket.turn_us = True, gate.turn(ticket)
         return admitted
 
     def _watch(self, connection_id: int) -> None:
@@ -124,6 +179,7 @@ class Starts:
         alarm = self._alarms.pop(connection_id, None)
         if alarm is not None:
             alarm.cancel()
+        self._book(connection_id, gate)
         next_us = gate.next_us()
         if next_us is not None:
             # + 1: never a hair too early, by the rounding of time()
@@ -164,3 +220,11 @@ class Starts:
     def _tell(self, ticket: Ticket, place: int) -> None:
         ticket.place = place
         ticket.tell(place)
+
+
+def let_go(waiting: Sequence[Callable[[], None]], written: Any) -> None:
+    """The rows are written, or cannot be for a reason of ours (which is in the log): in either case the call goes on."""
+    if isinstance(written, Exception):
+        log.error("the rows of a call could not be written", exc_info=written)
+    for send in waiting:
+        send()
