@@ -10,6 +10,7 @@ from tests.engine.test_exchange import assert_over
 from tests.engine.world import World
 from webcb import models
 from webcb.engine import neighbours, recovery
+from webcb.engine.callback import Plan
 from webcb.engine.causes import Ending
 from webcb.engine.neighbours import Neighbours
 
@@ -86,3 +87,26 @@ def test_who_was_taken_for_dead_hangs_up_and_charges_nothing_twice(world: World)
         world.pass_seconds(1)
     assert sorted(line.split()[1] for line in ladder(world, "BYE")) == ["A", "B"]
     assert_over(world, callback_id, Ending.ENGINE_STOPPED, {"A": 16, "B": 12})
+
+
+def test_no_invite_leaves_of_a_callback_that_was_taken_over_before(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.phone(A, "A"), world.phone(B, "B")
+    two = models.Node.create(name="two", heard_at=NOON)
+    begin = world.exchange.begin
+
+    def begin_and_be_cut_off(plan: Plan) -> None:
+        world.journal.is_away = True
+        begin(plan)
+
+    monkeypatch.setattr(world.exchange, "begin", begin_and_be_cut_off)
+    callback_id = world.place()
+    world.pass_seconds(12)
+    models.Callback.update(node=two, lost_at=world.utc_now()).where(models.Callback.id == callback_id).execute()
+    recovery.settle(callback_id, world.utc_now())
+    world.journal.is_away = False
+    world.journal.go_on()
+    world.pass_seconds(3)
+    assert ladder(world, "INVITE") == []
+    assert world.exchange.is_idle

@@ -1,15 +1,19 @@
 """The database is away while calls end: what they cost is on file, is settled once when it is back, and by the next engine too."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.billing.rows import NUMBER_A, NUMBER_B
+from tests.engine.laws import on_a_file
+from tests.engine.scenes import STEPS, play
 from tests.engine.test_exchange import assert_over
 from tests.engine.world import World
 from tests.waiting import wait_until
 from webcb import db, models
+from webcb.billing import books
 from webcb.engine import spool
 from webcb.engine.causes import Ending
 from webcb.engine.journal import Journal
@@ -81,6 +85,51 @@ def test_an_engine_that_is_killed_meanwhile_has_lost_nothing(world: World, file:
     world.pass_seconds(3)
     # To the second of the BYE, not to the last sign of life.
     assert_over(world, callback_id, Ending.B_HUNG_UP, {"A": 22, "B": 18})
+
+
+def test_what_a_destination_cost_is_on_file_too_while_a_stays_on_the_line(tmp_path: Path) -> None:
+    file = tmp_path / spool.FILE
+    with on_a_file(tmp_path / "webcb.sqlite") as world:
+        world.exchange._spool = Spool(file)
+        stage = play(world, replace(STEPS["hosted"]["they talk"], seconds=18))  # B has answered at 16
+        stage.set_away(True)
+        world.pass_seconds(2.4)
+        assert stage.hang_up("B")
+        world.pass_seconds(2)
+        assert stage.a.up
+        (line,) = file.read_text().splitlines()
+        world.crash()
+        world.pass_seconds(30)
+        for _ in range(2):
+            with db.writing():
+                assert spool.replay(line) == stage.callback_id
+        file.unlink()
+        world.journal.is_away = False
+        world.engine()
+        world.pass_seconds(60)
+        bills = {leg: xdr.used_quantity for leg, xdr in world.xdrs(stage.callback_id).items()}
+        assert bills["B1"] == 5  # to the second of its BYE
+        assert bills.keys() == {"A", "B1"}
+        assert books.differences() == []
+
+
+def test_when_it_is_back_a_destination_is_charged_once_and_the_file_is_gone(tmp_path: Path) -> None:
+    file = tmp_path / spool.FILE
+    with on_a_file(tmp_path / "webcb.sqlite") as world:
+        world.exchange._spool = Spool(file)
+        stage = play(world, replace(STEPS["hosted"]["they talk"], seconds=18))
+        stage.set_away(True)
+        world.pass_seconds(2.4)
+        stage.hang_up("B")
+        world.pass_seconds(2)
+        (line,) = file.read_text().splitlines()
+        stage.set_away(False)
+        assert not file.exists()
+        with db.writing():  # it was killed before it knew
+            spool.replay(line)
+        stage.hang_up("A")
+        world.pass_seconds(2)
+        assert {leg: xdr.used_quantity for leg, xdr in world.xdrs(stage.callback_id).items()} == {"A": 19, "B1": 5}
 
 
 def test_a_disk_that_takes_nothing_costs_nothing_but_the_file(world: World, file: Path) -> None:

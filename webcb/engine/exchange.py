@@ -56,7 +56,6 @@ from webcb.watching import counting
 log = logging.getLogger(__name__)
 
 EVENTS_WAITING_MAX: Final = 100  # of one callback, begotten by its own commands
-SPOOL_SECONDS: Final = 0.5  # that the database has for a settlement; then it is kept on file
 SETTLE_AGAIN_SECONDS: Final = 5  # after a settlement failed for a reason that is not the database's
 
 SECOND_US: Final = 1_000_000
@@ -405,8 +404,11 @@ class Exchange:
         """B is over and A is not: its charge is written, its voice freed, and another may take its place."""
         writes, confirm = self._take_writes(running)
         figures = self._figures(running).get("B")
-        work = partial(rows.settle_b, running.callback.plan, settle.usage, self._at(running), figures, writes)
-        self._journal.post(work, confirm)
+        at, done = self._at(running), confirm
+        if self._spool is not None and settle.usage is not None:
+            line = partial(rows.settlement_line_of_b, running.callback.plan, settle.usage, at, figures)
+            done = partial(_b_taken, self._spool.unless_taken(self._timekeeper, running.id, line, "B"), confirm)
+        self._journal.post(partial(rows.settle_b, running.callback.plan, settle.usage, at, figures, writes), done)
         if (voice := running.voices.pop("B", None)) is not None:
             if voice.joined_to is not None:
                 self._media.split(running.voices["A"], voice)
@@ -447,9 +449,9 @@ class Exchange:
     def _post_settle(self, running: Running, settle: Settle, writes: Sequence[Write] = ()) -> None:
         """Settle, and write in the same transaction what the rows lack: no engine may find a callback that is over but for its bill."""
         at = running.callback.plan.instant(self._now_us())
-        if running.spool_alarm is None and self._spool is not None:
-            late = self._timekeeper.time() + SPOOL_SECONDS
-            running.spool_alarm = self._timekeeper.call_at(late, self._keep_on_file, self._spool, running, settle, at)
+        if running.taken is None and self._spool is not None:
+            line = partial(rows.settlement_line, running.callback.plan, settle, at, running.figures)
+            running.taken = self._spool.unless_taken(self._timekeeper, running.id, line)
         self._journal.post(
             partial(rows.settle, running.callback.plan, settle, at, running.figures, writes),
             partial(self._settled, running, settle, writes),
@@ -468,9 +470,6 @@ class Exchange:
             log.warning("callback %s: its voice cannot be measured: %s", running.id, wrong)
             return {}
 
-    def _keep_on_file(self, spool: Spool, running: Running, settle: Settle, at: datetime) -> None:
-        spool.keep(running.id, rows.settlement_line(running.callback.plan, settle, at, running.figures))
-
     def _settled(self, running: Running, settle: Settle, writes: Sequence[Write], result: Any) -> None:
         if isinstance(result, Exception):
             log.error(
@@ -481,9 +480,8 @@ class Exchange:
             again = self._timekeeper.time() + SETTLE_AGAIN_SECONDS
             self._timekeeper.call_at(again, self._post_settle, running, settle)
             return
-        if self._spool is not None and running.spool_alarm is not None:
-            running.spool_alarm.cancel()
-            self._spool.taken(running.id)
+        if running.taken is not None:
+            running.taken()
         log.info("callback %s: %s", running.id, settle.ending)
         counting.numbers().callbacks_ended.labels(settle.ending).inc()
         self._feed(running, events.Settled())
@@ -494,3 +492,12 @@ def _written_ahead(write: Write) -> LegName | None:
     if isinstance(write, WriteInvite) or (isinstance(write, WriteLeg) and write.dialog is not None):
         return write.leg
     return None
+
+
+def _b_taken(taken: Callable[[], None], confirm: Callable[[Any], None] | None, result: Any) -> None:
+    """The charge of a B was written, or cannot be for a reason of ours."""
+    taken()
+    if confirm is not None:
+        confirm(result)
+    elif isinstance(result, Exception):
+        log.error("a leg B could not be charged", exc_info=result)

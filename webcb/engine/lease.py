@@ -26,6 +26,10 @@ class Fenced(Exception):
     """Another engine works under our name."""
 
 
+class TakenOver(Exception):
+    """Another node has ended a callback of ours: it took us for dead. Nothing of it may begin any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """This node's row, when an engine of its name last gave a sign of life (None: never), and the number under which it is ours."""

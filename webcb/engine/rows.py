@@ -40,7 +40,8 @@ from webcb.engine.commands import (
 from webcb.engine.events import Chosen, LegPlan, LoggedIn, NotChosen, NotLoggedIn
 from webcb.engine.figures import Figures
 from webcb.engine.ivr import Setup
-from webcb.engine.spool import print_settlement
+from webcb.engine.lease import TakenOver
+from webcb.engine.spool import print_settlement, print_settlement_of_b
 from webcb.engine.state import NOBODY, NOTHING_YET
 from webcb.number import NumberError, parse_number
 
@@ -206,12 +207,7 @@ def write(plan: Plan, writes: Sequence[Write]) -> None:
             case WriteLeg():
                 _write_leg(plan, each)
             case WriteInvite():
-                query.change(
-                    "UPDATE leg SET invite = ? WHERE callback_id = ? AND name = ?",
-                    each.invite,
-                    plan.callback_id,
-                    each.leg,
-                )
+                _write_invite(plan, each)
             case WriteDialog():
                 query.change(
                     "UPDATE leg SET dialog = ?, voice = COALESCE(?, voice) WHERE callback_id = ? AND name = ?",
@@ -250,6 +246,19 @@ def write(plan: Plan, writes: Sequence[Write]) -> None:
                     plan.callback_id,
                     each.leg,
                 )
+
+
+_INVITE: Final = """
+    UPDATE leg SET invite = ?
+     WHERE callback_id = (SELECT id FROM callback WHERE id = ? AND state <> 'ended' AND lost_at IS NULL{}) AND name = ?
+"""
+
+
+def _write_invite(plan: Plan, write: WriteInvite) -> None:
+    """Raises TakenOver where others end the callback: whoever takes it over finds the INVITE, or it never leaves."""
+    stays_ours = "" if db.dialect() == "sqlite" else " FOR SHARE"
+    if query.change(_INVITE.format(stays_ours), write.invite, plan.callback_id, write.leg) == 0:
+        raise TakenOver(plan.callback_id)
 
 
 def _write_callback(plan: Plan, write: WriteCallback) -> None:
@@ -348,6 +357,11 @@ def settle_b(
         _write_figures(plan, "B", figures)
     used = None if usage is None else _used(plan, usage, figures)
     return settlement.settle_b(plan.callback_id, used, at)
+
+
+def settlement_line_of_b(plan: Plan, usage: Usage, at: datetime, figures: Figures | None) -> str:
+    """The same as a line of the spool."""
+    return print_settlement_of_b(plan.callback_id, _used(plan, usage, figures), at)
 
 
 # The end -------------------------------------------------------------------------------------------------------------

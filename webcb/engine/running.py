@@ -1,6 +1,7 @@
 """One callback in progress: the state of its machine, and what stands behind it in the world. No behaviour."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from webcb.engine import events
@@ -35,7 +36,7 @@ class Running:
     trace: Trace = field(default_factory=Trace)
     open_traces: int = 0  # sessions that may still say something
     alarms: dict[Timer, Alarm] = field(default_factory=dict)
-    spool_alarm: Alarm | None = None  # when its settlement is kept on file, if the database has not taken it
+    taken: Callable[[], None] | None = None  # tells the spool that the database has its settlement
     waiting: deque[tuple[events.Event, int]] = field(default_factory=deque)
     writes: list[Write] = field(default_factory=list)
     keypad: Keypad = field(default_factory=Keypad)

@@ -7,7 +7,7 @@ taken meanwhile, here or by another node, changes nothing. The file is empty whi
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -16,11 +16,13 @@ from typing import Any, Final
 from webcb.billing import settlement
 from webcb.billing.query import instant, micros, moment
 from webcb.billing.settlement import LegUsage
+from webcb.engine.line import Timekeeper
 from webcb.watching import counting
 
 log = logging.getLogger(__name__)
 
 FILE: Final = "settlements.spool"
+SPOOL_SECONDS: Final = 0.5  # that the database has for a settlement; then it is kept on file
 
 
 class Spool:
@@ -28,9 +30,26 @@ class Spool:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._open: set[str] = set()
+        self._open: set[tuple[str, str]] = set()
 
-    def keep(self, callback_id: str, line: str) -> None:
+    def unless_taken(
+        self, timekeeper: Timekeeper, callback_id: str, line: Callable[[], str], part: str = ""
+    ) -> Callable[[], None]:
+        """Keep what `line` prints if the database has not taken it in time; what is returned has to be told once it has.
+
+        `part` is the leg B that is charged while its callback goes on; "": all of the callback.
+        """
+        alarm = timekeeper.call_at(
+            timekeeper.time() + SPOOL_SECONDS, lambda: self.keep(callback_id, line(), part)
+        )
+
+        def taken() -> None:
+            alarm.cancel()
+            self.taken(callback_id, part)
+
+        return taken
+
+    def keep(self, callback_id: str, line: str, part: str = "") -> None:
         """Write a settlement; returns when it is on the disk. A disk that does not take it is only logged: it stays in memory."""
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -42,14 +61,14 @@ class Spool:
         except OSError as wrong:
             log.error("callback %s: its settlement cannot be kept on file: %s", callback_id, wrong)
             return
-        self._open.add(callback_id)
+        self._open.add((callback_id, part))
         self._tell()
         log.warning("callback %s: its settlement is kept on file until the database takes it", callback_id)
 
-    def taken(self, callback_id: str) -> None:
+    def taken(self, callback_id: str, part: str = "") -> None:
         """The database has this one; with the last, the file is emptied."""
-        if callback_id in self._open:
-            self._open.discard(callback_id)
+        if (callback_id, part) in self._open:
+            self._open.discard((callback_id, part))
             if not self._open:
                 self.clear()
             self._tell()
@@ -79,25 +98,35 @@ def _is_whole(line: str) -> bool:
 
 def print_settlement(callback_id: str, usages: Sequence[LegUsage], ending: str, b_answered: bool, at: datetime) -> str:
     """The arguments of `settlement.settle` as a line."""
-    legs = [
-        asdict(usage)
-        | {
-            "answered_at": None if usage.answered_at is None else micros(usage.answered_at),
-            "ended_at": micros(usage.ended_at),
-        }
-        for usage in usages
-    ]
+    legs = [_printed(usage) for usage in usages]
     return json.dumps(
         {"callback": callback_id, "legs": legs, "ending": ending, "b_answered": b_answered, "at": micros(at)}
     )
 
 
+def print_settlement_of_b(callback_id: str, usage: LegUsage, at: datetime) -> str:
+    """The arguments of `settlement.settle_b` as a line: A stays on the line.
+
+    Which of its Bs it is need not be said: another can be chosen once the database has this one, and who starts replays first.
+    """
+    return json.dumps({"callback": callback_id, "b": _printed(usage), "at": micros(at)})
+
+
+def _printed(usage: LegUsage) -> dict[str, Any]:
+    answered_at = None if usage.answered_at is None else micros(usage.answered_at)
+    return asdict(usage) | {"answered_at": answered_at, "ended_at": micros(usage.ended_at)}
+
+
+def _read(leg: dict[str, Any]) -> LegUsage:
+    return LegUsage(**leg | {"answered_at": instant(leg["answered_at"]), "ended_at": moment(leg["ended_at"])})
+
+
 def replay(line: str) -> str:
     """Settle what stands on a line, once however often it is called; the callback's id."""
     kept: dict[str, Any] = json.loads(line)
-    usages = [
-        LegUsage(**leg | {"answered_at": instant(leg["answered_at"]), "ended_at": moment(leg["ended_at"])})
-        for leg in kept["legs"]
-    ]
-    settlement.settle(kept["callback"], usages, kept["ending"], kept["b_answered"], moment(kept["at"]))
+    if "b" in kept:
+        settlement.settle_b(kept["callback"], _read(kept["b"]), moment(kept["at"]))
+    else:
+        usages = [_read(leg) for leg in kept["legs"]]
+        settlement.settle(kept["callback"], usages, kept["ending"], kept["b_answered"], moment(kept["at"]))
     return str(kept["callback"])

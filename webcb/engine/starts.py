@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from webcb.billing.routing import RouteChoice
+from webcb.engine.lease import TakenOver
 from webcb.engine.line import Alarm, Timekeeper
 from webcb.engine.shaping import SECOND_US, Gate
 from webcb.engine.shares import Share, Use
@@ -223,7 +224,13 @@ class Starts:
 
 
 def let_go(waiting: Sequence[Callable[[], None]], written: Any) -> None:
-    """The rows are written, or cannot be for a reason of ours (which is in the log): in either case the call goes on."""
+    """The rows are written, or cannot be for a reason of ours (which is in the log): in either case the call goes on.
+
+    Not where it is ours no more: nobody would know of it.
+    """
+    if isinstance(written, TakenOver):
+        log.warning("callback %s was taken over before its call could leave", written)
+        return
     if isinstance(written, Exception):
         log.error("the rows of a call could not be written", exc_info=written)
     for send in waiting:
