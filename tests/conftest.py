@@ -49,9 +49,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if _is_for_postgresql(item)]
 
 
+_DATABASES = ("database_url", "database", "database_of_scene")
+
+
 def _is_for_postgresql(item: pytest.Item) -> bool:
     fixtures = [*getattr(item, "fixturenames", ()), *getattr(getattr(item, "callspec", None), "params", {}).values()]
-    goes_through = ("database_url" in fixtures or "database" in fixtures) and "postgresql_database" not in fixtures
+    goes_through = any(each in fixtures for each in _DATABASES) and "postgresql_database" not in fixtures
     return goes_through and item.get_closest_marker("sqlite_alone") is None
 
 

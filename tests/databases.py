@@ -63,11 +63,17 @@ def forgo_durability() -> None:
     db.database.execute_sql("PRAGMA synchronous = OFF" if is_sqlite else "SET synchronous_commit = off")
 
 
-def make_migrated(server_url: str) -> str:
-    """The name of a database that has the tables and no rows."""
-    name = f"migrated_{os.getpid()}"
+def make_empty(server_url: str, kind: str) -> str:
+    """The name of a new database without any table."""
+    name = f"{kind}_{os.getpid()}"
     with psycopg.connect(server_url, autocommit=True) as server:
         server.execute(f'CREATE DATABASE "{name}"')
+    return name
+
+
+def make_migrated(server_url: str) -> str:
+    """The name of a database that has the tables and no rows."""
+    name = make_empty(server_url, "migrated")
     opened = db.connect(within(server_url, name))
     db.migrate()
     opened.close()

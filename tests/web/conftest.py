@@ -18,6 +18,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from selenium import webdriver
 
+from tests import databases
 from tests.web import scene
 from webcb import db
 from webcb.web import create_app
@@ -38,11 +39,33 @@ def scene_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(chosen.database.removeprefix("sqlite:///"))
 
 
+@pytest.fixture(scope="session")
+def scene_on_postgresql(postgresql_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database of that server with the scene, to be copied."""
+    name = databases.make_empty(postgresql_url, "scene")
+    url = databases.within(postgresql_url, name)
+    scene.build(scene.settings(tmp_path_factory.mktemp("scene"), database_url=url))
+    db.database.close()
+    db.database.obj.close_idle()
+    return name
+
+
 @pytest.fixture
-def app(tmp_path: Path, scene_file: Path) -> Iterator[Flask]:
+def database_of_scene(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a fresh scene, of the kind that `--database` says ("": SQLite in the test's folder)."""
+    if request.config.getoption("database") == "sqlite":
+        shutil.copy(request.getfixturevalue("scene_file"), tmp_path)
+        yield ""
+        return
+    template = request.getfixturevalue("scene_on_postgresql")
+    with databases.database_of(request.getfixturevalue("postgresql_url"), template) as url:
+        yield url
+
+
+@pytest.fixture
+def app(tmp_path: Path, database_of_scene: str) -> Iterator[Flask]:
     """The application over a fresh scene."""
-    shutil.copy(scene_file, tmp_path)
-    yield create_app(scene.settings(tmp_path))
+    yield create_app(scene.settings(tmp_path, database_url=database_of_scene))
     db.database.close()
 
 
