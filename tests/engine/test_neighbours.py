@@ -110,3 +110,26 @@ def test_no_invite_leaves_of_a_callback_that_was_taken_over_before(
     world.pass_seconds(3)
     assert ladder(world, "INVITE") == []
     assert world.exchange.is_idle
+
+
+def test_an_invite_that_is_all_that_the_rows_know_of_has_its_xdr(world: World) -> None:
+    """Cut off as it left: what came after is written when others have ended the callback, and changes nothing."""
+    phone = world.phone(A, "A")
+    world.phone(B, "B")
+    callback_id = world.place()
+    world.pass_seconds(1)
+    models.Leg.update(placed_at=None, state="waiting").where(models.Leg.name == "A").execute()
+    world.journal.is_away = True
+    world.pass_seconds(20)
+    two = models.Node.create(name="two", heard_at=NOON)
+    models.Callback.update(node=two, lost_at=NOON + timedelta(seconds=1)).where(
+        models.Callback.id == callback_id
+    ).execute()
+    recovery.settle(callback_id, world.utc_now())
+    world.journal.is_away = False
+    world.journal.go_on()
+    for second in range(3):
+        beat(two, second)
+        world.pass_seconds(1)
+    assert not phone.up
+    assert_over(world, callback_id, Ending.ENGINE_STOPPED, {"A": 0})

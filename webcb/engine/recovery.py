@@ -160,6 +160,7 @@ _LEGS: Final = """
      ORDER BY leg.name
 """
 
+_PLACED: Final = "UPDATE leg SET placed_at = ? WHERE callback_id = ? AND placed_at IS NULL AND invite IS NOT NULL"
 _B_BEFORE: Final = "SELECT COUNT(answered_at) AS answered FROM leg WHERE callback_id = ? AND name LIKE 'B_%'"
 
 
@@ -205,7 +206,10 @@ def settle(callback_id: str, at: datetime) -> None:
     if callback["deadline_at"] is not None:
         end_micros = min(end_micros, callback["deadline_at"])
     ended_at = instant(end_micros) or at
-    usages = [_usage(leg, ended_at, bool(callback["logged_in"])) for leg in legs if leg["placed_at"] is not None]
+    # Where the database went away in that moment, the INVITE is all that is known of a leg that was placed.
+    query.change(_PLACED, micros(ended_at), callback_id)
+    placed = [leg for leg in legs if leg["placed_at"] is not None or leg["invite"] is not None]
+    usages = [_usage(leg, ended_at, bool(callback["logged_in"])) for leg in placed]
     b_answered = any(leg["name"] == "B" and leg["answered_at"] is not None for leg in legs)
     b_answered = b_answered or query.rows(_B_BEFORE, callback_id)[0]["answered"] > 0
     settlement.settle(callback_id, usages, Ending.ENGINE_STOPPED, b_answered, at)

@@ -283,7 +283,7 @@ def _write_leg(plan: Plan, write: WriteLeg) -> None:
     query.change(
         f"UPDATE leg SET state = ?, {moment} = COALESCE({moment}, ?), connection_id = COALESCE(?, connection_id),"  # noqa: S608
         " dialog = COALESCE(?, dialog), rtp_port = COALESCE(?, rtp_port), voice = COALESCE(?, voice), queue_position = NULL"
-        " WHERE callback_id = ? AND name = ?",
+        " WHERE callback_id = ? AND name = ? AND state <> 'ended'",  # others may have ended it, while we were cut off
         write.state,
         _stored(plan, write.at_us),
         write.connection_id,
