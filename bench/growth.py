@@ -1,16 +1,18 @@
 """Whether what a call costs stays the same as the installation grows: authorization at up to a million accounts and rates, settlement
 at up to a million xDRs, on both databases.
 
-Rows are made by SQL, a database that grows from size to size; at each the same work is measured for accounts, numbers and calls
-that are far from each other. Commits do not wait for the disk: that would hide what grows. A curve is flat where its highest point is
+Rows are made by SQL, a database a size; in each the same work is measured for accounts, numbers and calls that are far from each
+other. Commits do not wait for the disk: that would hide what grows. A curve is flat where its highest point is
 within FLAT times its lowest.
 """
 
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from tests import databases, postgresql
@@ -27,7 +29,7 @@ STRIDE = 499_979  # a prime: what is asked for one after the other is far apart
 WARM, MEASURED, RUNS = 100, 300, 3
 FLAT = 1.3
 PLOT = Path(__file__).parent / "results" / "growth.svg"
-FIRST_ID = 10_000  # of the rows that are made here
+ACCOUNTS_OF_XDRS = 1_000
 
 Curves = dict[str, dict[int, float]]
 
@@ -69,94 +71,101 @@ _LEDGER = """
     INSERT INTO ledger (event_key, wallet_id, account_id, kind, against, amount_micros, currency, balance_after_micros, xdr_id, at,
                         made_by, hash)
     SELECT 'charge:' || callback_id || ':' || leg, account_id, account_id, 'charge', 'revenue', -100000, 'USD', 0, id, bill_time,
-           'engine', '0000000000000000000000000000000000000000000000000000000000000000' FROM xdr WHERE id > ?
+           'engine', '0000000000000000000000000000000000000000000000000000000000000000' FROM xdr
 """
 
 
+SIZES = {"accounts": ACCOUNTS, "xdrs": XDRS}
+
+
 def run() -> Curves:
-    """Measure both databases, print the tables, plot the curves; microseconds of one, by size."""
+    """Build and measure all, print the tables, plot the curves; microseconds of one, by size."""
     curves: Curves = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("accounts", "xdrs"):
-            curves |= measure(name, "sqlite", f"sqlite:///{Path(folder) / name}.sqlite")
-    with postgresql.running() as server:
-        for name in ("accounts", "xdrs"):
-            with databases.database_of(server) as url:
-                curves |= measure(name, "postgresql", url)
+    with tempfile.TemporaryDirectory() as folder, postgresql.running() as server:
+        for what, sizes in SIZES.items():
+            for size in sizes:
+                file = f"sqlite:///{Path(folder) / what}-{size}.sqlite"
+                build(what, size, file)
+                measure(what, size, file, curves)
+                with databases.database_of(server) as url:
+                    build(what, size, url)
+                    measure(what, size, url, curves)
     show(curves)
     return curves
 
 
-def measure(what: str, dialect: str, url: str) -> Curves:
-    """The curves over the number of accounts and rates, or of xDRs, on one database."""
+def build(what: str, size: int, url: str) -> None:
+    """An installation with so many accounts and rates, or so many xDRs."""
+    with _opened(url), db.writing():
+        db.migrate()
+        house = rows.house(balance="1000000.00", first=60, following=6)
+        rows.no_limits()
+        if what == "accounts":
+            _make_accounts(house, size)
+            query.change(f"{_VALUES.format(0, size)} {_DESTINATIONS}")
+            for tariff in (house.tariff, house.vendor_tariff):
+                query.change(f"{_VALUES.format(0, size)} {_RATES.format(tariff.id)}")
+        else:
+            _make_accounts(house, ACCOUNTS_OF_XDRS)
+            _make_xdrs(house, size)
+    with _opened(url):  # what a database does of itself after so many rows, done now
+        db.database.execute_sql("ANALYZE")
+        db.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)" if db.dialect() == "sqlite" else "CHECKPOINT")
+
+
+def measure(what: str, size: int, url: str, curves: Curves) -> None:
+    """Add the points of this size to the curves of its database."""
+    with _opened(url):
+        house = _found()
+        if what == "accounts":
+            quotes, orders = _orders(house, size, "quoted"), _orders(house, size, "begun")
+            _add(curves, "quote", size, [partial(reception.quote, each, rows.NOON) for each in quotes])
+            _add(curves, "place and begin", size, [partial(_placed_and_begun, each) for each in orders])
+        else:
+            logins = (f"grown{turn * STRIDE % ACCOUNTS_OF_XDRS}" for turn in range(WARM + RUNS * MEASURED))
+            begun = [_placed_and_begun(_order(house, login, f"{n}")) for n, login in enumerate(logins)]
+            _add(curves, "settle", size, [partial(_settle, each, house.connection.id) for each in begun])
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[None]:
     opened = db.connect(url)
     opened.connect()
     databases.forgo_durability()
-    db.migrate()
     credentials.use_key("bench")
-    with db.writing():
-        house = rows.house(balance="1000000.00", first=60, following=6)
-        rows.no_limits()
-    measured = _over_accounts(house) if what == "accounts" else _over_xdrs(house)
-    opened.close()
-    return {f"{name}, {dialect}": curve for name, curve in measured.items()}
+    try:
+        yield
+    finally:
+        opened.close()
 
 
-def _over_accounts(house: rows.House) -> Curves:
-    curves: Curves = {"quote": {}, "place and begin": {}}
-    made = 0
-    for size in ACCOUNTS:
-        _make_accounts(house, made, size)
-        with db.writing():
-            query.change(f"{_VALUES.format(made, size)} {_DESTINATIONS}")
-            query.change(f"{_VALUES.format(made, size)} {_RATES.format(house.tariff.id)}")
-            query.change(f"{_VALUES.format(made, size)} {_RATES.format(house.vendor_tariff.id)}")
-        made = size
-        _settle_down()
-        order = _orders(house, size, f"q{size}")
-        curves["quote"][size] = _each_us([lambda each=each: reception.quote(each, rows.NOON) for each in order])  # type: ignore[misc]
-        order = _orders(house, size, f"b{size}")
-        curves["place and begin"][size] = _each_us([lambda each=each: _placed_and_begun(each) for each in order])  # type: ignore[misc]
-        for row in query.rows("SELECT id FROM callback WHERE state <> 'ended'"):  # else in the way of the next size
-            settlement.settle(row["id"], (), "user released", False, rows.NOON)
-    return curves
+def _found() -> rows.House:
+    """The rows of `rows.house`, which made them first."""
+    tables = {
+        "tariff": models.Tariff, "product": models.Product, "customer": models.Customer, "account": models.Account,
+        "vendor": models.Vendor, "connection": models.Connection, "application": models.VoiceApplication, "node": models.Node,
+    }  # fmt: skip
+    first = {name: table.select().order_by(table.id).get() for name, table in tables.items()}
+    return rows.House(**first, vendor_tariff=models.Tariff.get(models.Tariff.name == "Vendor"))
 
 
-def _over_xdrs(house: rows.House) -> Curves:
-    curve: dict[int, float] = {}
-    accounts = 1_000
-    _make_accounts(house, 0, accounts)
-    made = 0
-    for size in XDRS:
-        names = {"accounts": accounts, "application": house.application.id, "customer": house.customer.id}
-        values, call_id = _VALUES.format(made // 2, size // 2), _ID[db.dialect()].format("value")
-        with db.writing():
-            newest = query.rows("SELECT COALESCE(MAX(id), 0) AS id FROM xdr")[0]["id"]
-            query.change(f"{values} {_CALLBACKS.format(id=call_id, **names)}")
-            for leg in "AB":
-                query.change(f"{values} {_LEGS.format(id=call_id, leg=leg)}")
-                query.change(f"{values} {_XDRS.format(id=call_id, leg=leg, **names)}")
-            query.change(_LEDGER, newest)
-        made = size
-        _settle_down()
-        begun = [
-            _placed_and_begun(_order(house, f"grown{turn * STRIDE % accounts}", f"s{size}-{turn}"))
-            for turn in range(WARM + RUNS * MEASURED)
-        ]
-        curve[size] = _each_us([lambda each=each: _settle(each) for each in begun])  # type: ignore[misc]
-    return {"settle": curve}
+def _add(curves: Curves, name: str, size: int, work: Sequence[Callable[[], object]]) -> None:
+    curves.setdefault(f"{name}, {db.dialect()}", {})[size] = _each_us(work)
 
 
-def _make_accounts(house: rows.House, made: int, size: int) -> None:
-    with db.writing():
-        query.change(f"{_VALUES.format(made, size)} {_WALLETS}")
-        query.change(f"{_VALUES.format(made, size)} {_ACCOUNTS}", house.customer.id, house.product.id)
+def _make_xdrs(house: rows.House, size: int) -> None:
+    names = {"accounts": ACCOUNTS_OF_XDRS, "application": house.application.id, "customer": house.customer.id}
+    values, call_id = _VALUES.format(0, size // 2), _ID[db.dialect()].format("value")
+    query.change(f"{values} {_CALLBACKS.format(id=call_id, **names)}")
+    for leg in "AB":
+        query.change(f"{values} {_LEGS.format(id=call_id, leg=leg)}")
+        query.change(f"{values} {_XDRS.format(id=call_id, leg=leg, **names)}")
+    query.change(_LEDGER)
 
 
-def _settle_down() -> None:
-    """What a database does of itself after so many rows, done now: else it would be measured at the next size."""
-    db.database.execute_sql("ANALYZE")
-    db.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)" if db.dialect() == "sqlite" else "CHECKPOINT")
+def _make_accounts(house: rows.House, size: int) -> None:
+    query.change(f"{_VALUES.format(0, size)} {_WALLETS}")
+    query.change(f"{_VALUES.format(0, size)} {_ACCOUNTS}", house.customer.id, house.product.id)
 
 
 def _orders(house: rows.House, size: int, key: str) -> list[reception.Order]:
@@ -183,9 +192,8 @@ def _placed_and_begun(order: reception.Order) -> str:
     return placed.callback_id
 
 
-def _settle(callback_id: str) -> None:
+def _settle(callback_id: str, connection_id: int) -> None:
     ended_at = rows.NOON + timedelta(seconds=45)
-    connection_id = models.Connection.select(models.Connection.id).limit(1).scalar()
     usages = [LegUsage(leg, rows.NOON, ended_at, 45_000_000, 1200, 16, connection_id) for leg in ("A", "B")]
     settlement.settle(callback_id, usages, "A hung up", True, ended_at)
 

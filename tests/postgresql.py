@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
+
 
 def _programs() -> Path:
     """The newest server's programs; Debian keeps them off the PATH."""
@@ -53,6 +55,12 @@ class Server:
     def stop(self, mode: str = "immediate") -> None:
         """Stop it as a crash would, or `fast`."""
         self._run("pg_ctl", "--pgdata", self._cluster, f"--mode={mode}", "stop")
+
+    def say(self, *statements: str) -> None:
+        """Have the server's owner say this, each statement by itself."""
+        with psycopg.connect(self.url, autocommit=True) as owner:
+            for statement in statements:
+                owner.execute(statement)
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [*self._inside, *self._step_down, str(_programs() / program), *arguments]

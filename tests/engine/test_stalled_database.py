@@ -65,7 +65,7 @@ def test_a_database_that_is_held_for_five_seconds_ends_no_call(database: str, tm
     phones = DutifulPhones(rings, {b.digits: step.talk for step, (_, b) in numbers.items()})
     models.Connection.update(port=phones.port).execute()
     bell = tmp_path / "engine.sock"
-    engine = _start(tmp_path, database)
+    engine = start(tmp_path, database, tmp_path / "log")
     try:
         wait_until(lambda: "is up: SIP on" in (tmp_path / "log").read_text(), "the engine is up")
         first = STEPS[0].placed_before
@@ -103,7 +103,8 @@ def test_a_database_that_is_held_for_five_seconds_ends_no_call(database: str, tm
         print((tmp_path / "log").read_text())
 
 
-def _start(folder: Path, database_url: str) -> subprocess.Popen[bytes]:
+def start(folder: Path, database_url: str, log: Path) -> subprocess.Popen[bytes]:
+    """An engine on a data folder."""
     values = {
         "WEBCB_DATA_DIR": str(folder),
         "WEBCB_DATABASE_URL": database_url,
@@ -112,8 +113,8 @@ def _start(folder: Path, database_url: str) -> subprocess.Popen[bytes]:
         "WEBCB_NODE_NAME": "one",
         "PYTHONPATH": str(Path(webcb.__file__).parent.parent),
     }
-    with (folder / "log").open("wb") as log:
-        return subprocess.Popen(COMMAND, env=os.environ | values, cwd=folder, stderr=log)
+    with log.open("wb") as file:
+        return subprocess.Popen(COMMAND, env=os.environ | values, cwd=folder, stderr=file)
 
 
 def _by_number(phones: DutifulPhones) -> dict[str, PhoneCall]:

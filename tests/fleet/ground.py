@@ -34,6 +34,7 @@ DATABASE, WEB, EDGE, SWITCHES = "database", "web", "edge", "switches"
 SIP_PORT: Final = 5060
 SWITCH_PORTS: Final = {"A": 5070, "B": 5080, "limited": 5090}
 CALLS_MAX: Final = 1_000_000  # of a switch: it is ended by us
+RING_MS: Final = 300
 COMMAND: Final = [sys.executable, "-m", "webcb.cli"]
 KAMAILIO: Final = shutil.which("kamailio") or "/usr/sbin/kamailio"
 WORKERS: Final = 1  # of the pages
@@ -119,11 +120,8 @@ class Ground:
 
     def place(self, account: str, a: int, b: int, connection: str = "B") -> str | None:
         """Ask the pages for a callback between two numbers; its id, or None where it was refused (which is noted)."""
-        parties = {"caller": number("A", a).digits, "callee": number(connection, b).digits}
-        body = {name: {"number": f"+{digits}"} for name, digits in parties.items()}
         try:
-            with self._http() as http:
-                answer = http.post(CALLS_PATH, json=body, headers={"Authorization": f"Bearer {self.keys[account]}"})
+            answer = self.ask(account, a, b, connection)
         except httpx.HTTPError as wrong:
             self.refused.append((0, repr(wrong)))
             return None
@@ -131,6 +129,13 @@ class Ground:
             self.refused.append((answer.status_code, answer.text))
             return None
         return str(answer.json()["callId"])
+
+    def ask(self, account: str, a: int, b: int, connection: str = "B") -> httpx.Response:
+        """The same; what the pages say."""
+        parties = {"caller": number("A", a).digits, "callee": number(connection, b).digits}
+        body = {name: {"number": f"+{digits}"} for name, digits in parties.items()}
+        with self._http() as http:
+            return http.post(CALLS_PATH, json=body, headers={"Authorization": f"Bearer {self.keys[account]}"})
 
     def ready(self) -> httpx.Response:
         """What the pages say of the service."""
@@ -145,10 +150,10 @@ class Ground:
         """What the switches have seen so far."""
         return Calls([self.folder / name / "messages.csv" for name in SWITCH_PORTS])
 
-    def check(self, node: str) -> subprocess.CompletedProcess[str]:
-        """`webcb check` on a node."""
+    def run(self, node: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """A webcb command on a node, to its end."""
         there = self.nodes[node]
-        command = [*self.network.inside(node), *COMMAND, "check"]
+        command = [*self.network.inside(node), *COMMAND, *words]
         return subprocess.run(command, env=there.environment, cwd=there.folder, capture_output=True, text=True)
 
     def began_on(self) -> dict[str, str]:
@@ -177,13 +182,19 @@ class Ground:
         command = [*self.network.inside(name), *COMMAND, "engine"]
         self.nodes[name] = Node(name, folder, command, {**self.environment, **own})
 
-    def start_all(self, talk_ms: int | None = None) -> None:
-        """Engines, pages and carrier, all up; who is called as B talks so long (None: as chance will have it)."""
+    def start_all(self, talk_ms: int | None = None, talk_ms_limited: int | None = None) -> None:
+        """Engines, pages and carrier, all up; who is called as B talks so long (None: as chance will have it).
+
+        Over the limited connection one may talk another time.
+        """
         for node in self.nodes.values():
             node.start()
         self.start_pages()
-        called = ("speaks_a_while", {}) if talk_ms is None else ("hangs_up", {"ring_ms": 300, "talk_ms": talk_ms})
-        self.start_carrier({"A": ("answers", {}), "B": called, "limited": called})
+        called = [
+            ("speaks_a_while", {}) if ms is None else ("hangs_up", {"ring_ms": RING_MS, "talk_ms": ms})
+            for ms in (talk_ms, talk_ms_limited or talk_ms)
+        ]
+        self.start_carrier({"A": ("answers", {}), "B": called[0], "limited": called[1]})
         for node in self.nodes.values():
             node.wait_until_up()
 

@@ -55,7 +55,7 @@ def assert_laws(
     _assert_limits(calls, callbacks)
     for name, node in ground.nodes.items():
         if node.process is not None and node.process.poll() is None:
-            checked = ground.check(name)
+            checked = ground.run(name, "check")
             assert checked.returncode == 0, checked.stdout + checked.stderr
     return calls
 

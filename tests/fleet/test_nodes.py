@@ -4,6 +4,7 @@ one is cut off from the database, and every law and every limit holds.
 
 import random
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -13,6 +14,7 @@ import pytest
 from tests.fleet.ground import Ground, ground
 from tests.fleet.laws import assert_laws
 from tests.fleet.traffic import Traffic, wait_until_over
+from tests.fleet.wire import Calls
 from tests.waiting import wait_until
 from webcb.billing import query
 from webcb.models import Callback, Leg
@@ -61,15 +63,21 @@ def kill_and_cut(folder: Path, callbacks: int, per_second: float, talk_ms: int) 
         wait_until_over()
         wait_until(lambda: not there.calls().up(), "nobody is on the line", 60)
         calls = assert_laws(there, {"two": [died_at]}, frozenset({"three"}))
-        waits = []
-        for row in Callback.select().where(Callback.requested_at > datetime.fromtimestamp(cut_at, UTC)):
-            leg = Leg.get((Leg.callback == row.id) & (Leg.name == "A"))
-            call = calls.of(leg)
-            assert call is not None, f"{row.id} {row.ending}"
-            waits.append(call.invited_at - row.requested_at.timestamp())
+        since = Callback.select().where(Callback.requested_at > datetime.fromtimestamp(cut_at, UTC))
+        waits = seconds_to_invite(calls, list(since))
         print(
             f"{Callback.select().count()} callbacks, {len(there.refused)} refused; all of the dead taken over"
             f" {seconds_to_take_over:.1f} s after the cut; request to INVITE of {len(waits)} callbacks meanwhile and after:"
             f" median {median(waits) * 1000:.0f} ms, max {max(waits) * 1000:.0f} ms"
         )
         assert max(waits) <= ANSWER_SECONDS_MAX
+
+
+def seconds_to_invite(calls: Calls, callbacks: Sequence[Callback]) -> list[float]:
+    """From each request to the INVITE of A at the switch."""
+    waits = []
+    for row in callbacks:
+        call = calls.of(Leg.get((Leg.callback == row.id) & (Leg.name == "A")))
+        assert call is not None, f"{row.id} {row.ending}"
+        waits.append(call.invited_at - row.requested_at.timestamp())
+    return waits
