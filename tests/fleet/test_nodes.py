@@ -32,13 +32,16 @@ def test_three_hundred_callbacks_while_one_is_killed_and_one_cut_off(tmp_path: P
     kill_and_cut(tmp_path, callbacks=300, per_second=6.0, talk_ms=12_000)
 
 
+def _on_node(name: str) -> list[str]:
+    """The callbacks that go on there."""
+    sql = "SELECT callback.id FROM callback JOIN node ON node.id = node_id WHERE node.name = ? AND state <> 'ended'"
+    return [row["id"] for row in query.rows(sql, name)]
+
+
 def _taken_over(there: Ground, name: str) -> bool:
     """Whether another node has said that it ends this one's callbacks, and has."""
     said = f"node {name} gives no sign of life"
-    open_there = (
-        "SELECT callback.id FROM callback JOIN node ON node.id = node_id WHERE node.name = ? AND state <> 'ended'"
-    )
-    return any(said in node.log.read_text() for node in there.nodes.values()) and not query.rows(open_there, name)
+    return any(said in node.log.read_text() for node in there.nodes.values()) and not _on_node(name)
 
 
 def kill_and_cut(folder: Path, callbacks: int, per_second: float, talk_ms: int) -> None:
@@ -50,9 +53,11 @@ def kill_and_cut(folder: Path, callbacks: int, per_second: float, talk_ms: int) 
         traffic = Traffic(there, random.Random(seed), callbacks, per_second)
         traffic.start()
         traffic.wait_for(callbacks // 3)
+        wait_until(lambda: _on_node("two"), "who is to be killed has some")
         died_at = time.time()
         there.nodes["two"].kill()
         traffic.wait_for(callbacks // 2)
+        wait_until(lambda: _on_node("three"), "who is to be cut off has some")
         there.cut("three")
         cut_at = time.time()
         wait_until(lambda: _taken_over(there, "two") and _taken_over(there, "three"), "both are taken over", 60)
