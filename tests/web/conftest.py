@@ -63,9 +63,10 @@ def database_of_scene(tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
 
 
 @pytest.fixture
-def app(tmp_path: Path, database_of_scene: str) -> Iterator[Flask]:
+def app(tmp_path: Path, database_of_scene: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """The application over a fresh scene."""
-    yield create_app(scene.settings(tmp_path, database_url=database_of_scene))
+    monkeypatch.setattr(scene, "database_url", database_of_scene)
+    yield create_app(scene.settings(tmp_path))
     db.database.close()
 
 

@@ -41,9 +41,13 @@ FAR_AHEAD = datetime(2199, 1, 1, tzinfo=UTC)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
+database_url = ""  # of the scene that a test plays on; SQLite in the data folder where it is empty
+
+
 def settings(data_dir: Path, **changes: object) -> Settings:
     """Settings of a test installation in a folder of its own."""
-    return Settings(data_dir=data_dir, secret_key=SECRET_KEY, node_name="test", **changes)  # type: ignore[arg-type]
+    own = {"data_dir": data_dir, "secret_key": SECRET_KEY, "node_name": "test", "database_url": database_url}
+    return Settings(**own | changes)  # type: ignore[arg-type]
 
 
 def build(chosen: Settings) -> None:
