@@ -47,7 +47,7 @@ from webcb.engine.line import Line, Timekeeper
 from webcb.engine.media import Media
 from webcb.engine.resumption import Resumable
 from webcb.engine.running import Running
-from webcb.engine.spool import Spool
+from webcb.engine.spool import Spool, b_taken
 from webcb.engine.starts import Starts
 from webcb.number import mask_number
 from webcb.sip.grammar import ProtocolError
@@ -407,7 +407,7 @@ class Exchange:
         at, done = self._at(running), confirm
         if self._spool is not None and settle.usage is not None:
             line = partial(rows.settlement_line_of_b, running.callback.plan, settle.usage, at, figures)
-            done = partial(_b_taken, self._spool.unless_taken(self._timekeeper, running.id, line, "B"), confirm)
+            done = partial(b_taken, self._spool.unless_taken(self._timekeeper, running.id, line, "B"), confirm)
         self._journal.post(partial(rows.settle_b, running.callback.plan, settle.usage, at, figures, writes), done)
         if (voice := running.voices.pop("B", None)) is not None:
             if voice.joined_to is not None:
@@ -492,12 +492,3 @@ def _written_ahead(write: Write) -> LegName | None:
     if isinstance(write, WriteInvite) or (isinstance(write, WriteLeg) and write.dialog is not None):
         return write.leg
     return None
-
-
-def _b_taken(taken: Callable[[], None], confirm: Callable[[Any], None] | None, result: Any) -> None:
-    """The charge of a B was written, or cannot be for a reason of ours."""
-    taken()
-    if confirm is not None:
-        confirm(result)
-    elif isinstance(result, Exception):
-        log.error("a leg B could not be charged", exc_info=result)

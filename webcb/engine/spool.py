@@ -39,9 +39,7 @@ class Spool:
 
         `part` is the leg B that is charged while its callback goes on; "": all of the callback.
         """
-        alarm = timekeeper.call_at(
-            timekeeper.time() + SPOOL_SECONDS, lambda: self.keep(callback_id, line(), part)
-        )
+        alarm = timekeeper.call_at(timekeeper.time() + SPOOL_SECONDS, lambda: self.keep(callback_id, line(), part))
 
         def taken() -> None:
             alarm.cancel()
@@ -130,3 +128,12 @@ def replay(line: str) -> str:
         usages = [_read(leg) for leg in kept["legs"]]
         settlement.settle(kept["callback"], usages, kept["ending"], kept["b_answered"], moment(kept["at"]))
     return str(kept["callback"])
+
+
+def b_taken(taken: Callable[[], None], confirm: Callable[[Any], None] | None, result: Any) -> None:
+    """The charge of a B was written, or cannot be for a reason of ours."""
+    taken()
+    if confirm is not None:
+        confirm(result)
+    elif isinstance(result, Exception):
+        log.error("a leg B could not be charged", exc_info=result)
