@@ -20,7 +20,7 @@ class Gate(Generic[T]):
 
     Starts are spread evenly, one every 1/calls_per_second: so no second, wherever it begins, sees more than allowed. Who cannot
     start stands in a queue in order of arrival; only those of `is_first` stand before all others. Where starts `are_booked`
-    (turns.py) each takes one of the turns that came, within `late_us_max` of its moment.
+    (turns.py) each takes one of the turns that came: from when to when.
     """
 
     def __init__(self) -> None:
@@ -31,9 +31,8 @@ class Gate(Generic[T]):
         self.elsewhere = 0
         self.nodes = 1
         self.are_booked = False
-        self.late_us_max = 0
-        self._turns: deque[int] = deque()
-        self._taken: dict[T, int] = {}  # the turn of who was let in by one, until he is told
+        self._turns: deque[tuple[int, int]] = deque()
+        self._taken: dict[T, int] = {}  # until when the turn goes by which somebody was let in, until he is told
         self._calls = 0
         self._open_us = 0  # the pace allows no start before
         self._first: dict[T, int] = {}  # until when each waits, in order of arrival
@@ -76,18 +75,18 @@ class Gate(Generic[T]):
             self.add()
             admitted.append(ticket)
             if self._goes_by_turns:
-                self._taken[ticket] = self._turns.popleft()
+                self._taken[ticket] = self._turns.popleft()[1]
             else:
                 self._open_us = now_us + self._interval_us
         return admitted
 
     # Turns
 
-    def book(self, turns_us: Iterable[int]) -> None:
-        """Turns have come; later than those that came before."""
-        self._turns.extend(turns_us)
+    def book(self, turns: Iterable[tuple[int, int]]) -> None:
+        """Turns have come, later than those that came before: from when to when each goes."""
+        self._turns.extend(turns)
         if self._turns:
-            self._open_us = self._turns[-1] + self._interval_us
+            self._open_us = self._turns[-1][0] + self._interval_us
 
     @property
     def turns_wanted(self) -> int:
@@ -99,7 +98,7 @@ class Gate(Generic[T]):
         return min(len(self.waiting), room, self.calls_per_second or 0) - len(self._turns)
 
     def turn(self, ticket: T) -> int | None:
-        """The moment of the turn by which somebody was admitted; None: by none."""
+        """Until when the turn goes by which somebody was admitted; None: by none."""
         return self._taken.pop(ticket, None)
 
     @property
@@ -108,11 +107,11 @@ class Gate(Generic[T]):
 
     def _is_open(self, now_us: int) -> bool:
         if self._goes_by_turns:
-            return bool(self._turns) and self._turns[0] <= now_us
+            return bool(self._turns) and self._turns[0][0] <= now_us
         return now_us >= self._open_us
 
     def _lapse(self, now_us: int) -> None:
-        while self._turns and self._turns[0] + self.late_us_max < now_us:
+        while self._turns and self._turns[0][1] < max(now_us, self._turns[0][0]):
             self._turns.popleft()
 
     def expire(self, now_us: int) -> list[T]:
@@ -139,7 +138,7 @@ class Gate(Generic[T]):
         """When `admit` or `expire` may have somebody to tell, if nothing else happens; None: never."""
         moments = [until_us for _, until_us in self._waits]
         if moments and self._has_room:
-            moments += [self._open_us] if not self._goes_by_turns else list(self._turns)[:1]
+            moments += [self._open_us] if not self._goes_by_turns else [from_us for from_us, _ in list(self._turns)[:1]]
         return min(moments, default=None)
 
     @property

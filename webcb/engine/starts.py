@@ -15,7 +15,7 @@ from webcb.engine.lease import TakenOver
 from webcb.engine.line import Alarm, Timekeeper
 from webcb.engine.shaping import SECOND_US, Gate
 from webcb.engine.shares import Share, Use
-from webcb.engine.turns import LATE_US_MAX, Turns
+from webcb.engine.turns import Turn, Turns
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Ticket:
     is_in: bool = False
     is_over: bool = False
     place: int = 0
-    turn_us: int | None = None  # by which it was let in, until its INVITE leaves
+    until_us: int | None = None  # goes the turn by which it was let in; None once its INVITE has left
     sessions: int = 0  # of the leg that are still on the wire
 
 
@@ -112,25 +112,22 @@ class Starts:
 
     def send(self, ticket: Ticket, send: Callable[[], None]) -> None:
         """Let an INVITE of the ticket leave: now, or by another turn where its own has passed, or served for one before."""
-        gate, turn_us = self._gates[ticket.connection_id], ticket.turn_us
-        ticket.turn_us = None
-        if (
-            self.turns is None
-            or gate.calls_per_second is None
-            or (turn_us is not None and self._now_us() <= turn_us + LATE_US_MAX)
-        ):
+        gate, until_us = self._gates[ticket.connection_id], ticket.until_us
+        ticket.until_us = None
+        if self.turns is None or gate.calls_per_second is None or (until_us is not None and self._now_us() <= until_us):
             send()
         elif not ticket.is_over:
             again = partial(self._send_later, ticket, send)
             self.turns.book(ticket.connection_id, gate.calls_per_second, 1, again)
 
-    def _send_later(self, ticket: Ticket, send: Callable[[], None], booked: list[int] | Exception) -> None:
+    def _send_later(self, ticket: Ticket, send: Callable[[], None], booked: list[Turn] | Exception) -> None:
         if isinstance(booked, Exception):
             log.error("no turn could be booked", exc_info=booked)
             send()
             return
-        (ticket.turn_us,) = booked
-        at = max(self._timekeeper.time(), (ticket.turn_us + 1) / SECOND_US)
+        (turn,) = booked
+        ticket.until_us = turn.until_us
+        at = max(self._timekeeper.time(), (turn.from_us + 1) / SECOND_US)
         self._timekeeper.call_at(at, self.send, ticket, send)
 
     def _book(self, connection_id: int, gate: Gate[Ticket]) -> None:
@@ -141,7 +138,7 @@ class Starts:
         self._booking.add(connection_id)
         self.turns.book(connection_id, gate.calls_per_second, wanted, partial(self._booked, connection_id))
 
-    def _booked(self, connection_id: int, booked: list[int] | Exception) -> None:
+    def _booked(self, connection_id: int, booked: list[Turn] | Exception) -> None:
         self._booking.discard(connection_id)
         if isinstance(booked, Exception):
             log.error("turns could not be booked", exc_info=booked)
@@ -156,7 +153,7 @@ class Starts:
         """The connection's gate, with the limits as they were last read."""
         gate = self._gates[route.connection_id]
         gate.capacity, gate.calls_per_second = route.capacity, route.calls_per_second
-        gate.are_booked, gate.late_us_max = self.turns is not None, LATE_US_MAX
+        gate.are_booked = self.turns is not None
         self._limit(route.connection_id, gate)
         return gate
 
@@ -171,7 +168,7 @@ class Starts:
     def _let_in(self, gate: Gate[Ticket]) -> list[Ticket]:
         admitted = gate.admit(self._now_us())
         for ticket in admitted:
-            ticket.is_in, ticket.turn_us = True, gate.turn(ticket)
+            ticket.is_in, ticket.until_us = True, gate.turn(ticket)
         return admitted
 
     def _watch(self, connection_id: int) -> None:

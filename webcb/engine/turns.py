@@ -1,13 +1,14 @@
 """Turns to start a call, where several nodes share a connection's calls per second: booked in the database, one after the other.
 
 All nodes book in one row, by the clock of the database: so turns are as far apart as the pace wants it, whoever has them, and first
-come is first served. A node translates a turn to its own clock, and lets it lapse rather than take it late. Jobs of a journal.
+come is first served. A node translates a turn to its own clock, as exactly as it knows the other one, and lets it lapse rather than
+take it early or late. Jobs of a journal.
 """
 
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from webcb import clock
 from webcb.billing import query
@@ -29,6 +30,13 @@ _BOOK: Final = f"""
 """  # noqa: S608  constants only
 
 
+class Turn(NamedTuple):
+    """From when to when a call may start, microseconds of the monotonic clock; never, where the other clock is known too badly."""
+
+    from_us: int
+    until_us: int
+
+
 class FarClock:
     """What a moment of another host's clock is on ours: that lies between the question and the answer, whenever it was asked."""
 
@@ -46,9 +54,10 @@ class FarClock:
             self._seen.clear()
             self._seen.append(last)
 
-    def here(self, there_us: int) -> int:
-        """When it is here at a moment there; asked after `note`."""
-        return there_us - sum(self._bounds()) // 2
+    def here(self, there_us: int) -> tuple[int, int]:
+        """Between which moments here it is a moment there; asked after `note`."""
+        least, most = self._bounds()
+        return there_us - most, there_us - least
 
     def _bounds(self) -> tuple[int, int]:
         return max(least for _, least, _ in self._seen), min(most for _, _, most in self._seen)
@@ -68,20 +77,21 @@ class Turns:
         self._clock = FarClock()
 
     def book(
-        self, connection_id: int, calls_per_second: int, count: int, booked: Callable[[list[int] | Exception], None]
+        self, connection_id: int, calls_per_second: int, count: int, booked: Callable[[list[Turn] | Exception], None]
     ) -> None:
-        """Book so many turns; `booked` gets their moments, microseconds of the monotonic clock, in order."""
+        """Book so many turns; `booked` gets them in order."""
         interval_us = -(-(SECOND_US + SPARE_US) // calls_per_second)
         self._journal.post(partial(self._book, connection_id, interval_us, count), booked)
 
-    def _book(self, connection_id: int, interval_us: int, count: int) -> list[int]:
+    def _book(self, connection_id: int, interval_us: int, count: int) -> list[Turn]:
         query.change("SET LOCAL synchronous_commit = off")  # a power cut takes longer than any turn is ahead
         asked_us = _now_us()
         span_us = interval_us * count
         (row,) = query.rows(_BOOK, connection_id, span_us, span_us)
         self._clock.note(asked_us, _now_us(), row["now"])
         first_us = row["next_at"] - span_us
-        return [self._clock.here(first_us + number * interval_us) for number in range(count)]
+        bounds = (self._clock.here(first_us + number * interval_us) for number in range(count))
+        return [Turn(latest, earliest + LATE_US_MAX) for earliest, latest in bounds]
 
 
 def _now_us() -> int:
