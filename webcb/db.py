@@ -27,7 +27,7 @@ from peewee import (  # type: ignore[attr-defined]
 from playhouse.pool import MaxConnectionsExceeded
 
 from webcb import clock
-from webcb.pool import PooledPostgresql
+from webcb.pool import IDLE_MS, PooledPostgresql
 
 BUSY_TIMEOUT_MS = 10_000
 CONNECTIONS_MAX = 20  # to PostgreSQL, of a process that says nothing else
@@ -53,20 +53,21 @@ class DatabaseProblem(Exception):
     """The database cannot be used as it stands; the message says why and what to do."""
 
 
-def connect(url: str, connections_max: int = CONNECTIONS_MAX) -> Database:
+def connect(url: str, connections_max: int = CONNECTIONS_MAX, idle_ms: int = IDLE_MS) -> Database:
     """Bind the models to the database at `url` (`sqlite:///path` or `postgresql://user:password@host/name`).
 
     On PostgreSQL at most `connections_max` connections are open at a time; each thread takes one with `connect` and gives it
-    back with `close`. One that the server closed meanwhile is replaced as it is taken.
+    back with `close`. One that the server closed meanwhile is replaced as it is taken. A transaction that has asked nothing for
+    `idle_ms` is ended there.
     """
-    opened = open_database(url, connections_max)
+    opened = open_database(url, connections_max, idle_ms)
     if isinstance(database.obj, PooledPostgresql):
         database.obj.close_idle()  # of whoever was bound before
     database.initialize(opened)
     return opened
 
 
-def open_database(url: str, connections_max: int = CONNECTIONS_MAX) -> Database:
+def open_database(url: str, connections_max: int = CONNECTIONS_MAX, idle_ms: int = IDLE_MS) -> Database:
     """The database at `url`, bound to nothing."""
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite":
@@ -76,7 +77,7 @@ def open_database(url: str, connections_max: int = CONNECTIONS_MAX) -> Database:
     if scheme == "postgresql":
         if find_spec("psycopg") is None:
             raise DatabaseProblem("PostgreSQL needs psycopg: pip install 'webcb[postgresql]'")
-        return PooledPostgresql(url, connections_max)
+        return PooledPostgresql(url, connections_max, idle_ms)
     raise DatabaseProblem(f"{scheme}:// is no database this runs on; use sqlite:///path or postgresql://...")
 
 

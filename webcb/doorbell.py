@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from webcb.pool import CONNECTION
+from webcb.pool import CONNECTION, IDLE_MS, server_options
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,8 @@ class FarBell(threading.Thread):
 
         while not self._is_over.is_set():
             try:
-                with psycopg.connect(self._url, autocommit=True, **CONNECTION) as connection:
+                options = server_options(IDLE_MS)
+                with psycopg.connect(self._url, autocommit=True, options=options, **CONNECTION) as connection:
                     connection.execute(f"LISTEN {CHANNEL}")
                     self._rung()  # for what was written while nobody listened
                     self._hear(connection)

@@ -15,9 +15,9 @@ STALE_SECONDS = 1800  # a connection is made anew now and then: the server's mem
 
 # Planning a look-up of prefixes takes five times as long as running it: a prepared statement keeps its plan. A node that is cut
 # off in the middle of a transaction must not hold its rows for ever: the server ends the transaction, others go on.
+IDLE_MS = 20_000
 SERVER_OPTIONS = (
     "plan_cache_mode=force_generic_plan",
-    "idle_in_transaction_session_timeout=20s",
     "tcp_keepalives_idle=5",
     "tcp_keepalives_interval=2",
     "tcp_keepalives_count=3",
@@ -27,7 +27,6 @@ SERVER_OPTIONS = (
 # Of every connection: silence is noticed, at both ends.
 CONNECTION: dict[str, Any] = {
     "connect_timeout": CONNECT_SECONDS_MAX,
-    "options": " ".join(f"-c {option}" for option in SERVER_OPTIONS),
     "application_name": "webcb",
     # Whoever fails over leaves a server that may only be read behind: it is not ours.
     "target_session_attrs": "read-write",
@@ -38,16 +37,23 @@ CONNECTION: dict[str, Any] = {
 }
 
 
+def server_options(idle_ms: int) -> str:
+    """What the server is told of a connection; it ends a transaction that has asked nothing for `idle_ms`."""
+    options = (*SERVER_OPTIONS, f"idle_in_transaction_session_timeout={idle_ms}")
+    return " ".join(f"-c {option}" for option in options)
+
+
 class PooledPostgresql(PooledPostgresqlDatabase):
     """The pool of one process; a connection the server has closed is seen as it is taken, without a round trip."""
 
-    def __init__(self, url: str, connections_max: int) -> None:
+    def __init__(self, url: str, connections_max: int, idle_ms: int = IDLE_MS) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
             url,
             max_connections=connections_max,
             stale_timeout=STALE_SECONDS,
             timeout=WAIT_SECONDS_MAX,
             prefer_psycopg3=True,
+            options=server_options(idle_ms),
             **CONNECTION,
         )
 

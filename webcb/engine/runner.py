@@ -61,6 +61,9 @@ IDLE_LOOK_SECONDS: Final = 0.02  # between two questions whether all has ended
 HAND_OVER_SECONDS_MAX: Final = 20.0  # for those being set up to talk or end before the next engine takes over
 FAULTY_FILE: Final = "settlements.faulty"  # of the spool, for somebody to look at
 COLLECT_EVERY: Final = 20_000  # objects more than before: some ten callbacks (Python's own: 700)
+IDLE_MS: Final = (
+    700  # of a transaction: an engine that is cut off as it claims must not keep the others from what it has not got
+)
 EXIT_CANNOT_START: Final = 2
 EXIT_FENCED: Final = 1
 
@@ -401,7 +404,7 @@ def _answer(waiting: asyncio.Future[Any], result: Any) -> None:
 
 def _open_database(settings: Settings) -> None:
     credentials.use_key(settings.secret_key)
-    opened = db.connect(settings.database)
+    opened = db.connect(settings.database, idle_ms=IDLE_MS)
     try:
         db.migrate()
     except db.UNAVAILABLE as wrong:

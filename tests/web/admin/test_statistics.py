@@ -12,7 +12,7 @@ from tests.web import scene
 from tests.web.admin.conftest import Operator, text_of
 from tests.web.hand import Hand
 from webcb import clock, db
-from webcb.billing import settlement
+from webcb.billing import query, settlement
 from webcb.models import Connection, User, Xdr
 from webcb.web.admin import active, statistics
 
@@ -42,7 +42,7 @@ def busy(admin: Operator) -> Operator:
 
 
 def one(sql: str, *values: object) -> tuple[object, ...]:
-    return tuple(db.database.execute_sql(sql, values).fetchone())
+    return next(iter(query.tuples(sql, *values)))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,8 @@ def test_every_hour_is_that_of_sql_by_hand_in_the_zone_of_who_looks(busy: Operat
     User.update(time_zone="Asia/Kolkata").execute()
     zone = ZoneInfo("Asia/Kolkata")
     day = clock.utc_now().astimezone(zone).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
-    db.database.execute_sql("DROP TRIGGER xdr_unchangeable")
+    on_sqlite = db.dialect() == "sqlite"
+    db.database.execute_sql("DROP TRIGGER xdr_unchangeable" if on_sqlite else "DROP TRIGGER xdr_stays ON xdr")
     for number, row in enumerate(Xdr.select().order_by(Xdr.id)):
         Xdr.update(bill_time=day + timedelta(hours=number % 3, days=number % 2, minutes=29)).where(
             Xdr.id == row.id
