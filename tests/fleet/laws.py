@@ -29,11 +29,15 @@ SIGN_OF_LIFE_SECONDS: Final = 3.0  # between two of a node, on a loaded host
 
 
 def assert_laws(
-    ground: Ground, died: Mapping[str, Sequence[float]] | None = None, taken: frozenset[str] = frozenset()
+    ground: Ground,
+    died: Mapping[str, Sequence[float]] | None = None,
+    taken: frozenset[str] = frozenset(),
+    held_seconds: float = 0.0,
 ) -> Calls:
     """Nobody alone, two answered legs two xDRs, each lock settled once, nobody overdrawn, every limit held, the books clean.
 
     `died` are the nodes that were killed, and each time when; `taken` those whose callbacks others took over while they went on.
+    The carrier may have held messages for `held_seconds`: a leg is charged until its BYE is there.
     """
     calls = ground.calls()
     assert not calls.up(), "somebody is on the line"
@@ -48,7 +52,9 @@ def assert_laws(
     by_leg = {(xdr.callback_id, xdr.leg): xdr for xdr in Xdr.select()}
     for row in callbacks:
         node = began_on.get(row.id, "")
-        _assert_legs(calls, row, legs[row.id], by_leg, _death(row, (died or {}).get(node, ())), node in taken)
+        _assert_legs(
+            calls, row, legs[row.id], by_leg, _death(row, (died or {}).get(node, ())), node in taken, held_seconds
+        )
     known = {wire.call_id(leg) for each in legs.values() for leg in each.values() if leg.invite is not None}
     assert calls.by_id.keys() <= known, "somebody was called of whom the rows know nothing"
     _assert_funds()
@@ -73,6 +79,7 @@ def _assert_legs(
     xdrs: dict[tuple[str, str], Xdr],
     died_at: float | None,
     is_taken: bool,
+    held_seconds: float,
 ) -> None:
     story = f"{row.id} {row.ending} {[(each, calls.of(leg)) for each, leg in legs.items()]}"
     at_switch = {name: call for name, leg in legs.items() if (call := calls.of(leg)) is not None}
@@ -81,15 +88,15 @@ def _assert_legs(
         call.over_at for call in at_switch.values() if call.acknowledged_at is not None and call.over_at is not None
     ]
     if ends:
-        alone_until = min(ends) + ALONE_SECONDS_MAX
+        alone_until = min(ends) + ALONE_SECONDS_MAX + held_seconds
         if died_at is not None:
             alone_until = max(alone_until, died_at + DEAD_SECONDS_MAX)
         assert max(ends) <= alone_until, f"alone: {story}"
     for name, call in at_switch.items():
         xdr = xdrs[row.id, name]
         assert xdr.charged_micros == xdr.used_quantity * MICROS_A_SECOND, story
-        most = ceil(call.seconds + CLOCKS_SECONDS)
-        least = floor(call.seconds - CLOCKS_SECONDS) if died_at is None and not is_taken else 0
+        most = ceil(call.seconds + CLOCKS_SECONDS + held_seconds)
+        least = floor(call.seconds - CLOCKS_SECONDS - held_seconds) if died_at is None and not is_taken else 0
         if died_at is not None and call.answered_at is not None and call.answered_at < died_at:
             least = floor(min(call.seconds, died_at - call.answered_at) - SIGN_OF_LIFE_SECONDS)
         assert least <= xdr.used_quantity <= most, f"{name}: {xdr.used_quantity} s: {story}"

@@ -122,7 +122,7 @@ def test_an_hour_of_calls_and_faults(tmp_path: Path, request: pytest.FixtureRequ
         grown = {name: growth(each) for name, each in sizes.items()}
         for name, of in grown.items():
             print(f"{name}: {sizes[name][-1]}; growth from the first to the last quarter after warming up: {of}")
-        assert_laws(there, faults.died, frozenset(there.nodes))
+        assert_laws(there, faults.died, frozenset(there.nodes), AWAY_SECONDS[1])
         for name, of in grown.items():
             assert max(of.values()) <= GROWTH_MAX, f"{name} grows: {of}"
 
