@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from tests.callback.conftest import free_ports
@@ -329,38 +328,3 @@ def test_the_handbook_from_an_empty_database_to_two_callbacks(olivia: Hand, site
     assert len(re.findall(r"0\.10\b", hand.text)) == len(re.findall(r"0\.05\b", hand.text)) == 2, hand.text
     hand.menu("Setup", "Set-up checklist")
     assert "to do: " not in hand.text, hand.text
-
-
-def test_one_form_by_keyboard_alone(olivia: Hand) -> None:
-    """No mouse: a destination is entered by Tab, letters, Space and Enter alone."""
-    browser = olivia.browser
-
-    def press(*keys: str) -> None:
-        for key in keys:
-            browser.switch_to.active_element.send_keys(key)
-
-    def tab_to(words: str) -> None:
-        for _ in range(120):
-            press(Keys.TAB)
-            name = browser.execute_script(
-                "const e = document.activeElement; return (e.labels && e.labels[0] ? e.labels[0] : e).textContent.trim()"
-            )
-            if name == words:
-                return
-        raise AssertionError(f"{words} is not reached by Tab")
-
-    tab_to("Destinations")
-    press(Keys.ENTER)
-    tab_to("Add destination")
-    press(Keys.ENTER)
-    tab_to("Prefix")
-    press("4", "9")
-    tab_to("Country")
-    press("D", "E")
-    tab_to("Description")
-    press(*"Germany")
-    press(Keys.ENTER)
-    olivia.see("Destination saved.")
-    tab_to("Close")
-    press(Keys.ENTER)
-    olivia.see("Germany")

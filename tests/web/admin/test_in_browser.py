@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.web.admin.pictures import AFTER, PAGES, furnish, sign_in, visit
@@ -100,3 +101,41 @@ def test_a_rate_sheet_is_uploaded_by_hand(ann: webdriver.Chrome, server: Server,
     assert "1 dearer" in ann.find_element(By.TAG_NAME, "main").text
     ann.find_element(By.CSS_SELECTOR, "button[value=apply]").click()
     assert "new.csv: 1 dearer." in ann.find_element(By.TAG_NAME, "main").text
+
+
+def test_one_form_by_keyboard_alone(ann: webdriver.Chrome) -> None:
+    """No mouse: a destination is entered by Tab, letters, Space and Enter alone."""
+
+    def see(words: str) -> None:
+        text = "return document.querySelector('main')?.innerText ?? ''"
+        WebDriverWait(ann, WAIT_SECONDS).until(lambda it: words in it.execute_script(text))
+
+    def press(*keys: str) -> None:
+        for key in keys:
+            ann.switch_to.active_element.send_keys(key)
+
+    def tab_to(words: str) -> None:
+        for _ in range(120):
+            press(Keys.TAB)
+            name = ann.execute_script(
+                "const e = document.activeElement; return (e.labels && e.labels[0] ? e.labels[0] : e).textContent.trim()"
+            )
+            if name == words:
+                return
+        raise AssertionError(f"{words} is not reached by Tab")
+
+    tab_to("Destinations")
+    press(Keys.ENTER)
+    tab_to("Add destination")
+    press(Keys.ENTER)
+    tab_to("Prefix")
+    press("4", "9")
+    tab_to("Country")
+    press("D", "E")
+    tab_to("Description")
+    press(*"Germany")
+    press(Keys.ENTER)
+    see("Destination saved.")
+    tab_to("Close")
+    press(Keys.ENTER)
+    see("Germany")
