@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TICKS_LEFT_ALONE 10 /* by a port of which the kernel takes care */
+#define TICKS_RESTING 10 /* of a port of which the kernel takes care */
 #define NS_PER_SECOND 1000000000
 #define NS_PER_MS 1000000
 #define NS_PER_US 1000
@@ -50,8 +50,10 @@ struct port *bridge_take(const struct bridge *bridge, uint64_t port_id)
 {
     struct port *const port = bridge_find(bridge, port_id);
 
-    if (port != NULL)
+    if (port != NULL) {
         flow_take_back(port);
+        bridge->resting[port->place] = false;
+    }
     return port;
 }
 
@@ -96,11 +98,23 @@ static bool serve_ask(struct bridge *bridge)
     return ask != ASK_STOP;
 }
 
-/* Its voice passes through the kernel and nothing is played to it: what has to be done at times has time for some ticks. */
-static bool is_left_alone(const struct port *port, int64_t tick_ns)
+/*
+ * Whose voice passes through the kernel and to whom nothing is played has time for some ticks, and is not even looked at: with
+ * many calls, ports in no cache are what a tick takes.
+ */
+static void pace_ports(struct bridge *bridge, const struct turn *turn)
 {
-    return port->flow.slot != NULL && !player_is_busy(&port->player) &&
-           (tick_ns / FRAME_NS + (int64_t)port->place) % TICKS_LEFT_ALONE != 0;
+    const size_t turns = (size_t)(bridge->tick_ns / FRAME_NS);
+
+    for (size_t i = 0; i < bridge->open_count; i++) {
+        struct port *port;
+
+        if (bridge->resting[i] && (turns + i) % TICKS_RESTING != 0)
+            continue;
+        port = bridge->open[i];
+        pace_port(port, &bridge->pace, turn, bridge->tick_ns);
+        bridge->resting[i] = port->flow.slot != NULL && !player_is_busy(&port->player);
+    }
 }
 
 static void serve_tick(struct bridge *bridge, const struct turn *turn)
@@ -110,9 +124,7 @@ static void serve_tick(struct bridge *bridge, const struct turn *turn)
     if (read(bridge->tick_fd, &ticks, sizeof ticks) != sizeof ticks)
         return;
     bridge->tick_ns += (int64_t)ticks * FRAME_NS;
-    for (size_t i = 0; i < bridge->open_count; i++)
-        if (!is_left_alone(bridge->open[i], bridge->tick_ns))
-            pace_port(bridge->open[i], &bridge->pace, turn, bridge->tick_ns);
+    pace_ports(bridge, turn);
     if (flows_review(&bridge->flows, turn->now_ns))
         for (size_t i = 0; i < bridge->open_count; i++)
             flow_take_back(bridge->open[i]);
@@ -295,7 +307,8 @@ static int lay_out(struct bridge *bridge, const struct bridge_plan *plan)
     bridge->pace.report_ns = (int64_t)plan->report_ms * NS_PER_MS;
     bridge->table = calloc(bridge->pairs, sizeof(struct port *));
     bridge->open = calloc(bridge->pairs, sizeof(struct port *));
-    if (bridge->table == NULL || bridge->open == NULL)
+    bridge->resting = calloc(bridge->pairs, sizeof *bridge->resting);
+    if (bridge->table == NULL || bridge->open == NULL || bridge->resting == NULL)
         return ENOMEM;
     return draw_cname(bridge->pace.cname);
 }
@@ -366,6 +379,7 @@ void bridge_close(struct bridge *bridge)
     close_descriptor(bridge->tick_fd);
     close_descriptor(bridge->wake_fd);
     close_descriptor(bridge->event_fd);
+    free(bridge->resting);
     free(bridge->open);
     free(bridge->table);
     pthread_cond_destroy(&bridge->answered);

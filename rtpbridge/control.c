@@ -29,6 +29,7 @@ static int publish(struct bridge *bridge, struct port *port, size_t pair)
     bridge->table[pair] = port;
     port->place = bridge->open_count++;
     bridge->open[port->place] = port;
+    bridge->resting[port->place] = false;
     bridge_unlock(bridge);
     return bridge_ask(bridge, ASK_WATCH, port);
 }
@@ -44,6 +45,7 @@ static void forget(struct bridge *bridge, struct port *port)
     last = bridge->open[--bridge->open_count];
     last->place = port->place;
     bridge->open[port->place] = last;
+    bridge->resting[port->place] = bridge->resting[bridge->open_count];
     bridge_unlock(bridge);
 }
 

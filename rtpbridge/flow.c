@@ -69,9 +69,9 @@ bool flows_review(struct flows *flows, int64_t now_ns)
     return true;
 }
 
-static void write_host(uint32_t words[4], const union address *address)
+/* Into four words of IPv6 or the one of IPv4. */
+static void write_host(uint32_t *words, const union address *address)
 {
-    memset(words, 0, 4 * sizeof *words);
     if (address->any.sa_family == AF_INET6)
         memcpy(words, &address->v6.sin6_addr, sizeof address->v6.sin6_addr);
     else
@@ -80,7 +80,7 @@ static void write_host(uint32_t words[4], const union address *address)
 
 static bool is_unspecified(const union address *address)
 {
-    uint32_t words[4];
+    uint32_t words[4] = {0};
 
     write_host(words, address);
     return (words[0] | words[1] | words[2] | words[3]) == 0;
@@ -124,15 +124,17 @@ static bool may_pass(const struct port *port)
 }
 
 /* The flow as it would be now, but for the device. */
-static void describe(struct kernel_flow *flow, const struct port *port)
+static void describe(struct kernel_flow *flow, struct kernel_more *more, const struct port *port)
 {
     const struct port *const peer = port->peer;
     const struct rtp_sender *const sender = &peer->sender;
 
-    write_host(flow->near, &port->host);
-    write_host(flow->far, &port->latch.agreed);
-    write_host(flow->from, &peer->host);
-    write_host(flow->to, &peer->latch.agreed);
+    const bool v6 = port->host.any.sa_family == AF_INET6;
+
+    write_host(v6 ? more->near : &flow->near_v4, &port->host);
+    write_host(v6 ? more->far : &flow->far_v4, &port->latch.agreed);
+    write_host(v6 ? more->from : &flow->from_v4, &peer->host);
+    write_host(v6 ? more->to : &flow->to_v4, &peer->latch.agreed);
     flow->far_port = htons(address_port(&port->latch.agreed));
     flow->to_port = htons(address_port(&peer->latch.agreed));
     flow->from_port = htons(peer->rtp_port);
@@ -159,11 +161,13 @@ static uint64_t newest_of(const struct port *port, unsigned int state)
 
 static bool is_described(const struct port *port)
 {
-    const size_t begin = offsetof(struct kernel_flow, family), bytes = offsetof(struct kernel_flow, first_ns) - begin;
+    const size_t begin = offsetof(struct kernel_flow, family), hosts_bytes = offsetof(struct kernel_more, first_ns);
     struct kernel_flow now = {.to_device = port->flow.slot->to_device};
+    struct kernel_more more = {.first_ns = 0};
 
-    describe(&now, port);
-    return memcmp((uint8_t *)&now + begin, (uint8_t *)port->flow.slot + begin, bytes) == 0;
+    describe(&now, &more, port);
+    return memcmp((uint8_t *)&now + begin, (uint8_t *)port->flow.slot + begin, sizeof now - begin) == 0 &&
+           memcmp(&more, port->flow.more, hosts_bytes) == 0;
 }
 
 /* Both ways out, for the program must also be where the far side's packets come in. */
@@ -184,7 +188,7 @@ static int find_ways(const struct flows *flows, const struct port *port, uint32_
     return error;
 }
 
-static void remember(struct kernel_flow *slot, const struct port *port)
+static void remember(const struct port *port)
 {
     const struct flow_memory memory = {
         .receiver = port->receiver,
@@ -195,12 +199,13 @@ static void remember(struct kernel_flow *slot, const struct port *port)
         .part = port->flow,
     };
 
-    memcpy(slot->memory, &memory, sizeof memory);
+    memcpy(port->flow.memory, &memory, sizeof memory);
 }
 
 static void lay(const struct flows *flows, struct port *port, size_t pair, int64_t now_ns)
 {
     struct kernel_flow *const slot = kernel_flow(flows->kernel, pair);
+    struct kernel_more *const more = kernel_more(flows->kernel, pair);
     const struct rtp_receiver *const receiver = &port->receiver;
     uint32_t to_device = 0;
 
@@ -209,7 +214,8 @@ static void lay(const struct flows *flows, struct port *port, size_t pair, int64
         return;
     __atomic_store_n(&slot->claim, 0, __ATOMIC_SEQ_CST);
     memset(&slot->deadline_ns, 0, sizeof *slot - offsetof(struct kernel_flow, deadline_ns));
-    describe(slot, port);
+    memset(more, 0, sizeof *more);
+    describe(slot, more, port);
     slot->to_device = to_device;
     slot->deadline_ns = port->flow.deadline_ns;
     slot->armed_ns = now_ns;
@@ -217,10 +223,12 @@ static void lay(const struct flows *flows, struct port *port, size_t pair, int64
     slot->came = port->quality.came;
     slot->jitter_ns = (uint64_t)(receiver->jitter * NS_PER_SECOND / receiver->clock_hz * (1 << KERNEL_JITTER_BITS));
     port->flow.slot = slot;
+    port->flow.more = more;
+    port->flow.memory = kernel_memory(flows->kernel, pair);
     port->flow.packets = port->flow.octets = port->flow.gap_packets = port->flow.gaps = 0;
     port->flow.burst_packets = 0;
     port->flow.silent_ns = 0;
-    remember(slot, port);
+    remember(port);
     __atomic_store_n(&slot->claim, newest_of(port, FLOW_ARMED), __ATOMIC_SEQ_CST);
 }
 
@@ -235,18 +243,19 @@ static uint64_t since(uint64_t *read, const uint64_t *number)
 
 static void merge(struct port *port, uint64_t claim)
 {
-    struct kernel_flow *const slot = port->flow.slot;
+    const struct kernel_flow *const slot = port->flow.slot;
+    const struct kernel_more *const more = port->flow.more;
     struct flow_part *const part = &port->flow;
     const int64_t at_ns = __atomic_load_n(&slot->last_ns, __ATOMIC_RELAXED);
     const uint64_t jitter_ns = __atomic_load_n(&slot->jitter_ns, __ATOMIC_RELAXED);
-    const int64_t silent_ns = __atomic_load_n(&slot->silent_ns, __ATOMIC_RELAXED);
+    const int64_t silent_ns = __atomic_load_n(&more->silent_ns, __ATOMIC_RELAXED);
     uint64_t packets, octets, lost;
 
     if ((int64_t)(__atomic_load_n(&slot->packets, __ATOMIC_SEQ_CST) - part->packets) <= 0)
         return; /* counted, and about to be taken back */
     packets = since(&part->packets, &slot->packets);
     octets = since(&part->octets, &slot->octets);
-    lost = since(&part->gap_packets, &slot->gap_packets);
+    lost = since(&part->gap_packets, &more->gap_packets);
     port->counters.received_packets += packets;
     port->counters.received_octets += octets;
     port->counters.kernel_packets += packets;
@@ -262,7 +271,7 @@ static void merge(struct port *port, uint64_t claim)
         .jitter_s = (double)jitter_ns / (NS_PER_SECOND * (double)(1 << KERNEL_JITTER_BITS)),
     };
     const struct quality_progress heard = {
-        .losses = {packets + lost, lost, since(&part->burst_packets, &slot->burst_packets), since(&part->gaps, &slot->gaps)},
+        .losses = {packets + lost, lost, since(&part->burst_packets, &more->burst_packets), since(&part->gaps, &more->gaps)},
         .highest = progress.sequence,
         .came = __atomic_load_n(&slot->came, __ATOMIC_RELAXED),
         .silent_ns = silent_ns - part->silent_ns,
@@ -341,7 +350,7 @@ static void arm(const struct port *port, int64_t now_ns)
     slot->armed_ns = now_ns;
     slot->last_ns = port->quality.resting ? 0 : now_ns; /* a pause after comfort noise is none of silence */
     slot->came = port->quality.came;
-    remember(slot, port);
+    remember(port);
     __atomic_compare_exchange_n(&slot->claim, &claim, newest, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
@@ -375,7 +384,7 @@ void flow_remove(const struct flows *flows, size_t pair)
         __atomic_store_n(&kernel_flow(flows->kernel, pair)->claim, 0, __ATOMIC_SEQ_CST);
 }
 
-static void read_host(union address *address, const uint32_t words[4], uint32_t family, uint16_t port)
+static void read_host(union address *address, const uint32_t *words, uint32_t family, uint16_t port)
 {
     memset(address, 0, sizeof *address);
     address->any.sa_family = (sa_family_t)family;
@@ -386,7 +395,7 @@ static void read_host(union address *address, const uint32_t words[4], uint32_t 
     address_set_port(address, ntohs(port));
 }
 
-static void believe(struct port *port, const uint32_t host[4], uint32_t family, uint16_t rtp_port)
+static void believe(struct port *port, const uint32_t *host, uint32_t family, uint16_t rtp_port)
 {
     struct latch *const latch = &port->latch;
 
@@ -408,17 +417,19 @@ static struct kernel_flow *left_for(const struct flows *flows, const struct port
 }
 
 /* All but the peer's sender, which the flow drives and which therefore comes last. */
-static void restore(struct port *port, struct kernel_flow *slot)
+static void restore(const struct flows *flows, struct port *port, struct kernel_flow *slot, size_t pair)
 {
+    const struct kernel_more *const more = kernel_more(flows->kernel, pair);
+    const bool v6 = slot->family == AF_INET6;
     struct flow_memory memory;
 
-    memcpy(&memory, slot->memory, sizeof memory);
+    memcpy(&memory, kernel_memory(flows->kernel, pair), sizeof memory);
     port->receiver = memory.receiver;
     port->sender = memory.sender;
     port->counters = memory.counters;
     port->peer->sender = memory.peer_sender;
-    believe(port, slot->far, slot->family, slot->far_port);
-    believe(port->peer, slot->to, slot->family, slot->to_port);
+    believe(port, v6 ? more->far : &slot->far_v4, slot->family, slot->far_port);
+    believe(port->peer, v6 ? more->to : &slot->to_v4, slot->family, slot->to_port);
     port->quality = memory.quality;
     port->flow.packets = memory.part.packets;
     port->flow.octets = memory.part.octets;
@@ -427,6 +438,8 @@ static void restore(struct port *port, struct kernel_flow *slot)
     port->flow.burst_packets = memory.part.burst_packets;
     port->flow.silent_ns = memory.part.silent_ns;
     port->flow.slot = slot;
+    port->flow.more = kernel_more(flows->kernel, pair);
+    port->flow.memory = kernel_memory(flows->kernel, pair);
     port->flow.deadline_ns = port->peer->flow.deadline_ns = slot->deadline_ns;
 }
 
@@ -436,10 +449,10 @@ int flow_adopt(const struct flows *flows, struct port *a, size_t pair_a, struct 
     struct rtp_sender driven;
 
     if (slot_a != NULL)
-        restore(a, slot_a);
+        restore(flows, a, slot_a, pair_a);
     driven = b->sender;
     if (slot_b != NULL) {
-        restore(b, slot_b);
+        restore(flows, b, slot_b, pair_b);
         if (slot_a != NULL)
             b->sender = driven;
     }

@@ -27,6 +27,8 @@ struct flows {
 /* Of one port. */
 struct flow_part {
     struct kernel_flow *slot;     /* NULL: its packets come to the bridge */
+    struct kernel_more *more;     /* with the slot, and what the next process must know */
+    void *memory;
     bool refused;                 /* and shall, until something changes */
     bool due;
     struct port *next_due;

@@ -74,11 +74,10 @@ INLINE union kernel_slot *slot_at(uint32_t at)
     return map_lookup(&slots, &at);
 }
 
-/* The flow that may be waiting for what comes to this port, or NULL. */
-INLINE struct kernel_flow *flow_of(uint16_t destination)
+/* The slot of the flow that may be waiting for what comes to this port; 0: none. And that of what few packets need. */
+INLINE uint32_t place_of(uint16_t destination, uint32_t *more)
 {
     const union kernel_slot *const first = slot_at(0);
-    union kernel_slot *found;
     uint32_t above;
 
     if (!first)
@@ -86,41 +85,57 @@ INLINE struct kernel_flow *flow_of(uint16_t destination)
     above = (uint32_t)swap_16(destination) - first->head.port_first;
     if (above % 2 != 0 || above / 2 >= first->head.pairs)
         return 0;
-    found = slot_at(above / 2 + 1);
-    return found ? &found->flow : 0;
+    *more = above / 2 + 1 + first->head.pairs;
+    return above / 2 + 1;
 }
 
 /* Numbers were passed over: of which burst they are (RFC 3611, 4.7.2). The packet behind them has been counted already. */
-INLINE void note_gap(struct kernel_flow *flow, uint16_t before, uint16_t lost)
+INLINE void note_gap(struct kernel_more *more, uint16_t before, uint16_t lost)
 {
-    const int near = flow->gaps > 0 && (uint16_t)(before - (uint16_t)flow->lost_last) < KERNEL_BURST_MAX;
-    const uint64_t burst = near || lost > 1 ? (uint64_t)lost + (near && flow->lost_alone) : 0;
+    const int near = more->gaps > 0 && (uint16_t)(before - (uint16_t)more->lost_last) < KERNEL_BURST_MAX;
+    const uint64_t burst = near || lost > 1 ? (uint64_t)lost + (near && more->lost_alone) : 0;
 
-    flow->lost_alone = burst == 0;
-    flow->lost_last = (uint16_t)(before + lost);
-    __sync_fetch_and_add(&flow->burst_packets, burst);
-    __sync_fetch_and_add(&flow->gaps, 1);
-    __sync_fetch_and_add(&flow->gap_packets, (uint64_t)lost);
+    more->lost_alone = burst == 0;
+    more->lost_last = (uint16_t)(before + lost);
+    __sync_fetch_and_add(&more->burst_packets, burst);
+    __sync_fetch_and_add(&more->gaps, 1);
+    __sync_fetch_and_add(&more->gap_packets, (uint64_t)lost);
 }
 
-INLINE void note_arrival(struct kernel_flow *flow, uint64_t before, uint32_t timestamp, uint16_t step, int marker,
-                         int64_t now_ns)
+/* What happens to few packets: the first, those behind a gap, those behind a pause. */
+INLINE void note_rarity(uint32_t more_at, uint64_t count, uint64_t before, uint16_t step, int64_t pause_ns, int marker,
+                        int64_t now_ns)
+{
+    const int paused = pause_ns > KERNEL_SILENCE_NS && !marker;
+    union kernel_slot *slot;
+
+    if (count != 0 && step == 1 && !paused)
+        return;
+    slot = slot_at(more_at);
+    if (!slot)
+        return;
+    if (count == 0)
+        slot->more.first_ns = now_ns;
+    if (step > 1)
+        note_gap(&slot->more, CLAIM_SEQUENCE(before), (uint16_t)(step - 1));
+    if (paused)
+        slot->more.silent_ns += pause_ns;
+}
+
+/* `count` packets of the flow came before. */
+INLINE void note_arrival(struct kernel_flow *flow, uint32_t more_at, uint64_t count, uint64_t before,
+                         uint32_t timestamp, uint16_t step, int marker, int64_t now_ns)
 {
     const int64_t ticks = (int32_t)(timestamp - CLAIM_TIMESTAMP(before));
     const int64_t pause_ns = flow->last_ns != 0 ? now_ns - flow->last_ns : 0;
     int64_t difference_ns = now_ns - flow->last_ns - ticks * flow->tick_ns;
 
-    if (step > 1)
-        note_gap(flow, CLAIM_SEQUENCE(before), (uint16_t)(step - 1));
+    note_rarity(more_at, count, before, step, pause_ns, marker, now_ns);
     flow->came = (step < 64 ? flow->came << (step & 63) : 0) | 1;
-    if (pause_ns > KERNEL_SILENCE_NS && !marker)
-        flow->silent_ns += pause_ns;
     if (difference_ns < 0)
         difference_ns = -difference_ns;
     if (ticks != 0 && difference_ns <= JITTER_NS_MAX) /* RFC 3550, A.8 */
         flow->jitter_ns += (uint64_t)difference_ns - ((flow->jitter_ns + 8) >> KERNEL_JITTER_BITS);
-    if (flow->first_ns == 0)
-        flow->first_ns = now_ns;
     flow->last_ns = now_ns;
 }
 
@@ -151,28 +166,52 @@ INLINE void arm(struct kernel_flow *flow, uint64_t claim, int64_t now_ns)
                                 CLAIM(FLOW_ARMED, CLAIM_SEQUENCE(claim), CLAIM_TIMESTAMP(claim)));
 }
 
-/* Judges a packet and rewrites its header for where it goes; NULL: it is not for us to send on. */
-INLINE struct kernel_flow *take(struct udp_rtp *udp, const uint32_t *source, const uint32_t *destination, int words)
+/* Whether the packet comes from where the flow's do and to where they do; of IPv6 `more` says it, and is found. */
+INLINE int is_between(const struct kernel_flow *flow, uint32_t more_at, const uint32_t *source,
+                      const uint32_t *destination, const struct kernel_more **more)
 {
-    struct kernel_flow *const flow = flow_of(udp->destination);
+    const union kernel_slot *slot;
+
+    if (!more)
+        return flow->family == 2 && flow->far_v4 == *source && flow->near_v4 == *destination;
+    slot = flow->family != 2 ? slot_at(more_at) : 0;
+    if (!slot)
+        return 0;
+    *more = &slot->more;
+    for (int i = 0; i < 4; i++)
+        if (slot->more.far[i] != source[i] || slot->more.near[i] != destination[i])
+            return 0;
+    return 1;
+}
+
+/* Judges a packet and rewrites its header for where it goes; NULL: it is not for us to send on. */
+INLINE struct kernel_flow *take(struct udp_rtp *udp, const uint32_t *source, const uint32_t *destination,
+                                const struct kernel_more **more)
+{
     const uint32_t octets = (uint32_t)swap_16(udp->udp_bytes) - UDP_BYTES - RTP_BYTES;
     const uint16_t sequence = swap_16(udp->sequence);
     const uint32_t timestamp = swap_32(udp->timestamp);
-    uint64_t claim;
+    uint32_t more_at = 0;
+    const uint32_t at = place_of(udp->destination, &more_at);
+    struct kernel_flow *flow;
+    union kernel_slot *slot;
+    uint64_t claim, count;
     int64_t now_ns;
     uint16_t step;
     uint8_t payload;
 
-    if (!flow)
+    if (at == 0)
         return 0;
+    now_ns = (int64_t)time_ns(); /* now: the processor reads its clock when it has all it asked the memory for */
+    slot = slot_at(at);
+    if (!slot)
+        return 0;
+    flow = &slot->flow;
     claim = *(volatile uint64_t *)&flow->claim;
-    if (CLAIM_STATE(claim) == 0 || flow->far_port != udp->source || (flow->family == 2) != (words == 1))
+    if (CLAIM_STATE(claim) == 0 || flow->far_port != udp->source || 
+        !is_between(flow, more_at, source, destination, more))
         return 0;
-    for (int i = 0; i < words; i++)
-        if (flow->far[i] != source[i] || flow->near[i] != destination[i])
-            return 0;
     step = (uint16_t)(sequence - CLAIM_SEQUENCE(claim));
-    now_ns = (int64_t)time_ns();
     if (udp->flags >> 6 != 2 || udp->ssrc != flow->far_ssrc || step == 0 || step >= KERNEL_GAP_MAX ||
         now_ns >= *(volatile int64_t *)&flow->deadline_ns)
         return 0;
@@ -186,14 +225,14 @@ INLINE struct kernel_flow *take(struct udp_rtp *udp, const uint32_t *source, con
         return 0;
 
     /* Counted before it is claimed: whoever takes the flow back finds every packet counted that was sent on. */
-    __sync_fetch_and_add(&flow->packets, 1);
+    count = __sync_fetch_and_add(&flow->packets, 1);
     __sync_fetch_and_add(&flow->octets, (uint64_t)octets);
     if (__sync_val_compare_and_swap(&flow->claim, claim, CLAIM(FLOW_RUNNING, sequence, timestamp)) != claim) {
         __sync_fetch_and_add(&flow->packets, -1);
         __sync_fetch_and_add(&flow->octets, -(uint64_t)octets);
         return 0;
     }
-    note_arrival(flow, claim, timestamp, step, udp->payload & 0x80, now_ns);
+    note_arrival(flow, more_at, count, claim, timestamp, step, udp->payload & 0x80, now_ns);
 
     udp->source = flow->from_port;
     udp->destination = flow->to_port;
@@ -258,11 +297,11 @@ INLINE int forward_ipv4(struct __sk_buff *skb)
         !is_plausible(skb, swap_16(came.bytes), swap_16(came.udp.udp_bytes), headers))
         return NEXT;
     goes = came;
-    flow = take(&goes.udp, &came.source, &came.destination, 1);
+    flow = take(&goes.udp, &came.source, &came.destination, 0);
     if (!flow)
         return NEXT;
-    goes.source = flow->from[0];
-    goes.destination = flow->to[0];
+    goes.source = flow->from_v4;
+    goes.destination = flow->to_v4;
     goes.traffic = EXPEDITED_FORWARDING;
     goes.ttl = TTL;
     goes.id = 0;
@@ -279,6 +318,7 @@ INLINE int forward_ipv4(struct __sk_buff *skb)
 INLINE int forward_ipv6(struct __sk_buff *skb)
 {
     const uint32_t headers = __builtin_offsetof(struct ipv6, udp);
+    const struct kernel_more *more = 0;
     const struct kernel_flow *flow;
     struct ipv6 came, goes;
 
@@ -287,12 +327,12 @@ INLINE int forward_ipv6(struct __sk_buff *skb)
         !is_plausible(skb, headers + swap_16(came.bytes), swap_16(came.udp.udp_bytes), headers))
         return NEXT;
     goes = came;
-    flow = take(&goes.udp, came.source, came.destination, 4);
-    if (!flow)
+    flow = take(&goes.udp, came.source, came.destination, &more);
+    if (!flow || !more)
         return NEXT;
     for (int i = 0; i < 4; i++) {
-        goes.source[i] = flow->from[i];
-        goes.destination[i] = flow->to[i];
+        goes.source[i] = more->from[i];
+        goes.destination[i] = more->to[i];
     }
     goes.version = swap_32(6u << 28 | EXPEDITED_FORWARDING << 20);
     goes.hops = TTL;

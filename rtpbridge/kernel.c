@@ -35,6 +35,7 @@ struct kernel {
     int program_fd;
     union kernel_slot *slots;
     size_t slots_bytes;
+    size_t pairs;
     uint32_t devices[KERNEL_DEVICES_MAX];
     int links[KERNEL_DEVICES_MAX];
     size_t devices_count;
@@ -180,10 +181,18 @@ static void leave_folder(struct kernel *kernel)
         rmdir(kernel->mount);
 }
 
+_Static_assert(sizeof(union kernel_slot) == KERNEL_SLOT_BYTES, "a flow has outgrown its slot");
+_Static_assert(KERNEL_MEMORY_SLOTS * KERNEL_SLOT_BYTES == KERNEL_MEMORY_BYTES, "the slots of a memory are not its size");
+
+static uint32_t slots_count(uint32_t pairs)
+{
+    return 1 + pairs * (2 + KERNEL_MEMORY_SLOTS);
+}
+
 static int map_slots(struct kernel *kernel, const struct kernel_plan *plan)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    const size_t bytes = sizeof *kernel->slots * (plan->pairs + 1);
+    const size_t bytes = sizeof *kernel->slots * slots_count(plan->pairs);
     void *mapped;
 
     kernel->slots_bytes = (bytes + page - 1) / page * page;
@@ -191,6 +200,7 @@ static int map_slots(struct kernel *kernel, const struct kernel_plan *plan)
     if (mapped == MAP_FAILED)
         return errno;
     kernel->slots = mapped;
+    kernel->pairs = plan->pairs;
     return 0;
 }
 
@@ -221,7 +231,7 @@ static bool take_over_map(struct kernel *kernel, const struct kernel_plan *plan)
     attributes.info.info_len = sizeof info;
     attributes.info.info = (uintptr_t)&info;
     if (bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes) == 0 && info.value_size == sizeof *kernel->slots &&
-        info.max_entries == plan->pairs + 1 && (info.map_flags & BPF_F_MMAPABLE) != 0 &&
+        info.max_entries == slots_count(plan->pairs) && (info.map_flags & BPF_F_MMAPABLE) != 0 &&
         map_slots(kernel, plan) == 0) {
         if (memcmp(&kernel->slots->head, &wanted, sizeof wanted) == 0)
             return true;
@@ -238,7 +248,7 @@ static int make_map(struct kernel *kernel, const struct kernel_plan *plan, char 
         .map_type = BPF_MAP_TYPE_ARRAY,
         .key_size = sizeof(uint32_t),
         .value_size = sizeof *kernel->slots,
-        .max_entries = plan->pairs + 1,
+        .max_entries = slots_count(plan->pairs),
         .map_flags = BPF_F_MMAPABLE,
         .map_name = "webcb_flows",
     };
@@ -480,4 +490,14 @@ void kernel_forget(const struct kernel_plan *plan)
 struct kernel_flow *kernel_flow(const struct kernel *kernel, size_t pair)
 {
     return &kernel->slots[pair + 1].flow;
+}
+
+struct kernel_more *kernel_more(const struct kernel *kernel, size_t pair)
+{
+    return &kernel->slots[1 + kernel->pairs + pair].more;
+}
+
+void *kernel_memory(const struct kernel *kernel, size_t pair)
+{
+    return &kernel->slots[1 + 2 * kernel->pairs + pair * KERNEL_MEMORY_SLOTS];
 }

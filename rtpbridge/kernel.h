@@ -33,6 +33,9 @@ void kernel_close(struct kernel *kernel);
 void kernel_forget(const struct kernel_plan *plan);
 /* That of a pair of ports. */
 struct kernel_flow *kernel_flow(const struct kernel *kernel, size_t pair);
+struct kernel_more *kernel_more(const struct kernel *kernel, size_t pair);
+/* KERNEL_MEMORY_BYTES of the bridge's own: what the next process must know of that flow to carry on. */
+void *kernel_memory(const struct kernel *kernel, size_t pair);
 /* Lets the program see what comes in on a device; done before: nothing. */
 int kernel_attach(struct kernel *kernel, uint32_t device);
 /* After a change of links: forgets devices that are gone. */

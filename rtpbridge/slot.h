@@ -1,16 +1,21 @@
 #pragma once
 /*
  * The map that the bridge and the kernel program share, octet by octet: an array, one slot for its head, then one for
- * each pair of ports. The bridge has it mapped into its memory; both sides read and write it while packets pass.
+ * each pair of ports, behind these one more for each pair with what few packets need, then KERNEL_MEMORY_SLOTS for each that
+ * only the bridge reads. So what every packet needs lies close together: of 1,300 octets each, the flows were spread over so
+ * many pages that to find the page took a third of the program's time. The bridge has it all mapped into its memory; both
+ * sides read and write it while packets pass.
  * A change of anything here changes KERNEL_LAYOUT, or an engine would take over flows that it reads wrongly.
  */
 
 #include <stdint.h>
 
-#define KERNEL_LAYOUT 2u
+#define KERNEL_LAYOUT 3u
 #define KERNEL_OWNER_BYTES 64    /* with the closing zero */
 #define KERNEL_PAYLOADS 8        /* voice codecs of a flow at most; more are left to the bridge */
 #define KERNEL_STAYS UINT8_MAX   /* no payload number */
+#define KERNEL_SLOT_BYTES 128
+#define KERNEL_MEMORY_SLOTS 8     /* of KERNEL_MEMORY_BYTES together */
 #define KERNEL_MEMORY_BYTES 1024
 #define KERNEL_GAP_MAX 3000      /* a longer jump is a source that began anew: RTP_DROPOUT_MAX */
 #define KERNEL_JITTER_BITS 4     /* fraction of jitter_ns: the sum of RFC 3550, A.8 */
@@ -36,8 +41,8 @@
 #define CLAIM_TIMESTAMP(claim) ((uint32_t)(claim))
 
 /*
- * What comes to one port from its far side, and goes to the far side of the port it is joined to. A packet touches the
- * first three lines of 64 octets, and no more where none was lost: on a host with many calls none of them is in a cache.
+ * What comes to one port from its far side, and goes to the far side of the port it is joined to. A packet of IPv4 touches
+ * these two lines of 64 octets, and no more where none was lost: on a host with many calls they are in no cache.
  */
 struct kernel_flow {
     uint64_t claim;
@@ -51,22 +56,29 @@ struct kernel_flow {
     uint64_t jitter_ns;           /* with KERNEL_JITTER_BITS of fraction */
 
     /* Written by the bridge while claim is 0. Addresses and ports in network order, an IPv4 address in the first word. */
-    uint32_t family;              /* AF_INET or AF_INET6 */
+    uint16_t family;              /* AF_INET or AF_INET6 */
     uint16_t far_port;
     uint16_t to_port;
     uint16_t from_port;
-    uint16_t sequence_offset;
-    uint32_t timestamp_offset;
     uint32_t far_ssrc;            /* in network order, as our_ssrc */
     uint32_t our_ssrc;
+    uint32_t timestamp_offset;
+    uint16_t sequence_offset;
+    uint16_t unused;
     uint32_t to_device;           /* its index; 0: the far side is on this host */
     uint32_t tick_ns;             /* of the timestamp */
-    uint32_t far[4];
-    uint32_t near[4];             /* the port's own address */
-
-    uint32_t from[4];             /* the peer's own */
-    uint32_t to[4];
+    uint32_t far_v4, near_v4;     /* near: the port's own address; from: the peer's own */
+    uint32_t from_v4, to_v4;
     uint8_t payloads[2 * KERNEL_PAYLOADS]; /* the far side's number, the peer's; others, and those of none, stay */
+
+} __attribute__((aligned(KERNEL_SLOT_BYTES)));
+
+/* Further of a flow. */
+struct kernel_more {
+    uint32_t far[4];              /* of IPv6 */
+    uint32_t near[4];
+    uint32_t from[4];
+    uint32_t to[4];
 
     int64_t first_ns;             /* CLOCK_MONOTONIC */
     int64_t silent_ns;            /* pauses over KERNEL_SILENCE_NS that no marker explains */
@@ -75,9 +87,7 @@ struct kernel_flow {
     uint64_t burst_packets;       /* of those: KERNEL_BURST_MAX packets after or before another (QUALITY_GAP_PACKETS) */
     uint32_t lost_last;           /* the last number passed over, and whether it was the only one far and wide */
     uint32_t lost_alone;
-    /* The bridge's own: what the next process must know to carry on. */
-    uint8_t memory[KERNEL_MEMORY_BYTES];
-} __attribute__((aligned(64)));
+} __attribute__((aligned(KERNEL_SLOT_BYTES)));
 
 struct kernel_head {
     uint32_t layout;
@@ -91,4 +101,6 @@ struct kernel_head {
 union kernel_slot {
     struct kernel_head head;      /* of slot 0 */
     struct kernel_flow flow;
+    struct kernel_more more;
+    uint8_t octets[KERNEL_SLOT_BYTES];
 };

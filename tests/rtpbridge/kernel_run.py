@@ -27,14 +27,15 @@ def layout() -> FFI:
     """struct kernel_flow and its union as the compiler lays them out."""
     text = (FOLDER / "slot.h").read_text(encoding="utf-8")
     known = re.sub(r"^#(?!define \w+ \d+u?\b).*$", "", text, flags=re.MULTILINE)
-    known = known.replace("2 * KERNEL_PAYLOADS", "16").replace("__attribute__((aligned(64)))", "")
+    known = known.replace("2 * KERNEL_PAYLOADS", "16").replace("__attribute__((aligned(KERNEL_SLOT_BYTES)))", "")
     ffi = FFI()
     ffi.cdef(re.sub(r"^(#define \w+ \d+)u?\b.*$", r"\1", known, flags=re.MULTILINE))
     return ffi
 
 
 FFI_OF_SLOT = layout()
-SLOT_BYTES = -(-FFI_OF_SLOT.sizeof("union kernel_slot") // 64) * 64  # it is aligned
+SLOT_BYTES = FFI_OF_SLOT.sizeof("union kernel_slot")
+SLOTS = 1 + 2 * PAIRS
 
 
 def bpf(command: int, attributes: bytes) -> tuple[int, bytes]:
@@ -85,10 +86,10 @@ def sum_of(octets: bytes) -> int:
 
 
 class LoadedProgram:
-    """A program with a map of its own; `flow` is the slot of PORT_FIRST, which a test fills in."""
+    """A program with a map of its own; `flow` and `more` are the slots of PORT_FIRST, which a test fills in."""
 
     def __init__(self, program: Program) -> None:
-        attributes = struct.pack("<5I", ARRAY, 4, SLOT_BYTES, PAIRS + 1, MMAPABLE)
+        attributes = struct.pack("<5I", ARRAY, 4, SLOT_BYTES, SLOTS, MMAPABLE)
         self._map, _ = bpf(MAP_CREATE, attributes)
         words = list(program.words)
         for place in program.maps:
@@ -97,12 +98,13 @@ class LoadedProgram:
         kept, terms = ctypes.create_string_buffer(code), ctypes.create_string_buffer(b"Dual MIT/GPL")
         attributes = struct.pack("<IIQQ", SCHED_CLS, len(words), ctypes.addressof(kept), ctypes.addressof(terms))
         self._program, _ = bpf(PROG_LOAD, attributes)
-        pages = -(-SLOT_BYTES * (PAIRS + 1) // mmap.PAGESIZE) * mmap.PAGESIZE
+        pages = -(-SLOT_BYTES * SLOTS // mmap.PAGESIZE) * mmap.PAGESIZE
         self._memory = mmap.mmap(self._map, pages)
         start = FFI_OF_SLOT.cast("char *", FFI_OF_SLOT.from_buffer(self._memory))
         head = FFI_OF_SLOT.cast("struct kernel_head *", start)
         head.port_first, head.pairs = PORT_FIRST, PAIRS
         self.flow: Any = FFI_OF_SLOT.cast("struct kernel_flow *", start + SLOT_BYTES)
+        self.more: Any = FFI_OF_SLOT.cast("struct kernel_more *", start + SLOT_BYTES * (1 + PAIRS))
 
     def run(self, packet: bytes) -> tuple[int, bytes]:
         """What the program returns, and the packet as it leaves it."""
