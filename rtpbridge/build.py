@@ -24,6 +24,7 @@ C_SOURCES = (
     "kernel_control.c",
     "latch.c",
     "pace.c",
+    "pins.c",
     "play.c",
     "port.c",
     "prompt.c",

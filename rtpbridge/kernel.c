@@ -4,33 +4,25 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
-#include <linux/magic.h>
 #include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "kernel_program.h"
+#include "pins.h"
 
 #define TCX_INGRESS 46 /* BPF_TCX_INGRESS, of Linux 6.6: the headers of the building host may be older */
-#define PATH_BYTES 512
 #define LOAD_TRIES 16
 #define FLOWS "flows"
 #define DEVICE "on-%u"
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
 struct kernel {
-    char mount[PATH_BYTES];  /* the folder of all owners */
-    char folder[PATH_BYTES]; /* empty: nothing is pinned */
-    int folder_fd;           /* locked while this process holds the flows */
+    struct pins pins;
     int map_fd;
     int program_fd;
     union kernel_slot *slots;
@@ -40,11 +32,6 @@ struct kernel {
     int links[KERNEL_DEVICES_MAX];
     size_t devices_count;
 };
-
-static int bpf(enum bpf_cmd command, union bpf_attr *attributes)
-{
-    return (int)syscall(SYS_bpf, command, attributes, sizeof *attributes);
-}
 
 static int say(char why[KERNEL_WHY_BYTES], int error, const char *format, ...)
 {
@@ -59,126 +46,11 @@ static int say(char why[KERNEL_WHY_BYTES], int error, const char *format, ...)
     return error;
 }
 
-static int path_of(char path[PATH_BYTES], const char *folder, const char *name)
-{
-    return snprintf(path, PATH_BYTES, "%s/%s", folder, name) < PATH_BYTES ? 0 : ENAMETOOLONG;
-}
-
-static int pin(const struct kernel *kernel, int fd, const char *name)
-{
-    char path[PATH_BYTES];
-    union bpf_attr attributes = {.pathname = (uintptr_t)path, .bpf_fd = (uint32_t)fd};
-
-    if (kernel->folder[0] == 0)
-        return 0;
-    if (path_of(path, kernel->folder, name) != 0)
-        return ENAMETOOLONG;
-    return bpf(BPF_OBJ_PIN, &attributes) == 0 ? 0 : errno;
-}
-
-/* The object that is pinned under a name; -1: none. */
-static int pinned(const struct kernel *kernel, const char *name)
-{
-    char path[PATH_BYTES];
-    union bpf_attr attributes = {.pathname = (uintptr_t)path};
-
-    if (kernel->folder[0] == 0 || path_of(path, kernel->folder, name) != 0)
-        return -1;
-    return bpf(BPF_OBJ_GET, &attributes);
-}
-
-static bool is_bpffs(const char *path)
-{
-    struct statfs found;
-
-    return statfs(path, &found) == 0 && found.f_type == BPF_FS_MAGIC;
-}
-
-/* The folder of all owners: one of bpffs, or a fresh one on which bpffs is mounted. */
-static int find_mount(struct kernel *kernel, const char *place)
-{
-    if (mkdir(place, 0700) != 0 && errno != EEXIST)
-        return errno;
-    if (!is_bpffs(place) && mount("bpf", place, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") != 0)
-        return errno;
-    snprintf(kernel->mount, sizeof kernel->mount, "%s", place);
-    return 0;
-}
-
-/* bpffs takes no dot in a name; an owner has no equals sign. */
-static int name_folder(struct kernel *kernel, const char *owner)
-{
-    const size_t before = strlen(kernel->mount) + 1;
-
-    if (path_of(kernel->folder, kernel->mount, owner) != 0)
-        return ENAMETOOLONG;
-    for (char *at = kernel->folder + before; *at != 0; at++)
-        if (*at == '.')
-            *at = '=';
-    return 0;
-}
-
-static int open_folder(struct kernel *kernel, const struct kernel_plan *plan)
-{
-    int error = 0;
-
-    if (plan->pins != NULL && plan->pins[0] != 0) {
-        error = find_mount(kernel, plan->pins);
-    } else if (find_mount(kernel, "/sys/fs/bpf/webcb") != 0) {
-        error = find_mount(kernel, "/run/webcb-bpf");
-    }
-    if (error == 0)
-        error = name_folder(kernel, plan->owner);
-    if (error == 0 && mkdir(kernel->folder, 0700) != 0 && errno != EEXIST)
-        error = errno;
-    if (error == 0) {
-        kernel->folder_fd = open(kernel->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        /* A process that was killed has let go of it. */
-        if (kernel->folder_fd < 0 || flock(kernel->folder_fd, LOCK_EX | LOCK_NB) != 0)
-            error = errno;
-    }
-    if (error != 0)
-        kernel->folder[0] = 0;
-    return error;
-}
-
 static void close_descriptor(int *fd)
 {
     if (*fd >= 0)
         close(*fd);
     *fd = -1;
-}
-
-/* Takes every pin of the owner away: what nothing else holds ends. */
-static void clear_folder(const struct kernel *kernel)
-{
-    char path[PATH_BYTES];
-    DIR *folder = kernel->folder[0] != 0 ? opendir(kernel->folder) : NULL;
-
-    if (folder == NULL)
-        return;
-    for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder))
-        if (entry->d_name[0] != '.' && path_of(path, kernel->folder, entry->d_name) == 0)
-            unlink(path);
-    closedir(folder);
-}
-
-/* The mount too, if it is one of ours alone and nobody else has a folder there. */
-static void leave_folder(struct kernel *kernel)
-{
-    char parent[PATH_BYTES];
-    struct stat inside, outside;
-
-    if (kernel->folder[0] == 0)
-        return;
-    clear_folder(kernel);
-    rmdir(kernel->folder);
-    close_descriptor(&kernel->folder_fd);
-    if (rmdir(kernel->mount) == 0 || errno != EBUSY) /* not empty, or no mount */
-        return;
-    if (path_of(parent, kernel->mount, "..") == 0 && stat(kernel->mount, &inside) == 0 && stat(parent, &outside) == 0 &&
-        inside.st_dev != outside.st_dev && inside.st_nlink == 2 && umount2(kernel->mount, 0) == 0)
-        rmdir(kernel->mount);
 }
 
 _Static_assert(sizeof(union kernel_slot) == KERNEL_SLOT_BYTES, "a flow has outgrown its slot");
@@ -224,13 +96,13 @@ static bool take_over_map(struct kernel *kernel, const struct kernel_plan *plan)
     struct bpf_map_info info = {0};
     union bpf_attr attributes = {0};
 
-    kernel->map_fd = pinned(kernel, FLOWS);
+    kernel->map_fd = pins_get(&kernel->pins, FLOWS);
     if (kernel->map_fd < 0)
         return false;
     attributes.info.bpf_fd = (uint32_t)kernel->map_fd;
     attributes.info.info_len = sizeof info;
     attributes.info.info = (uintptr_t)&info;
-    if (bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes) == 0 && info.value_size == sizeof *kernel->slots &&
+    if (pins_bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes) == 0 && info.value_size == sizeof *kernel->slots &&
         info.max_entries == slots_count(plan->pairs) && (info.map_flags & BPF_F_MMAPABLE) != 0 &&
         map_slots(kernel, plan) == 0) {
         if (memcmp(&kernel->slots->head, &wanted, sizeof wanted) == 0)
@@ -254,7 +126,7 @@ static int make_map(struct kernel *kernel, const struct kernel_plan *plan, char 
     };
     int error;
 
-    kernel->map_fd = bpf(BPF_MAP_CREATE, &attributes);
+    kernel->map_fd = pins_bpf(BPF_MAP_CREATE, &attributes);
     if (kernel->map_fd < 0)
         return say(why, errno, "a BPF map cannot be made (CAP_BPF is needed)");
     fcntl(kernel->map_fd, F_SETFD, FD_CLOEXEC);
@@ -290,7 +162,7 @@ static int load_program(struct kernel *kernel, char why[KERNEL_WHY_BYTES])
         instructions[KERNEL_PROGRAM_MAPS[i]].imm = kernel->map_fd;
     }
     for (int tried = 0; kernel->program_fd < 0 && tried < LOAD_TRIES; tried++) {
-        kernel->program_fd = bpf(BPF_PROG_LOAD, &attributes);
+        kernel->program_fd = pins_bpf(BPF_PROG_LOAD, &attributes);
         if (kernel->program_fd < 0 && errno != EAGAIN) /* so it says when a signal, or io_uring, wants the thread meanwhile */
             break;
     }
@@ -310,7 +182,7 @@ static uint32_t device_of(int link_fd)
     attributes.info.info_len = sizeof info;
     attributes.info.info = (uintptr_t)&info;
     /* tcx.ifindex lies where xdp.ifindex does; older headers have only the latter. */
-    return bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes) == 0 ? info.xdp.ifindex : 0;
+    return pins_bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes) == 0 ? info.xdp.ifindex : 0;
 }
 
 static void remember_device(struct kernel *kernel, uint32_t device, int link_fd)
@@ -322,11 +194,10 @@ static void remember_device(struct kernel *kernel, uint32_t device, int link_fd)
 
 static void unpin_device(const struct kernel *kernel, uint32_t device)
 {
-    char name[32], path[PATH_BYTES];
+    char name[32];
 
     snprintf(name, sizeof name, DEVICE, device);
-    if (kernel->folder[0] != 0 && path_of(path, kernel->folder, name) == 0)
-        unlink(path);
+    pins_remove(&kernel->pins, name);
 }
 
 /* Puts our program in the place of the earlier process's: the flows pass without a break. */
@@ -337,13 +208,13 @@ static void take_over_device(struct kernel *kernel, const char *name)
     int link_fd = -1;
 
     if (sscanf(name, DEVICE, &device) == 1)
-        link_fd = pinned(kernel, name);
+        link_fd = pins_get(&kernel->pins, name);
     if (link_fd < 0)
         return;
     attributes.link_update.link_fd = (uint32_t)link_fd;
     attributes.link_update.new_prog_fd = (uint32_t)kernel->program_fd;
     if (kernel->devices_count < KERNEL_DEVICES_MAX && device_of(link_fd) == device &&
-        bpf(BPF_LINK_UPDATE, &attributes) == 0) {
+        pins_bpf(BPF_LINK_UPDATE, &attributes) == 0) {
         remember_device(kernel, device, link_fd);
         return;
     }
@@ -353,7 +224,7 @@ static void take_over_device(struct kernel *kernel, const char *name)
 
 static void take_over_devices(struct kernel *kernel)
 {
-    DIR *folder = opendir(kernel->folder);
+    DIR *folder = opendir(kernel->pins.folder);
 
     if (folder == NULL)
         return;
@@ -369,7 +240,7 @@ static int attach(const struct kernel *kernel, uint32_t device, int *link_fd)
     attributes.link_create.prog_fd = (uint32_t)kernel->program_fd;
     attributes.link_create.target_ifindex = device;
     attributes.link_create.attach_type = TCX_INGRESS;
-    *link_fd = bpf(BPF_LINK_CREATE, &attributes);
+    *link_fd = pins_bpf(BPF_LINK_CREATE, &attributes);
     return *link_fd >= 0 ? 0 : errno;
 }
 
@@ -387,10 +258,10 @@ int kernel_attach(struct kernel *kernel, uint32_t device)
     if (error != 0)
         return error;
     snprintf(name, sizeof name, DEVICE, device);
-    error = pin(kernel, link_fd, name);
+    error = pins_put(&kernel->pins, link_fd, name);
     if (error == EEXIST) { /* of a device that had the number before */
         unpin_device(kernel, device);
-        error = pin(kernel, link_fd, name);
+        error = pins_put(&kernel->pins, link_fd, name);
     }
     if (error == 0)
         remember_device(kernel, device, link_fd);
@@ -425,7 +296,7 @@ static int begin(struct kernel *kernel, const struct kernel_plan *plan, bool tak
         take_over_devices(kernel);
     error = kernel_attach(kernel, if_nametoindex("lo"));
     if (error == 0 && !taken_over)
-        error = pin(kernel, kernel->map_fd, FLOWS);
+        error = pins_put(&kernel->pins, kernel->map_fd, FLOWS);
     return error == 0 ? 0 : say(why, error, "the BPF program cannot be attached (Linux 6.6 is needed)");
 }
 
@@ -439,16 +310,16 @@ int kernel_open(struct kernel **kernel, const struct kernel_plan *plan, char why
     why[0] = 0;
     if (opened == NULL)
         return say(why, error, "the kernel path");
-    opened->folder_fd = opened->map_fd = opened->program_fd = -1;
+    opened->pins.folder_fd = opened->map_fd = opened->program_fd = -1;
     if (owned)
-        unpinned = open_folder(opened, plan);
+        unpinned = pins_open(&opened->pins, plan->pins, plan->owner);
     if (unpinned == EWOULDBLOCK) {
         error = say(why, EBUSY, "another process holds the flows of %s", plan->owner);
         goto out;
     }
     taken_over = take_over_map(opened, plan);
     if (!taken_over)
-        clear_folder(opened);
+        pins_clear(&opened->pins);
     error = begin(opened, plan, taken_over, why);
     if (error == 0 && unpinned != 0)
         say(why, unpinned, "flows end with this process, for they cannot be pinned in bpffs");
@@ -464,10 +335,9 @@ void kernel_close(struct kernel *kernel)
 {
     if (kernel == NULL)
         return;
-    leave_folder(kernel);
+    pins_close(&kernel->pins);
     for (size_t i = 0; i < kernel->devices_count; i++)
         close(kernel->links[i]);
-    close_descriptor(&kernel->folder_fd);
     close_descriptor(&kernel->program_fd);
     if (kernel->slots != NULL)
         munmap(kernel->slots, kernel->slots_bytes);
@@ -481,9 +351,8 @@ void kernel_forget(const struct kernel_plan *plan)
 
     if (left == NULL)
         return;
-    left->folder_fd = left->map_fd = left->program_fd = -1;
-    if (open_folder(left, plan) != 0)
-        left->folder[0] = 0;
+    left->map_fd = left->program_fd = -1;
+    pins_open(&left->pins, plan->pins, plan->owner);
     kernel_close(left);
 }
 
