@@ -44,7 +44,7 @@ __all__ = [
 CODECS_MAX: Final[int] = lib.CODECS_MAX
 EVENTS_MAX: Final[int] = lib.EVENTS_MAX
 PORT_MAX: Final = 65535
-GATHER_US: Final = 500
+GATHER_US: Final = 1500
 PAYLOAD_TYPE_MAX: Final = 127
 OWNER_CHARACTERS_MAX: Final = 63
 
@@ -158,7 +158,7 @@ class Bridge:
     sends nothing for `silence_ms` is told as SILENT. The address its SDP named must be silent for `latch_ms` before another
     is believed, and whoever was believed for `relearn_ms` before a neighbour of his is, or for twice that before anybody,
     unless the SDP's address itself was heard. RTCP reports go every `report_ms` or so (RFC 3550, 6.2).
-    After packets came the next are let gather until there are 32, for `gather_us` at most: less CPU, that much more latency.
+    After packets came the next are let gather until there are 64, for `gather_us` at most: less CPU, that much more latency.
     `way` is for comparisons; the attribute says which one it became.
     With `kernel`, voice of joined ports passes through the kernel where the host permits it: `kernel_state` says whether.
     Under an `owner` (letters, digits, dots, dashes, underscores) it goes on when this process is killed, until the

@@ -13,7 +13,7 @@
 
 #define TURN_ARRIVALS 256 /* taken in one turn: bounds how long a caller waits for the state */
 #define LEAVING_MAX 512   /* of one turn: what came and what we made */
-#define GATHERED_ENOUGH 32 /* in one turn: waking up for it costs as much as a few packets */
+#define GATHERED_ENOUGH 64 /* in one turn: waking up for it costs as much as a few packets */
 
 struct port;
 

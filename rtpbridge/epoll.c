@@ -10,7 +10,7 @@
 #include "packet.h"
 #include "port.h"
 
-#define EVENTS 64
+#define EVENTS TURN_ARRIVALS
 #define RECEIVED 32 /* by one system call */
 
 /* What an epoll event is of: a port, whose address leaves the lowest bit to say which socket, or none. */
@@ -115,7 +115,7 @@ static void epoll_await(void *state, int64_t patience_ns)
     struct epoll *const epoll = state;
     int count;
 
-    if (patience_ns > 0)
+    if (patience_ns > 0 && epoll->events_count < GATHERED_ENOUGH) /* else as much has gathered while those were served */
         gather(epoll, patience_ns);
     count = epoll_wait(epoll->fd, epoll->events, EVENTS, -1);
 
