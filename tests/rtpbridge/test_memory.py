@@ -27,7 +27,7 @@ def refused(open):
     raise SystemExit("it was not refused")
 """
 A_BRIDGE = """
-leave(1 << 20)
+leave(3 << 19)
 wrong = refused(lambda: Bridge("127.0.0.1", 20_000, 29_999))
 print(wrong.errno, wrong)
 """

@@ -6,13 +6,14 @@ known what is up.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Protocol
 
 from rtpbridge import Event as VoiceEvent
 from rtpbridge import EventKind
 from webcb.billing.routing import RouteChoice
-from webcb.engine import events, presentation, starts
+from webcb.engine import events, ports, presentation, starts
 from webcb.engine.causes import Q850, LegName
 from webcb.engine.codecs import offered_codecs
 from webcb.engine.commands import HangUp, Inquire, Place
@@ -243,13 +244,7 @@ class Calls:
         line = self._lines[family_of(there.host)]
         leg = running.callback.leg(place.leg)
         route = self._route(running, place)
-        voice = running.voices.get(place.leg)
-        if voice is not None and not self._media.suits(voice, there.host):  # the route before was of the other family
-            self._media.close_voice(running.voices.pop(place.leg))
-            voice = None
-        if voice is None:
-            tell = partial(self._tell_voice, running, place.leg)
-            voice = running.voices[place.leg] = self._media.open_voice(tell, there.host)
+        voice = ports.voice_for(self._media, running, place.leg, there.host, partial(self._tell_voice, running))
         uri = place.target or request_uri(route, leg.plan.cld)
         if (
             there.transport == "tls"
@@ -295,6 +290,12 @@ class Calls:
         line, session = running.sessions.pop(hang_up.leg, (None, None))
         if line is not None and session is not None:
             line.hang_up(session, Cause(0, hang_up.q850))
+
+    def reserve(self, running: Running) -> None:
+        """Have a port wait for the next B of an A that is on the line. Where there is none left, B is told so when it is called."""
+        if (there := running.hops.get("A")) is not None:
+            with suppress(OSError):
+                ports.reserve(self._media, running, there.host, partial(self._tell_voice, running))
 
     # What is written ahead
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 from webcb.billing.authorization import Reason
-from webcb.engine import archive, callback, counted, events, rows, warning
+from webcb.engine import archive, callback, counted, events, ports, rows, warning
 from webcb.engine.callback import Plan
 from webcb.engine.calls import Calls, Connections, Resolver
 from webcb.engine.causes import Q850, Ending, LegName
@@ -413,6 +413,8 @@ class Exchange:
             if voice.joined_to is not None:
                 self._media.split(running.voices["A"], voice)
             self._media.close_voice(voice)
+        if running.callback.plan.menu is not None:
+            self._calls.reserve(running)
         running.waits_until.pop("B", None)
 
     def _at(self, running: Running) -> datetime:
@@ -442,9 +444,7 @@ class Exchange:
         for alarm in running.alarms.values():
             alarm.cancel()
         running.alarms.clear()
-        for voice in running.voices.values():
-            self._media.close_voice(voice)
-        running.voices.clear()
+        ports.let_go(self._media, running)
 
     def _post_settle(self, running: Running, settle: Settle, writes: Sequence[Write] = ()) -> None:
         """Settle, and write in the same transaction what the rows lack: no engine may find a callback that is over but for its bill."""

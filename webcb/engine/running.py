@@ -24,6 +24,7 @@ class Running:
 
     callback: Callback
     voices: dict[LegName, Voice] = field(default_factory=dict)
+    reserved: Voice | None = None  # for B, from before A is called
     sessions: dict[LegName, tuple[Line, SessionId]] = field(default_factory=dict)
     placing: dict[LegName, tuple[Place, Ticket]] = field(default_factory=dict)  # until the INVITE is sent
     # Of the session in hand: where it goes, which addresses are left, whose place it has at the connection, who has said something.
