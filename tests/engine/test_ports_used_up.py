@@ -1,4 +1,4 @@
-"""Ports are used up before anybody is called, never when A is on the phone already; in virtual time, on a bridge of one or two pairs."""
+"""Ports are found used up before anybody is called, never when A is on the phone: a bridge of one or two pairs, in virtual time."""
 
 from collections.abc import Callable, Iterator
 

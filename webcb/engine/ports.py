@@ -1,6 +1,6 @@
-"""Which port a leg's voice has: that of B is there before A is called, so that nobody answers a callback that has no room for the second.
+"""Which port a leg's voice has: that of B is there before A is called, or A might answer a call that has no room for B.
 
-Ports are used up when both ends of the range are; what a callback does then is calls.py's.
+What a callback does when ports are used up is calls.py's.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,10 @@ from webcb.engine.running import Running
 
 
 def voice_for(media: Media, running: Running, leg: LegName, near: str, tell: Callable[[LegName, Event], None]) -> Voice:
-    """The voice that the leg is called with, and with A's one that waits for B; `near` as in `Media.open_voice`. PortsUsedUp: nobody may be called."""
+    """The voice that the leg is called with; with A's comes one that waits for B. `near` as in `Media.open_voice`.
+
+    PortsUsedUp: the leg may not be called.
+    """
     voice = running.voices.pop(leg, None)
     if voice is None and leg == "B":
         voice, running.reserved = running.reserved, None
