@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "port.h"
-#include "route.h"
 
 #define REVIEW_NS 1000000000
 #define NS_PER_SECOND 1000000000
@@ -32,12 +31,11 @@ int flows_open(struct flows *flows, const struct kernel_plan *plan, char why[KER
 {
     int error;
 
-    *flows = (struct flows){.route_fd = -1, .watch_fd = -1};
+    *flows = (struct flows){.routes.fd = -1, .watch_fd = -1};
     error = kernel_open(&flows->kernel, plan, why);
     if (error != 0)
         return error;
-    flows->route_fd = route_open();
-    flows->watch_fd = flows->route_fd >= 0 ? route_watch() : -1;
+    flows->watch_fd = routes_open(&flows->routes) == 0 ? route_watch() : -1;
     if (flows->watch_fd >= 0)
         return 0;
     error = errno;
@@ -52,8 +50,7 @@ void flows_close(struct flows *flows)
         return;
     kernel_close(flows->kernel);
     flows->kernel = NULL;
-    if (flows->route_fd >= 0)
-        close(flows->route_fd);
+    routes_close(&flows->routes);
     if (flows->watch_fd >= 0)
         close(flows->watch_fd);
 }
@@ -65,6 +62,7 @@ bool flows_review(struct flows *flows, int64_t now_ns)
     flows->reviewed_ns = now_ns;
     if (!route_changed(flows->watch_fd))
         return false;
+    routes_forget(&flows->routes);
     kernel_review(flows->kernel);
     return true;
 }
@@ -171,20 +169,18 @@ static bool is_described(const struct port *port)
 }
 
 /* Both ways out, for the program must also be where the far side's packets come in. */
-static int find_ways(const struct flows *flows, const struct port *port, uint32_t *to_device)
+static int find_ways(struct flows *flows, const struct port *port, uint32_t *to_device)
 {
-    struct route out, back;
-    int error = route_find(flows->route_fd, &out, &port->peer->host, &port->peer->latch.agreed);
+    uint32_t back_device;
+    int error = routes_find(&flows->routes, to_device, &port->peer->host, &port->peer->latch.agreed);
 
     if (error == 0)
-        error = route_find(flows->route_fd, &back, &port->host, &port->latch.agreed);
+        error = routes_find(&flows->routes, &back_device, &port->host, &port->latch.agreed);
     /* What a program on the loopback redirects to a device, or the other way, the stack takes for a lie. */
-    if (error == 0 && (out.device == 0) != (back.device == 0))
+    if (error == 0 && (*to_device == 0) != (back_device == 0))
         error = ENOTSUP;
-    if (error == 0 && back.device != 0)
-        error = kernel_attach(flows->kernel, back.device);
-    if (error == 0)
-        *to_device = out.device;
+    if (error == 0 && back_device != 0)
+        error = kernel_attach(flows->kernel, back_device);
     return error;
 }
 
@@ -202,7 +198,7 @@ static void remember(const struct port *port)
     memcpy(port->flow.memory, &memory, sizeof memory);
 }
 
-static void lay(const struct flows *flows, struct port *port, size_t pair, int64_t now_ns)
+static void lay(struct flows *flows, struct port *port, size_t pair, int64_t now_ns)
 {
     struct kernel_flow *const slot = kernel_flow(flows->kernel, pair);
     struct kernel_more *const more = kernel_more(flows->kernel, pair);

@@ -12,13 +12,14 @@
 #include <stdint.h>
 
 #include "kernel.h"
+#include "route.h"
 
 struct port;
 
 /* Of one bridge; kernel is NULL where it may not be used. */
 struct flows {
     struct kernel *kernel;
-    int route_fd;
+    struct routes routes;
     int watch_fd;                 /* readable after routes have changed; -1: none */
     int64_t reviewed_ns;
     struct port *due;             /* of which packets have come in this turn */

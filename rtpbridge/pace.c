@@ -88,7 +88,7 @@ void pace_port(struct port *port, const struct pace *pace, const struct turn *tu
         play_due(port, turn, tick_ns);
     if (!port->far_sends)
         latch_excuse(&port->latch, now_ns);
-    port_fence(port, now_ns, &turn->latch);
+    port_fence(port, now_ns, &turn->latch, turn->fences_left);
     if (is_silent(port, pace, now_ns))
         flow_sync(port);
     if (is_silent(port, pace, now_ns)) {

@@ -93,7 +93,7 @@ static void lower_fence(struct port *port)
 }
 
 /* The address of the SDP outranks what was agreed whenever it speaks; RTCP comes from the host of either. */
-static void raise_fence(struct port *port)
+static void raise_fence(struct port *port, size_t *fences_left)
 {
     const struct latch *const latch = &port->latch;
     const union address *const rtcp = port->rtcp_reachable ? &port->rtcp_destination : &latch->agreed;
@@ -102,6 +102,11 @@ static void raise_fence(struct port *port)
     if (fence->up && address_equal(&fence->rtp[0], &latch->agreed) && address_equal(&fence->rtp[1], &latch->named) &&
         address_same_host(&fence->rtcp[0], &latch->agreed) && address_same_host(&fence->rtcp[1], rtcp))
         return;
+    if (*fences_left == 0) {
+        lower_fence(port); /* one around another address would keep out who is believed */
+        return;
+    }
+    (*fences_left)--;
     fence->rtp[0] = fence->rtcp[0] = latch->agreed;
     fence->rtp[1] = latch->named;
     fence->rtcp[1] = *rtcp;
@@ -111,10 +116,10 @@ static void raise_fence(struct port *port)
         lower_fence(port); /* the latch is as strict without it; it is tried again */
 }
 
-void port_fence(struct port *port, int64_t now_ns, const struct latch_rules *rules)
+void port_fence(struct port *port, int64_t now_ns, const struct latch_rules *rules, size_t *fences_left)
 {
     if (port->latch.has_agreed && latch_is_strict(&port->latch, now_ns, rules))
-        raise_fence(port);
+        raise_fence(port, fences_left);
     else
         lower_fence(port);
 }

@@ -126,9 +126,10 @@ struct counters port_counters(const struct port *port);
 void port_hold(struct port *port, bool far_sends, bool far_receives, int64_t now_ns);
 /*
  * Has the system keep strangers away from the sockets while the latch believes nobody new, and not otherwise. Asks the
- * system only when something has changed.
+ * system only when something has changed, and to keep somebody away only while fences are left in `fences_left`; where
+ * there are none it is done when asked next. The latch is as strict without it.
  */
-void port_fence(struct port *port, int64_t now_ns, const struct latch_rules *rules);
+void port_fence(struct port *port, int64_t now_ns, const struct latch_rules *rules, size_t *fences_left);
 /* The latch has agreed on an address; on another host than the SDP's, its RTCP must be heard before it is answered. */
 void port_moved(struct port *port);
 /* Sends one datagram of RTCP, if it is known where to; PACKET_TRAILER_BYTES of room are behind it. */

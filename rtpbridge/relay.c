@@ -92,7 +92,7 @@ static bool believe(struct port *port, const struct arrival *arrival, size_t *by
         return false;
     case LATCH_MOVED:
         port_moved(port);
-        port_fence(port, turn->now_ns, &turn->latch); /* now: at the next tick the buffer may be full of junk */
+        port_fence(port, turn->now_ns, &turn->latch, turn->fences_left); /* now: at the next tick the buffer may be full of junk */
         break;
     case LATCH_ACCEPTED:
         break;

@@ -17,6 +17,7 @@ struct turn {
     struct ring *ring;
     int64_t now_ns;
     struct latch_rules latch;
+    size_t *fences_left;       /* that may be raised in it: each costs as much as some packets */
 };
 
 /* Takes one datagram that came to the port's RTP or RTCP socket; what goes on waits in the batch. */

@@ -20,9 +20,22 @@ struct question {
     uint8_t attributes[ATTRIBUTES_BYTES];
 };
 
-int route_open(void)
+int routes_open(struct routes *routes)
 {
-    return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    *routes = (struct routes){.fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)};
+    return routes->fd >= 0 ? 0 : errno;
+}
+
+void routes_close(struct routes *routes)
+{
+    if (routes->fd >= 0)
+        close(routes->fd);
+    routes->fd = -1;
+}
+
+void routes_forget(struct routes *routes)
+{
+    memset(routes->known, 0, sizeof routes->known);
 }
 
 static const void *host_of(const union address *address, uint16_t *bytes)
@@ -92,7 +105,7 @@ static uint32_t device_in(const struct nlmsghdr *head)
     return device;
 }
 
-int route_find(int fd, struct route *route, const union address *from, const union address *to)
+static int look_up(int fd, uint32_t *device, const union address *from, const union address *to)
 {
     _Alignas(struct nlmsghdr) uint8_t answer[ANSWER_BYTES];
     const struct nlmsghdr *const head = (const struct nlmsghdr *)answer;
@@ -108,13 +121,45 @@ int route_find(int fd, struct route *route, const union address *from, const uni
     if (!NLMSG_OK(head, (uint32_t)bytes) || head->nlmsg_type != RTM_NEWROUTE ||
         head->nlmsg_len < NLMSG_LENGTH(sizeof *found))
         return EHOSTUNREACH;
-    route->device = 0;
+    *device = 0;
     if (found->rtm_type == RTN_LOCAL)
         return 0;
     if (found->rtm_type != RTN_UNICAST)
         return EHOSTUNREACH;
-    route->device = device_in(head);
-    return is_ethernet(route->device) ? 0 : ENOTSUP;
+    *device = device_in(head);
+    return is_ethernet(*device) ? 0 : ENOTSUP;
+}
+
+/* Its place among the known ones, whatever is there now. */
+static struct route *place_of(struct routes *routes, const union address *to)
+{
+    uint16_t bytes;
+    const uint8_t *const host = host_of(to, &bytes);
+    uint32_t drawn = 0;
+
+    for (uint16_t i = 0; i < bytes; i++)
+        drawn = drawn * 31 + host[i];
+    return &routes->known[(drawn ^ drawn >> 8) % ROUTES_KNOWN];
+}
+
+static bool is_same_host(const union address *a, const union address *b)
+{
+    return a->any.sa_family == b->any.sa_family && address_same_host(a, b) &&
+           (a->any.sa_family != AF_INET6 || a->v6.sin6_scope_id == b->v6.sin6_scope_id);
+}
+
+int routes_find(struct routes *routes, uint32_t *device, const union address *from, const union address *to)
+{
+    struct route *const known = place_of(routes, to);
+    int error = 0;
+
+    if (is_same_host(&known->to, to) && is_same_host(&known->from, from))
+        *device = known->device;
+    else
+        error = look_up(routes->fd, device, from, to);
+    if (error == 0)
+        *known = (struct route){*from, *to, *device};
+    return error;
 }
 
 int route_watch(void)

@@ -4,14 +4,19 @@
  */
 
 #include <errno.h>
+#include <linux/bpf.h>
 #include <linux/io_uring.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <openssl/evp.h>
@@ -22,6 +27,7 @@
 #define CALLS_MAX 200
 
 static int calls, failing; /* the media thread makes none of these calls */
+static const char *pins;   /* the folder of the kernel path; NULL: it is not used */
 
 static bool fails(void)
 {
@@ -76,16 +82,29 @@ WRAP_SOME(int, epoll_ctl, action == EPOLL_CTL_ADD, -1, ENOSPC,
 /* Without its filter a socket is slower under junk, and not less strict; it is tried again. */
 WRAP_SOME(int, setsockopt, name != SO_ATTACH_FILTER, -1, ENOBUFS,
           (int fd, int level, int name, const void *value, socklen_t bytes), (fd, level, name, value, bytes))
-/* io_uring has no functions in the library. What its own thread asks of it comes later. */
+/*
+ * io_uring and BPF have no functions in the library. What the bridge's own thread asks comes later; what an earlier
+ * process left is looked for here, and is not there.
+ */
 WRAP_SOME(long, syscall,
-          number == __NR_io_uring_setup || (number == __NR_io_uring_register && b == IORING_REGISTER_PBUF_RING), -1,
-          ENOMEM, (long number, long a, long b, long c, long d, long e, long f), (number, a, b, c, d, e, f))
+          number == __NR_io_uring_setup || (number == __NR_io_uring_register && b == IORING_REGISTER_PBUF_RING) ||
+              (number == __NR_bpf && a != BPF_OBJ_GET),
+          -1, ENOMEM, (long number, long a, long b, long c, long d, long e, long f), (number, a, b, c, d, e, f))
 
-/* The first error met, or 0. */
+/* Where the flows of an owner are kept. */
+WRAP_SOME(int, mkdir, pins != NULL, -1, ENOSPC, (const char *path, mode_t mode), (path, mode))
+WRAP_SOME(int, mount, pins != NULL, -1, ENOMEM,
+          (const char *what, const char *where, const char *kind, unsigned long flags, const void *options),
+          (what, where, kind, flags, options))
+WRAP_SOME(int, flock, pins != NULL, -1, ENOLCK, (int fd, int what), (fd, what))
+
+/* The first error met, or 0. That the kernel path is not to be had is no error of the bridge's, but is said. */
 static int use(uint16_t port_min, enum way way)
 {
     const char *const hosts[] = {"::1", "127.0.0.1"};
-    const struct bridge_plan plan = {hosts, 2, port_min, (uint16_t)(port_min + 99), 1000, 1000, 1000, 1000, 1000, way, false, NULL, NULL};
+    const struct bridge_plan plan = {hosts, 2, port_min, (uint16_t)(port_min + 99), 1000, 1000, 1000, 1000, 1000, way,
+                                     pins != NULL, pins != NULL ? "failing" : NULL, pins};
+    char why[KERNEL_WHY_BYTES];
     const struct codec codec = {"PCMU/8000", 8000, 0, 0};
     const struct far_side far_side = {"::1", 9, 0, &codec, 1, 0};
     const struct srtp_key keys[] = {{.suite = SRTP_AES_CM_128_HMAC_SHA1_80}, {.suite = SRTP_AEAD_AES_256_GCM}};
@@ -97,6 +116,10 @@ static int use(uint16_t port_min, enum way way)
 
     if (error != 0)
         return error;
+    if (pins != NULL && (!bridge_kernel(bridge, why) || why[0] != 0)) {
+        bridge_close(bridge);
+        return ENOTSUP;
+    }
     error = bridge_port_open(bridge, 0, 0, &a, &rtp_port);
     if (error == 0)
         error = bridge_port_open(bridge, 1, 0, &b, &rtp_port);
@@ -124,7 +147,10 @@ int main(int count, char **arguments)
     const uint16_t port_min = (uint16_t)atoi(count > 1 ? arguments[1] : "25000");
 
     /* WAY_BEST would answer a failing io_uring with epoll, and not with an error. */
-    const enum way way = count > 2 || use(port_min, WAY_URING) != 0 ? WAY_EPOLL : WAY_URING;
+    const bool epoll = count > 2 && strcmp(arguments[2], "epoll") == 0;
+    const enum way way = epoll || use(port_min, WAY_URING) != 0 ? WAY_EPOLL : WAY_URING;
+
+    pins = count > 2 && !epoll ? arguments[2] : NULL;
 
     for (failing = 1; failing < CALLS_MAX; failing++) {
         const int error = (calls = 0, use(port_min, way));

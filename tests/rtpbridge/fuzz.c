@@ -33,7 +33,7 @@ static uint8_t *next_packet(struct input *input, size_t room, size_t *bytes)
     input->bytes--;
     if (*bytes > input->bytes)
         *bytes = input->bytes;
-    packet = malloc(*bytes + room + 1);
+    packet = malloc(*bytes + room); /* no octet more: one that is read behind its end is seen */
     memcpy(packet, input->octets, *bytes);
     input->octets += *bytes;
     input->bytes -= *bytes;
