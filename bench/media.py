@@ -1,8 +1,9 @@
 """What carrying the voice costs: CPU per packet, loss and latency of every relay in bench/relays.py, in one run.
 
 The phones are bench/media_load.c, in a process of its own; our bridge is this process. All relays take turns, and the
-medians are reported, so that other work on the machine falls on all alike. The beginning, when all calls are set up at once, is
-measured apart from what follows. `python -m bench.media CALLS ...` measures other sizes than those of the table.
+medians are reported, so that other work on the machine falls on all alike. What a relay has over another is compared within
+each turn, for between two turns the machine changes. The beginning, when all calls are set up at once and flows are laid, is
+measured apart from what follows, and printed beside it. `python -m bench.media CALLS ...` measures other sizes than those of the table.
 """
 
 import argparse
@@ -32,7 +33,7 @@ class Run:
     """One run of the phones; CPU seconds per million packets sent, latency in microseconds.
 
     `late_p99_us` is how late the phones themselves were: with much of it the machine had no more to give, and they sent in heaps.
-    `begin_p999_us` is the latency of the first seconds, in which every call begins.
+    `begin_p999_us` is the latency of the first second, in which every call begins, `begin_both_cpu_s` what phones and relay took in it.
     """
 
     per_second: float
@@ -44,6 +45,7 @@ class Run:
     p99_us: float
     p999_us: float
     late_p99_us: float
+    begin_both_cpu_s: float
     begin_p999_us: float
 
     @property
@@ -81,14 +83,17 @@ def _measure(load: Path, relay: Relay, calls: int, seconds: int) -> Run:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None and process.stdout is not None
         phones = [int(process.stdout.readline()) for _ in range(phones_count)]
-        process.stdin.write("\n".join(map(str, relay.join(phones))) + "\n")
+        destinations = "\n".join(map(str, relay.join(phones))) + "\n"
+        begin_relay_s = relay.cpu_s()
+        process.stdin.write(destinations)
         process.stdin.close()
         assert process.stdout.readline() == "begun\n"
+        begin_relay_s = relay.cpu_s() - begin_relay_s
         machine, relay_s = _tasks_ns(), relay.cpu_s()
         assert process.stdout.readline() == "ended\n"
         relay_s = relay.cpu_s() - relay_s  # first: to look at all threads is work of this process
         machine_s = _since(machine)
-        *_, begin_p999_ns, _late_ns = _read_numbers(process)
+        begin_sent, _received, begin_cpu_us, *_, begin_p999_ns, _late_ns = _read_numbers(process)
         sent, received, cpu_us, per_second, p50_ns, p99_ns, p999_ns, late_ns = _read_numbers(process)
     million = sent / 1e6
     return Run(
@@ -101,6 +106,7 @@ def _measure(load: Path, relay: Relay, calls: int, seconds: int) -> Run:
         p99_us=p99_ns / 1e3,
         p999_us=p999_ns / 1e3,
         late_p99_us=late_ns / 1e3,
+        begin_both_cpu_s=begin_cpu_us / begin_sent + begin_relay_s / begin_sent * 1e6,
         begin_p999_us=begin_p999_ns / 1e3,
     )
 
@@ -109,8 +115,22 @@ def _median(runs: Sequence[Run]) -> Run:
     return Run(**{name: statistics.median(getattr(one, name) for one in runs) for name in Run.__dataclass_fields__})
 
 
-def compare(load: Path, calls: int, *, seconds: int = SECONDS, runs: int = RUNS) -> dict[str, Run]:
-    """The medians of every relay at so many calls; one that is not here is said and left out."""
+def _shares(measured: dict[str, list[Run]]) -> dict[str, float]:
+    """What the kernel path adds to no relay at all, and what part of rtpengine's CPU our user space takes: medians over the turns."""
+    shares = {}
+    if "kernel" in measured:
+        turns = zip(measured["kernel"], measured["no relay"], strict=True)
+        shares["kernel"] = statistics.median(ours.both_cpu_s / bare.both_cpu_s - 1 for ours, bare in turns)
+    if "rtpengine" in measured:
+        turns = zip(measured["user space"], measured["rtpengine"], strict=True)
+        shares["user space"] = statistics.median(ours.relay_cpu_s / theirs.relay_cpu_s for ours, theirs in turns)
+    return shares
+
+
+def compare(
+    load: Path, calls: int, *, seconds: int = SECONDS, runs: int = RUNS
+) -> tuple[dict[str, Run], dict[str, float]]:
+    """The medians of every relay at so many calls, and the shares; a relay that is not here is said and left out."""
     measured: dict[str, list[Run]] = {}
     for _ in range(runs):
         for name, start in RELAYS.items():
@@ -123,7 +143,7 @@ def compare(load: Path, calls: int, *, seconds: int = SECONDS, runs: int = RUNS)
                 measured.setdefault(name, []).append(_measure(load, relay, calls, seconds))
             finally:
                 relay.close()
-    return {name: _median(taken) for name, taken in measured.items()}
+    return {name: _median(taken) for name, taken in measured.items()}, _shares(measured)
 
 
 def build_load(folder: Path) -> Path:
@@ -134,26 +154,24 @@ def build_load(folder: Path) -> Path:
     return load
 
 
-def _print_table(calls: int, compared: dict[str, Run]) -> None:
-    nothing, peer = compared["no relay"], compared.get("rtpengine")
+def _print_table(calls: int, compared: dict[str, Run], shares: dict[str, float]) -> None:
     print(f"\n{calls:,} calls, {calls * PACKETS_PER_CALL_SECOND:,} packets a second wanted")
     print(
-        f"{'':11}{'CPU s per million packets':>34}{'packets':>10}{'lost':>8}{'latency, microseconds':>27}{'begin':>9}{'phones':>8}"
+        f"{'':11}{'CPU s per million packets':>34}{'packets':>10}{'lost':>8}{'latency, microseconds':>27}{'begin':>16}{'phones':>12}"
     )
     print(
         f"{'':11}{'machine':>8}{'phones':>7}{'relay':>6}{'both':>6}{'':>7}{'a second':>10}{'%':>8}"
-        f"{'p50':>9}{'p99':>9}{'p99.9':>9}{'p99.9':>11}{'late p99':>11}"
+        f"{'p50':>9}{'p99':>9}{'p99.9':>9}{'both':>8}{'p99.9':>9}{'late p99':>11}"
     )
     for name, run in compared.items():
         share = ""
-        if name == "kernel":
-            share = f"{run.both_cpu_s / nothing.both_cpu_s - 1:+7.0%}"
-        elif name == "user space" and peer is not None:
-            share = f"{run.relay_cpu_s / peer.relay_cpu_s:7.2f}"
+        if name in shares:
+            share = f"{shares[name]:+7.0%}" if name == "kernel" else f"{shares[name]:7.2f}"
         cpu = f"{run.machine_cpu_s:8.1f}{run.phones_cpu_s:7.1f}{run.relay_cpu_s:6.1f}{run.both_cpu_s:6.1f}{share:7}"
         print(
             f"{name:11}{cpu}{run.per_second:10,.0f}{run.lost_percent:8.3f}"
-            f"{run.p50_us:9,.0f}{run.p99_us:9,.0f}{run.p999_us:9,.0f}{run.begin_p999_us:11,.0f}{run.late_p99_us:11,.0f}"
+            f"{run.p50_us:9,.0f}{run.p99_us:9,.0f}{run.p999_us:9,.0f}"
+            f"{run.begin_both_cpu_s:8.1f}{run.begin_p999_us:9,.0f}{run.late_p99_us:11,.0f}"
         )
 
 
@@ -199,16 +217,20 @@ def run(calls: Sequence[int] = CALLS, *, seconds: int = SECONDS, runs: int = RUN
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     tables: dict[int, dict[str, Run]] = {}
+    shares: dict[int, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         load = build_load(Path(folder))
         for size in calls:
-            tables[size] = compare(load, size, seconds=seconds, runs=runs)
-            _print_table(size, tables[size])
+            tables[size], shares[size] = compare(load, size, seconds=seconds, runs=runs)
+            _print_table(size, tables[size], shares[size])
     _plot(tables)
     return {
         str(size): {
-            name: {field: round(getattr(one, field), 3) for field in Run.__dataclass_fields__}
-            for name, one in compared.items()
+            **{
+                name: {field: round(getattr(one, field), 3) for field in Run.__dataclass_fields__}
+                for name, one in compared.items()
+            },
+            "shares": {name: round(share, 3) for name, share in shares[size].items()},
         }
         for size, compared in tables.items()
     }

@@ -256,6 +256,17 @@ def fence(sprayer: Phone, port: Port) -> None:
     until(lambda: kept_away(port) == sprayed)
 
 
+def test_of_many_that_begin_at_once_every_one_is_fenced_in_the_end(new_phone: NewPhone) -> None:
+    """More than are fenced in one turn of the bridge."""
+    phones, sprayer = [new_phone() for _ in range(40)], new_phone()
+    with Bridge(phones[0].host, PORT_MIN, PORT_MAX) as bridge:
+        ports = [phone.connected(bridge) for phone in phones]
+        for phone, port in zip(phones, ports, strict=True):
+            phone.say(port, voice(0))
+        for port in ports:
+            fence(sprayer, port)
+
+
 def test_the_system_keeps_strangers_away_once_the_far_side_was_heard(
     host: str, bridge: Bridge, new_phone: NewPhone
 ) -> None:
