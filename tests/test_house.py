@@ -87,6 +87,7 @@ ENGINE_DOORS = {
         "media",
         "names",
         "neighbours",
+        "ports",
         "prober",
         "registrar",
         "recovery",

@@ -9,6 +9,7 @@ from tests.engine import world as worlds
 from tests.engine.world import World
 from tests.ports import MEDIA_MIN
 from webcb import models
+from webcb.engine.causes import Ending
 
 BEGINS = Callable[[int], World]
 
@@ -57,6 +58,6 @@ def test_who_is_called_has_both_ports_and_who_comes_next_is_not_called(begins: B
     assert world.row(first).state == "talking"
     assert world.row(second).state == "ended"
     assert sum(" A -> INVITE" in each for each in world.ladder) == 1
-    world.exchange.release(first, worlds.Ending.USER_RELEASED)
+    world.exchange.release(first, Ending.USER_RELEASED)
     world.pass_seconds(40)
     assert are_free(world, 2)
