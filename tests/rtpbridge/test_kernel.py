@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from rtpbridge import Bridge, Counters, Direction, EventKind, Port, Tone
+from rtpbridge import Bridge, Counters, Direction, EventKind, Port, TimedTone, Tone
 from tests.rtpbridge.conftest import PORT_MAX, PORT_MIN
 from tests.rtpbridge.phone import Phone, Rtp, next_events, until, voice
 
@@ -159,6 +159,24 @@ def test_the_bridge_goes_on_where_the_kernel_stopped(bridge: Bridge, a: Phone, b
     assert len({packet.ssrc for packet in heard}) == 1
     assert numbers(heard) == list(range(len(heard)))
     assert all(160 <= (later.timestamp - sooner.timestamp) % 2**32 < 8000 for sooner, later in pairwise(heard))
+
+
+def test_what_is_said_to_a_leg_that_the_kernel_serves_begins_with_the_next_frame(
+    bridge: Bridge, a: Phone, b: Phone
+) -> None:
+    """The bridge looks after such a leg less often, and must not be late then; by its own clock, which no test keeps waiting."""
+    port_a, port_b = talking(bridge, a, b)
+    bridge.events()
+    for number in range(1, 6):
+        until(lambda: len(bridge.kernel_flows()) == 2)
+        time.sleep(0.05)  # for two ticks: by then it is looked after as one that the kernel serves
+        begun_ns = time.monotonic_ns()
+        port_a.play_prompts([TimedTone(RINGBACK, 20)])
+        (told,) = next_events(bridge)
+        assert told.kind is EventKind.PLAYED
+        assert told.at_ns - begun_ns < 60_000_000
+        b.say(port_b, voice(number, ssrc=0xB))
+        a.say(port_a, voice(number, ssrc=0xA))
 
 
 def test_a_reinvite_takes_effect_with_the_next_packet(bridge: Bridge, a: Phone, b: Phone, new_phone: NewPhone) -> None:
