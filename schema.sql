@@ -399,15 +399,17 @@ CREATE TABLE route (
 
 -- A number that is another after every change of what prices and routes a call but the rates: who keeps a copy of that looks
 -- whether it is still this one. It is drawn, not counted: what a rolled back change left in a copy is not found again.
+-- `prefix_lengths` has the bit 1 << n where there is, or was, a destination whose prefix has n digits: a look-up asks for no others.
 CREATE TABLE catalog (
   id INTEGER PRIMARY KEY CHECK (id = 1),
-  epoch BIGINT NOT NULL
+  epoch BIGINT NOT NULL,
+  prefix_lengths INTEGER NOT NULL DEFAULT 0
 );
 --[sqlite
-INSERT INTO catalog VALUES (1, random());
+INSERT INTO catalog (id, epoch) VALUES (1, random());
 --]
 --[postgresql
-INSERT INTO catalog VALUES (1, (random() * 9e15)::BIGINT);
+INSERT INTO catalog (id, epoch) VALUES (1, (random() * 9e15)::BIGINT);
 --]
 
 -- Triggers ------------------------------------------------------------------------------------------------------------
@@ -919,6 +921,8 @@ CREATE TRIGGER own_number_delete_noted AFTER DELETE ON own_number BEGIN UPDATE c
 CREATE TRIGGER voice_application_insert_noted AFTER INSERT ON voice_application BEGIN UPDATE catalog SET epoch = random(); END;
 CREATE TRIGGER voice_application_update_noted AFTER UPDATE ON voice_application BEGIN UPDATE catalog SET epoch = random(); END;
 CREATE TRIGGER voice_application_delete_noted AFTER DELETE ON voice_application BEGIN UPDATE catalog SET epoch = random(); END;
+CREATE TRIGGER destination_insert_length_noted AFTER INSERT ON destination BEGIN UPDATE catalog SET epoch = random(), prefix_lengths = prefix_lengths | (1 << length(NEW.prefix)) WHERE prefix_lengths & (1 << length(NEW.prefix)) = 0; END;
+CREATE TRIGGER destination_update_length_noted AFTER UPDATE OF prefix ON destination BEGIN UPDATE catalog SET epoch = random(), prefix_lengths = prefix_lengths | (1 << length(NEW.prefix)) WHERE prefix_lengths & (1 << length(NEW.prefix)) = 0; END;
 --]
 --[postgresql
 CREATE FUNCTION catalog_changed() RETURNS trigger LANGUAGE plpgsql AS
@@ -932,6 +936,9 @@ CREATE TRIGGER vendor_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON vend
 CREATE TRIGGER connection_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON connection EXECUTE FUNCTION catalog_changed();
 CREATE TRIGGER own_number_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON own_number EXECUTE FUNCTION catalog_changed();
 CREATE TRIGGER voice_application_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON voice_application EXECUTE FUNCTION catalog_changed();
+CREATE FUNCTION prefix_length_noted() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN UPDATE catalog SET epoch = (random() * 9e15)::BIGINT, prefix_lengths = prefix_lengths | (1 << length(NEW.prefix)) WHERE prefix_lengths & (1 << length(NEW.prefix)) = 0; RETURN NULL; END $$;
+CREATE TRIGGER destination_length_noted AFTER INSERT OR UPDATE OF prefix ON destination FOR EACH ROW EXECUTE FUNCTION prefix_length_noted();
 --]
 
 -- Engines are rung for -------------------------------------------------------------------------------------------------

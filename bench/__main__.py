@@ -11,7 +11,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-BENCHMARKS = ("billing", "rates", "growth", "media", "codecs", "pacing", "sip", "cycle", "flood", "web", "pages")
+BENCHMARKS = (
+    "billing",
+    "rates",
+    "books",
+    "sheets",
+    "growth",
+    "media",
+    "codecs",
+    "pacing",
+    "sip",
+    "cycle",
+    "flood",
+    "web",
+    "pages",
+)
 
 
 def machine() -> dict[str, object]:

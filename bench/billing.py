@@ -3,8 +3,12 @@
 Two floors stand beside it. `same_sql` runs the very statements that were recorded, with the same values, by hand in one loop on
 a copy of the same file, in as many durable commits: what is above it is the program. `writes` writes the same amount of rows
 into tables without indexes or checks. `grouped` puts GROUP callbacks into one commit, as the engine's journal does under load.
+
+Callbacks are as different as they are in life: each has numbers of its own, to DESTINATIONS of 3 to 8 digits beside the two countries,
+and another length. What the program keeps of one helps the next only where the same rates serve it.
 """
 
+import random
 import sqlite3
 import statistics
 import tempfile
@@ -20,11 +24,12 @@ from webcb.billing import books, credentials, limit, query, reception, settlemen
 from webcb.billing.formula import Intervals
 from webcb.billing.pricing import OffPeak, Pricing
 from webcb.billing.settlement import LegUsage
+from webcb.number import Kind, Number
 
 RUNS = 3
 CALLBACKS_A_RUN = 200
 GROUP = 20
-DESTINATIONS = 2_000  # of a rate sheet beside the two that are called
+DESTINATIONS = 2_000  # of a rate sheet, below the countries of both numbers and elsewhere
 LIMITS = 2_000
 AT = rows.NOON
 
@@ -60,10 +65,20 @@ def _house(folder: Path) -> Iterator[rows.House]:
     with db.writing():
         house = rows.house(balance="100000.00", first=60, following=6)
         rows.no_limits(concurrent_per_account=1000)
-        for number in range(DESTINATIONS):
-            rows.rate(house.tariff, str(20_000 + number), price="0.12")
+        for prefix in _prefixes():
+            rows.rate(house.tariff, prefix, price="0.12")
     yield house
     opened.close()
+
+
+def _prefixes() -> list[str]:
+    """Prefixes of 3 to 8 digits, a third each of them in Brazil, in the USA and elsewhere."""
+    drawn = random.Random(DESTINATIONS)
+    found: dict[str, None] = {}
+    while len(found) < DESTINATIONS:
+        first = drawn.choice(("55", "1", "4"))
+        found[first + "".join(drawn.choices("0123456789", k=drawn.randint(3, 8) - len(first)))] = None
+    return list(found)
 
 
 def _median_rate(measured: Callable[[rows.House, int], float], house: rows.House) -> float:
@@ -159,8 +174,17 @@ def _by_hand(path: Path, transactions: list[list[Statement]]) -> float:
 
 
 def _placed(house: rows.House, number: int) -> list[str]:
+    drawn = random.Random(number)
     with db.writing():
-        return [rows.place(house, f"{number}-{turn}") for turn in range(CALLBACKS_A_RUN)]
+        return [
+            rows.place(
+                house,
+                f"{number}-{turn}",
+                number_a=Number(f"5511{drawn.randrange(10**9):09}", "BR", Kind.ORDINARY),
+                number_b=Number(f"1{drawn.randrange(2 * 10**9, 10**10)}", "US", Kind.ORDINARY),
+            )
+            for turn in range(CALLBACKS_A_RUN)
+        ]
 
 
 def _begin(callback_id: str) -> None:
@@ -168,8 +192,9 @@ def _begin(callback_id: str) -> None:
 
 
 def _settle(callback_id: str) -> None:
-    ended_at = AT + timedelta(seconds=45)  # within the first slice
-    usages = [LegUsage(leg, AT, ended_at, 45_000_000, 1200, 16, 1) for leg in ("A", "B")]
+    seconds = 1 + int(callback_id, 16) % 59  # within the first slice
+    ended_at = AT + timedelta(seconds=seconds)
+    usages = [LegUsage(leg, AT, ended_at, seconds * 1_000_000, 1200, 16, 1) for leg in ("A", "B")]
     settlement.settle(callback_id, usages, "A hung up", True, ended_at)
 
 

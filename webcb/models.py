@@ -109,6 +109,7 @@ class Route(Table):
 
 class Catalog(Table):
     epoch = BigIntegerField()
+    prefix_lengths = IntegerField(default=0)
 
 
 class Callback(Table):

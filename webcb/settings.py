@@ -161,10 +161,15 @@ def _line_or_empty(value: Any) -> str:
     return value
 
 
-def _web_address_or_empty(value: Any) -> str:
-    if value != "" and not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]{1,253}(/[A-Za-z0-9._~/-]*)?", str(value)):
+def web_address(text: str) -> str:
+    """The address of our pages as people type it, without a slash at its end; raises ValueError with what would be right."""
+    if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]{1,253}(/[A-Za-z0-9._~/-]*)?", text):
         raise ValueError("write an address, as in https://callback.example.com")
-    return str(value).rstrip("/")
+    return text.rstrip("/")
+
+
+def _web_address_or_empty(value: Any) -> str:
+    return "" if value == "" else web_address(str(value))
 
 
 def _provider_or_empty(value: Any) -> str:

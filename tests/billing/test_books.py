@@ -140,11 +140,15 @@ def test_a_charge_entered_in_a_wrong_book_is_found():
         query.change("UPDATE ledger SET against = 'payments' WHERE event_key = 'p'")
 
 
-def test_long_chains_are_read_a_part_at_a_time(monkeypatch):
+def test_long_chains_come_a_part_at_a_time_and_it_is_told_how_far_it_is(monkeypatch):
     a_day()
+    monkeypatch.setattr(books, "ROWS_BETWEEN_WORDS", 2)
     for rows_at_a_time in (1, 2, 3):
-        monkeypatch.setattr(books, "ROWS_AT_A_TIME", rows_at_a_time)
-        assert books.differences() == []
+        monkeypatch.setattr(query, "STREAMED_AT_A_TIME", rows_at_a_time)
+        told: list[str] = []
+        assert books.differences(told.append) == []
+        assert told[0] == "whether any balance is not the sum of its ledger rows"
+        assert told[-3:] == ["0 of 5 ledger rows", "2 of 5 ledger rows", "4 of 5 ledger rows"]
         query.change("UPDATE wallet SET ledger_head = '' WHERE id = 2")
         assert len(books.differences()) == 1
         query.change("UPDATE wallet SET ledger_head = (SELECT hash FROM ledger WHERE event_key = 'm') WHERE id = 2")

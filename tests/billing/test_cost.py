@@ -11,7 +11,9 @@ from webcb import db, models
 from webcb.billing import catalog, reception, settlement
 from webcb.billing.authorization import Reason, Refusal
 from webcb.billing.currency import Exchanged, ExchangeRates
+from webcb.billing.explanation import cost_in_words, in_words
 from webcb.billing.settlement import LegUsage
+from webcb.billing.statement import statement
 
 JULY, AUGUST = datetime(2026, 7, 31, 12, tzinfo=UTC), datetime(2026, 8, 1, tzinfo=UTC)
 KNOWN = ExchangeRates.of(
@@ -101,6 +103,41 @@ def test_a_vendor_in_another_currency():
     settlement.settle(placed.callback_id, [used("A", 61, trunk.id)], "A hung up", True, NOON)
     xdr = models.Xdr.get(models.Xdr.callback == placed.callback_id)
     assert costs(xdr) == (44_000, "EUR", 50_000, 1_000_000, 880_000)  # 0.044 / 0.88 = 0.05
+    assert cost_in_words(xdr) == "0.044 EUR, worth 0.05 USD at 0.88 EUR for 1.00 USD"
+    assert cost_in_words(xdrs["A"]) == "0.044 EUR, whose worth in USD was not known"
+
+
+@pytest.mark.usefixtures("database")
+def test_a_bill_in_reais_of_a_vendor_in_pounds_by_a_base_that_is_neither():
+    """A, 61 s by 60/6 at 0.75 BRL a minute: 66 s, 0.825 BRL. The vendor by 1/1 at 0.12 GBP a minute: 61 s, 0.122 GBP.
+
+    One USD, the base, is 5.50 BRL and 0.80 GBP: 0.122 GBP are 0.122 x 5.50 / 0.80 = 0.83875 BRL. It is sold for less than it costs.
+    """
+    house = rows.house()
+    for currency, per_base_micros in (("USD", 1_000_000), ("BRL", 5_500_000), ("GBP", 800_000)):
+        models.ExchangeRate.create(currency=currency, day="2026-01-01", per_base_micros=per_base_micros)
+    reais = rows.tariff("Reais", currency="BRL")
+    pounds = rows.tariff("Pounds", applied_to="vendor", currency="GBP")
+    rows.rate(reais, "55", 60, 6, "0.75")
+    rows.rate(reais, "1", 60, 6, "0.75")
+    rows.rate(pounds, "55", 1, 1, "0.12")
+    trunk = rows.connection("pounds", models.Vendor.create(name="Pounds", currency="GBP"), pounds)
+    product = models.Product.create(name="Em reais", currency="BRL")
+    rows.usage_charge(product, "WEBCALLBACK", reais)
+    wallet = models.Wallet.create(currency="BRL", credit_limit_micros=100_000_000)
+    customer = models.Customer.create(name="Brasil", wallet=wallet)
+    rows.account(customer, product, login="cb55", wallet=wallet, balance_control="subordinate", type="credit")
+    callback_id = rows.place(house, login="cb55")
+    reception.begin(callback_id, NOON)
+    settlement.settle(callback_id, [used("A", 61, trunk.id)], "A hung up", True, NOON)
+    xdr = models.Xdr.get(models.Xdr.callback == callback_id)
+    assert (xdr.charged_quantity, xdr.charged_micros, xdr.currency) == (66, 825_000, "BRL")
+    assert costs(xdr) == (122_000, "GBP", 838_750, 5_500_000, 800_000)
+    assert cost_in_words(xdr) == "0.122 GBP, worth 0.83875 BRL at 0.80 GBP for 5.50 BRL"
+    said = in_words(json.loads(xdr.explanation))
+    assert said[-1] == "66 s charged, rounded up to 5 decimals: 0.825 BRL"
+    bill = statement(wallet.id, NOON - timedelta(days=1), NOON + timedelta(days=1))
+    assert (bill.currency, bill.charged_micros, bill.closing_micros) == ("BRL", 825_000, -825_000)
 
 
 @pytest.mark.usefixtures("database")

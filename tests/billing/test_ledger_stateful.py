@@ -17,6 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from tests import databases
 from tests.billing import conftest, rows
 from tests.billing.rows import NOON
 from webcb import db, models
@@ -45,6 +46,7 @@ class Day(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.database = conftest.opened(self.url or f"sqlite:///{self.folder.name}/webcb.sqlite")
         next(self.database)
+        databases.forgo_durability()
         self.house = rows.house(balance="3.00", first=interval, following=interval)
         shared = self.house.customer.wallet
         models.Wallet.update(credit_limit_micros=800_000).where(models.Wallet.id == shared.id).execute()
@@ -205,5 +207,12 @@ def test_any_day_on_postgresql(migrated_postgresql: str) -> None:
 
 
 @pytest.mark.soak
-def test_many_days(migrated_postgresql: str) -> None:
-    run_state_machine_as_test(Day, settings=settings(BOUNDS, max_examples=2000, stateful_step_count=100))
+@pytest.mark.parametrize("part", range(4))  # each by its own draw, and short enough to be run alone
+@pytest.mark.parametrize("on", ["sqlite", "postgresql"])
+def test_many_days(migrated_postgresql: str, on: str, part: int) -> None:
+    """Two thousand days of a hundred steps on either database."""
+
+    class ManyDays(Day):
+        url = migrated_postgresql if on == "postgresql" else ""
+
+    run_state_machine_as_test(ManyDays, settings=settings(BOUNDS, max_examples=500, stateful_step_count=100))

@@ -16,7 +16,7 @@ from webcb import db, models
 from webcb.cli import commands, run
 
 ANYTHING = {  # where every text is good, or what is wrong with it is seen by tests of its own
-    ("accounts", "--like"), ("demo", "--http-port"), ("demo", "--data-dir"), ("demo", "--phone"), ("prompts", "--folder"),
+    ("accounts", "--like"), ("demo", "--http-port"), ("demo", "--data-dir"), ("demo", "--phone"),
 }  # fmt: skip
 TOO_LONG = "XXL"
 SHEET = "Destination,First interval,Next interval,First price,Next price\n1,60,60,0.1,0.1\n"

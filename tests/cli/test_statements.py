@@ -1,6 +1,7 @@
 """Statements at the command line."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,17 @@ def test_of_an_account_so_far(installed: Types) -> None:
         "opening balance,,,,,0.00",
         "closing balance,,,,,0.00",
     ]
+
+
+def test_it_says_whose_it_is_as_the_page_does(installed: Types) -> None:
+    Path("company.yaml").write_text(
+        "companies: [{name: Easy Call Ltd, address: 1 High Street, tax_number: GB 123, mail: bills@example.com}]\n"
+    )
+    assert installed("apply", "company.yaml").status == 0
+    said = installed("statement", "Acme").lines
+    assert said[0] == "Easy Call Ltd, 1 High Street, GB 123, bills@example.com"
+    assert said[1].startswith("Acme: ")
+    assert installed("statement", "Acme", "--csv").lines[0] == "item,destination,description,legs,time,amount"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from webcb.billing.authorization import Authorization
 from webcb.billing.formula import Intervals
 from webcb.billing.pricing import OffPeak, Pricing
 from webcb.billing.product import UsageCharge
+from webcb.billing.terms import Terms
 from webcb.web import printing
 from webcb.web.quotation import quotation
 
@@ -19,7 +20,8 @@ def authorized(
     available_micros: int, a: Pricing, a_if_b_fails: Pricing | None, b: Pricing, seconds: int
 ) -> Authorization:
     """A yes for these prices, in USD."""
-    return Authorization("USD", available_micros, a, a_if_b_fails, b, seconds, CHARGE, CHARGE, (), ())
+    terms = Terms(a, a_if_b_fails, b, CHARGE, CHARGE, (), (), a, a_if_b_fails, b, seconds)
+    return Authorization(terms, "USD", available_micros, seconds)
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,10 @@ def _found(order: Order) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     return found, problems
 
 
+def _is_name(text: str) -> bool:
+    return 1 <= len(text) <= 64 and text.isprintable() and text == text.strip()
+
+
 def _batch_problems(order: Order, batch: Any, customer: Any) -> list[tuple[str, str]]:
     if order.into_existing and batch is None:
         return [("batch", f"there is no batch {order.batch!r}")]
@@ -113,7 +117,7 @@ def _batch_problems(order: Order, batch: Any, customer: Any) -> list[tuple[str, 
         return [("batch", f"batch {order.batch} is of customer {batch.customer.name}")]
     if not order.into_existing and batch is not None:
         return [("batch", f"there is a batch {order.batch} already: choose another name, or add to the existing one")]
-    if not order.into_existing and not (1 <= len(order.batch) <= 64 and order.batch.isprintable()):
+    if not order.into_existing and not _is_name(order.batch):
         return [("batch", "a batch has a name of 1 to 64 characters on one line")]
     return []
 
@@ -302,7 +306,7 @@ def _insert(work: Work, logins: list[str], passwords: list[tuple[str, str]], fir
         amount_micros = plan["opening_balance_micros"]
         openings = [
             (
-                ledger.new_wallet(wallet_id, plan["currency"]),
+                ledger.Wallet(wallet_id, plan["currency"]),
                 Entry(f"opening:{wallet_id}", "opening balance", amount_micros, work.asked_by, account["id"]),
             )
             for wallet_id, account in zip(wallets, made, strict=True)

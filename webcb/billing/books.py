@@ -1,14 +1,21 @@
 """The books door: whether everything written about money agrees with itself, and what stands in each book. It writes nothing."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 
 from webcb import db, money
 from webcb.billing import chain, query
 from webcb.billing.ledger import AGAINST, COLUMNS
-from webcb.billing.query import Row
 from webcb.billing.settlement import XDR_COLUMNS
 
-ROWS_AT_A_TIME = 2_000
+ROWS_BETWEEN_WORDS = 20_000
+
+Told = Callable[[str], None]  # what is looked at now
+
+
+def silently(_: str) -> None:
+    """Nobody is told."""
+
 
 # Each finds rows only where the books are wrong; `subject` names the place, `found` and `due` the two amounts.
 _CHECKS = {
@@ -23,14 +30,6 @@ _CHECKS = {
           FROM wallet LEFT JOIN lock ON lock.wallet_id = wallet.id AND lock.state = 'held'
          GROUP BY wallet.id, locked_micros
         HAVING locked_micros <> COALESCE(SUM(lock.amount_micros), 0)
-    """,
-    "balance after a ledger row is not the sum up to it": """
-        SELECT subject, found, due
-          FROM (SELECT 'ledger row ' || id AS subject, balance_after_micros AS found,
-                       SUM(CASE WHEN vendor_id IS NULL THEN amount_micros ELSE 0 END)
-                         OVER (PARTITION BY wallet_id ORDER BY id) AS due
-                  FROM ledger) AS running
-         WHERE found <> due
     """,
     "charge in the ledger is not the xDR's": """
         SELECT 'xDR ' || xdr.id || ' of callback ' || xdr.callback_id || ', leg ' || xdr.leg AS subject,
@@ -58,56 +57,80 @@ _CHECKS = {
     """,
 }
 
-# Both sides of every ledger row: what a wallet or a vendor has to get, and what the book against it bears.
-_BOOKS = """
-    SELECT book, currency, SUM(amount_micros) AS amount_micros
-      FROM (SELECT CASE WHEN vendor_id IS NULL THEN 'wallets' ELSE 'vendors' END AS book, currency, amount_micros
-              FROM ledger
-             UNION ALL
-            SELECT against, currency, -amount_micros FROM ledger) AS posting
-     GROUP BY book, currency
-     ORDER BY currency, book
-"""
-
-_KINDS = "SELECT kind, against, COUNT(*) AS rows FROM ledger GROUP BY kind, against ORDER BY kind, against"
+# What the sums are made of; they are made here, for a database that groups a million rows sorts them in memory.
+_POSTINGS = "SELECT kind, against, currency, vendor_id IS NULL, amount_micros FROM ledger"
 
 _WALLETS = "SELECT currency, SUM(balance_micros) AS balance_micros FROM wallet GROUP BY currency"
 
-_HEADS = "SELECT id, ledger_head FROM wallet WHERE id > ? ORDER BY id LIMIT ?"
-
+# Every wallet with its chain, one row after the other: no more of it is in memory than one row.
 _CHAINS = f"""
-    SELECT ledger.id AS row_id, ledger.hash, {", ".join(f"ledger.{column}" for column in COLUMNS)},
-           {", ".join(f"xdr.{column} AS xdr_{column}" for column in XDR_COLUMNS)}
-      FROM ledger LEFT JOIN xdr ON xdr.id = ledger.xdr_id
-     WHERE ledger.wallet_id > ? OR ledger.wallet_id = ? AND ledger.id > ?
-     ORDER BY ledger.wallet_id, ledger.id LIMIT ?
+    SELECT wallet.id, ledger_head, ledger.id, hash, {", ".join(f"ledger.{column}" for column in COLUMNS)},
+           {", ".join(f"xdr.{column}" for column in XDR_COLUMNS)}
+      FROM wallet
+      LEFT JOIN ledger ON ledger.wallet_id = wallet.id
+      LEFT JOIN xdr ON xdr.id = ledger.xdr_id
+     ORDER BY wallet.id, ledger.id
 """  # noqa: S608
+_ROW = 4  # where in it the columns of the ledger row begin
+_XDR = _ROW + len(COLUMNS)
+_AMOUNT, _BALANCE_AFTER = _ROW + COLUMNS.index("amount_micros"), _ROW + COLUMNS.index("balance_after_micros")
+_VENDOR, _XDR_ID = _ROW + COLUMNS.index("vendor_id"), _ROW + COLUMNS.index("xdr_id")
 
 
-def differences() -> list[str]:
-    """Everything in which the books contradict themselves, a line each; [] is as it must be."""
+def differences(told: Told = silently) -> list[str]:
+    """Everything in which the books contradict themselves, a line each; [] is as it must be. `told` hears how far it is."""
     with db.reading():
-        found = [
-            f"{found['subject']}: {what}: {money.format_amount(int(found['found']))} instead of"
-            f" {money.format_amount(int(found['due']))}"
-            for what, sql in _CHECKS.items()
-            for found in query.rows(sql)
-        ]
-        return [*found, *_unbalanced(), *_broken_chains()]
+        found = []
+        for what, sql in _CHECKS.items():
+            told(f"whether any {what}")
+            found += [
+                f"{wrong['subject']}: {what}: {money.format_amount(int(wrong['found']))} instead of"
+                f" {money.format_amount(int(wrong['due']))}"
+                for wrong in query.rows(sql)
+            ]
+        told("whether both sides of the ledger match")
+        return [*found, *_unbalanced(), *_broken_chains(told)]
 
 
 def balances() -> list[tuple[str, str, int]]:
     """What stands in each book: (book, currency, micros); those of one currency sum to nothing."""
-    return [(found["book"], found["currency"], int(found["amount_micros"])) for found in query.rows(_BOOKS)]
+    with db.reading():
+        return _balances(_totals())
+
+
+# Of a kind against a book, in a currency, of a wallet or else of a vendor: how many rows, and their micros.
+_Totals = dict[tuple[str, str, str, bool], list[int]]
+
+
+def _totals() -> _Totals:
+    found: _Totals = {}
+    for kind, against, currency, is_wallets, amount_micros in query.stream(_POSTINGS):
+        total = found.setdefault((kind, against, currency, bool(is_wallets)), [0, 0])
+        total[0] += 1
+        total[1] += amount_micros
+    return found
+
+
+def _balances(totals: _Totals) -> list[tuple[str, str, int]]:
+    """Both sides of every ledger row: what a wallet or a vendor has to get, and what the book against it bears."""
+    stands: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for (_, against, currency, is_wallets), (_, amount_micros) in totals.items():
+        stands[currency, "wallets" if is_wallets else "vendors"] += amount_micros
+        stands[currency, against] -= amount_micros
+    return [(book, currency, micros) for (currency, book), micros in sorted(stands.items())]
 
 
 def _unbalanced() -> Iterator[str]:
     """Where the two sides of the ledger do not match: a kind in a wrong book, wallets that hold what no book bears."""
-    for found in query.rows(_KINDS):
-        if AGAINST.get(found["kind"]) != found["against"]:
-            yield f"{found['rows']} ledger rows: a {found['kind']} stands against {found['against']}"
+    totals = _totals()
+    astray: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for (kind, against, _, _), (count, _) in totals.items():
+        if AGAINST.get(kind) != against:  # type: ignore[call-overload]
+            astray[kind, against] += count
+    for (kind, against), count in sorted(astray.items()):
+        yield f"{count} ledger rows: a {kind} stands against {against}"
     held = {found["currency"]: int(found["balance_micros"]) for found in query.rows(_WALLETS)}
-    for book, currency, amount_micros in balances():
+    for book, currency, amount_micros in _balances(totals):
         if book == "wallets" and held.pop(currency, 0) != amount_micros:
             yield f"wallets in {currency}: the books do not bear what they hold"
     for currency, balance_micros in held.items():
@@ -115,35 +138,34 @@ def _unbalanced() -> Iterator[str]:
             yield f"wallets in {currency}: no book bears the {money.format_amount(balance_micros)} they hold"
 
 
-def _broken_chains() -> Iterator[str]:
-    """Every wallet whose chain was broken, with the first row that is not as it was written."""
-    heads = {found["id"]: found["ledger_head"] for found in _all_heads()}
-    ends: dict[int, str] = {}
-    broken: set[int] = set()
-    for found in _all_rows():
-        wallet_id = found["wallet_id"]
-        if wallet_id in broken:
+def _broken_chains(told: Told) -> Iterator[str]:
+    """Every wallet whose chain was broken, with the first row that is not as it was written; rows with a wrong sum."""
+    (total,) = query.values("SELECT COUNT(*) FROM ledger")
+    wallet_id, head, end, balance_micros, is_broken = None, "", "", 0, False
+    for count, found in enumerate(query.stream(_CHAINS)):
+        if count % ROWS_BETWEEN_WORDS == 0:
+            told(f"{count} of {total} ledger rows")
+        if found[0] != wallet_id:
+            yield from _open_end(wallet_id, head, end, is_broken)
+            wallet_id, head, end, balance_micros, is_broken = found[0], found[1], chain.FIRST, 0, False
+        row_id, written = found[2], found[3]
+        if row_id is None:  # a wallet without any
             continue
-        xdr = () if found["xdr_id"] is None else [found[f"xdr_{column}"] for column in XDR_COLUMNS]
-        due = chain.link(ends.get(wallet_id, chain.FIRST), [found[column] for column in COLUMNS], xdr)
-        if due != found["hash"]:
-            broken.add(wallet_id)
-            yield f"wallet {wallet_id}: its chain is broken at ledger row {found['row_id']}"
-        ends[wallet_id] = found["hash"]
-    for wallet_id, head in heads.items():
-        if wallet_id not in broken and head != ends.get(wallet_id, chain.FIRST):
-            yield f"wallet {wallet_id}: its chain does not end where it should: ledger rows are missing or strange"
+        if found[_VENDOR] is None:
+            balance_micros += found[_AMOUNT]
+        if found[_BALANCE_AFTER] != balance_micros:
+            shown, due = money.format_amount(found[_BALANCE_AFTER]), money.format_amount(balance_micros)
+            yield f"ledger row {row_id}: balance after a ledger row is not the sum up to it: {shown} instead of {due}"
+        if is_broken:
+            continue
+        xdr = () if found[_XDR_ID] is None else found[_XDR:]
+        if chain.link(end, found[_ROW:_XDR], xdr) != written:
+            is_broken = True
+            yield f"wallet {wallet_id}: its chain is broken at ledger row {row_id}"
+        end = written
+    yield from _open_end(wallet_id, head, end, is_broken)
 
 
-def _all_heads() -> Iterator[Row]:
-    last = -1
-    while found := query.rows(_HEADS, last, ROWS_AT_A_TIME):
-        yield from found
-        last = found[-1]["id"]
-
-
-def _all_rows() -> Iterator[Row]:
-    wallet_id, row_id = -1, -1
-    while found := query.rows(_CHAINS, wallet_id, wallet_id, row_id, ROWS_AT_A_TIME):
-        yield from found
-        wallet_id, row_id = found[-1]["wallet_id"], found[-1]["row_id"]
+def _open_end(wallet_id: int | None, head: str, end: str, is_broken: bool) -> Iterator[str]:
+    if not is_broken and head != end:
+        yield f"wallet {wallet_id}: its chain does not end where it should: ledger rows are missing or strange"

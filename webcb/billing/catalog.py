@@ -1,11 +1,12 @@
 """The catalog door: rows of tariffs, rates, products and connections as the values the pure files decide on.
 
 What changes seldom is read once and kept until the number in the table `catalog` says that it changed. Of the rates only
-those of the two numbers' prefixes are read, never a whole tariff.
+those of the two numbers' prefixes are read, never a whole tariff, and only prefixes of a length that occurs among the destinations.
+What two numbers are called by rests on those rates alone: the terms of the same rates are made once.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -16,10 +17,12 @@ from webcb.billing.authorization import Application
 from webcb.billing.currency import ExchangeRates
 from webcb.billing.formula import Intervals
 from webcb.billing.product import UsageCharge
-from webcb.billing.query import Row, marks, micros, moment, row, rows, tuples
+from webcb.billing.query import Row, marks, micros, moment, row, rows, tuples, values
+from webcb.billing.refusal import Refusal
 from webcb.billing.routing import Connection, Presentation
 from webcb.billing.slices import Protection
 from webcb.billing.tariff import Rate, Tariff
+from webcb.billing.terms import Offer, SoleTerms, Terms, sole_terms, terms
 from webcb.db import dialect
 
 _EPOCH = "SELECT epoch FROM catalog"
@@ -65,6 +68,8 @@ _OWN_DIGITS_MIN = 8  # shorter ones are no number of the public network
 
 _GUARANTEED = "SELECT id FROM product WHERE profit_guarantee"
 
+_PREFIX_LENGTHS = "SELECT prefix_lengths FROM catalog"
+
 _RATE_COLUMNS = """
     rate.tariff_id, destination.prefix, effective_at, mode, formula, forbidden, discontinued,
     first_interval_seconds, next_interval_seconds, first_price_micros, next_price_micros,
@@ -102,12 +107,19 @@ _TARIFF_MARK = {"sqlite": "?", "postgresql": "(?::BIGINT)"}
 _LIKELY_NODE = "SELECT id FROM node ORDER BY draining, COALESCE(heard_at, 0) DESC, id LIMIT 1"
 
 
+_Columns = tuple[Any, ...]
+_MODE = 3  # of _RATE_COLUMNS
+_TERMS_KEPT_MAX = 4096
+_DAY_MICROS = 86_400_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class Book:
     """Everything that prices and routes calls but the rates: by id; `connections` are the active ones.
 
     The passwords of the connections are still sealed. `guaranteed` are the products with profit guarantee,
-    `applications` the triggers by their paths.
+    `applications` the triggers by their paths. `prefix_lengths` are those of the destinations: a prefix of another length has
+    no rate. `terms` keeps what was made from this book and the rates that are its key.
     """
 
     epoch: int
@@ -119,6 +131,24 @@ class Book:
     guaranteed: frozenset[int]
     applications: Mapping[str, Application]
     own_numbers: frozenset[str]
+    prefix_lengths: tuple[int, ...]
+    tariffs_asked: dict[int, tuple[int, ...]] = field(
+        default_factory=dict
+    )  # by product: of its usage charges and all vendors
+    terms: dict[tuple[Any, ...], Terms | SoleTerms | Refusal] = field(default_factory=dict)
+
+    def prefixes(self, digits: str) -> list[str]:
+        """The prefixes of a number that may have a rate."""
+        return [digits[:length] for length in self.prefix_lengths if length <= len(digits)]
+
+    def asked(self, product_id: int) -> tuple[int, ...]:
+        """The tariffs in which a number of an account of this product is looked up."""
+        found = self.tariffs_asked.get(product_id)
+        if found is None:
+            charges = self.usage_charges.get(product_id, ())
+            ids = {each.tariff_id for each in charges} | {each.tariff_id for each in self.connections}
+            found = self.tariffs_asked[product_id] = tuple(sorted(ids))
+        return found
 
 
 _kept: Book | None = None
@@ -154,10 +184,11 @@ def _read_book(epoch: int) -> Book:
         ),
         guaranteed=frozenset(each["id"] for each in rows(_GUARANTEED)),
         applications={
-            each.pop("path"): _application(each)
+            each["path"]: _application(each)
             for each in rows(_APPLICATIONS.format(guards=", ".join(guard.Guards.__dataclass_fields__)))
         },
         own_numbers=_own_numbers(),
+        prefix_lengths=_prefix_lengths(),
     )
 
 
@@ -169,6 +200,11 @@ def _application(found: Row) -> Application:
 def _own_numbers() -> frozenset[str]:
     found = {each["digits"].removeprefix("+") for each in rows(_OWN_NUMBERS)}
     return frozenset(each for each in found if each.isdigit() and len(each) >= _OWN_DIGITS_MIN)
+
+
+def _prefix_lengths() -> tuple[int, ...]:
+    (bits,) = values(_PREFIX_LENGTHS)
+    return tuple(length for length in range(1, number.DIGITS_MAX + 1) if bits >> length & 1)
 
 
 def _usage_charge(found: Row) -> UsageCharge:
@@ -184,12 +220,68 @@ def _tariff(found: Row) -> Tariff:
 
 def rates(tariff_ids: Iterable[int], numbers: Sequence[str], at: datetime) -> tuple[Rate, ...]:
     """The rates effective at `at` of every prefix of the numbers (E.164 digits), in these tariffs."""
-    wanted = sorted(set(tariff_ids))
-    if not wanted:
-        return ()
-    prefixes = {prefix for digits in numbers for prefix in number.prefixes(digits)}
-    found = tuples(_rates_sql(dialect(), len(wanted), len(prefixes)), *wanted, micros(at), *prefixes)
-    return tuple(_rate(*each) for each in found)
+    return tuple(_rate(*each) for each in _rate_rows(book(), sorted(set(tariff_ids)), numbers, micros(at)))
+
+
+def _rate_rows(book: Book, tariff_ids: Sequence[int], numbers: Iterable[str], at: int) -> list[_Columns]:
+    prefixes = {number.WILDCARD: None}
+    for digits in numbers:
+        prefixes.update(dict.fromkeys(book.prefixes(digits)))
+    if not tariff_ids:
+        return []
+    return tuples(_rates_sql(dialect(), len(tariff_ids), len(prefixes)), *tariff_ids, at, *prefixes)
+
+
+def offered(
+    book: Book,
+    product_id: int,
+    application: Application,
+    node_id: int | None,
+    time_zone: str,
+    currency: str,
+    digits: tuple[str, str | None],
+    at: datetime,
+) -> Terms | SoleTerms | Refusal:
+    """By what these numbers (A; B, or None: A alone) may be called at `at` by accounts of a product, or why not.
+
+    `time_zone` is the customer's, `currency` that of the funds. With off-peak prices it is worked out anew for every moment.
+    """
+    digits_a, digits_b = digits
+    stored_at = micros(at)
+    asked = (digits_a,) if digits_b is None else (digits_a, digits_b)
+    found = _rate_rows(book, book.asked(product_id), asked, stored_at)
+    of_a = tuple([each for each in found if digits_a.startswith(each[1]) or each[1] == number.WILDCARD])
+    of_b = None
+    if digits_b is not None:
+        of_b = tuple([each for each in found if digits_b.startswith(each[1]) or each[1] == number.WILDCARD])
+    # Exchange rates are those of a day (UTC). What the numbers share in these rows is all that tells them from others.
+    key = (product_id, application.path, node_id, time_zone, currency, stored_at // _DAY_MICROS, of_a, of_b)
+    kept = book.terms.get(key)
+    if kept is not None:
+        return kept
+    offer = Offer(
+        at=at,
+        time_zone=time_zone,
+        currency=currency,
+        access_code=application.access_code,
+        special_charge_if_leg_b_fails=application.special_charge_if_leg_b_fails,
+        talk_seconds_max=application.talk_seconds_max,
+        node_id=node_id,
+        usage_charges=book.usage_charges.get(product_id, ()),
+        tariffs=book.tariffs,
+        rates=tuple(_rate(*each) for each in found),
+        digits_a=digits_a,
+        digits_b=digits_b or digits_a,
+        connections=book.connections,
+        exchange_rates=book.exchange_rates,
+        profit_guaranteed=product_id in book.guaranteed,
+    )
+    made = sole_terms(offer) if digits_b is None else terms(offer)
+    if all(each[_MODE] == "flat" for each in found):
+        if len(book.terms) >= _TERMS_KEPT_MAX:
+            book.terms.clear()
+        book.terms[key] = made
+    return made
 
 
 @lru_cache(maxsize=256)

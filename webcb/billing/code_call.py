@@ -86,7 +86,7 @@ def _ask(claim: Claim, order: Order, language: str, at: datetime, *, again: bool
         return Refusal(Reason.CODES_TOO_OFTEN, "A")
     application = catalog.book().applications[order.voice_application]
     account_id = _payer_id(claim, application)
-    numbers = (order.number_a, order.number_a)
+    numbers = (order.number_a, None)
     facts = reception.facts_of(account_id, order.voice_application, catalog.likely_node_id(), numbers, 0, at)
     verdict = authorize_alone(facts)
     if isinstance(verdict, Refusal):

@@ -68,6 +68,21 @@ def in_words(explanation: Explanation) -> list[str]:
     return lines
 
 
+def cost_in_words(xdr: Any) -> str:
+    """What a vendor charges for a leg; in another currency than the leg's, its worth in that one and by which exchange rates.
+
+    `xdr` has the columns of that name: `0.044 EUR, worth 0.05 USD at 0.88 EUR for 1.00 USD`.
+    """
+    said = f"{format_amount(xdr.vendor_cost_micros)} {xdr.vendor_currency}"
+    if xdr.vendor_currency == xdr.currency:
+        return said
+    if xdr.cost_micros is None:
+        return f"{said}, whose worth in {xdr.currency} was not known"
+    to, of = (format_amount(each) for each in (xdr.currency_per_base_micros, xdr.vendor_currency_per_base_micros))
+    worth = format_amount(xdr.cost_micros)
+    return f"{said}, worth {worth} {xdr.currency} at {of} {xdr.vendor_currency} for {to} {xdr.currency}"
+
+
 def _step(step: Mapping[str, int]) -> str:
     if "fee_micros" in step:
         return f"fee {format_amount(step['fee_micros'])}"

@@ -175,7 +175,7 @@ def log_in(callback_id: str, typed: str, ran_us: int, at: datetime) -> LoggedIn 
         {held["wallet_id"], named["wallet_id"]}
     ):  # always in this order: two never wait for each other
         query.hold("SELECT id FROM wallet WHERE id = ?", wallet_id)
-    open_callbacks = query.rows(_OPEN, named["id"])[0]["open"]
+    open_callbacks = query.values(_OPEN, named["id"])[0]
     facts = _facts({**found, "account_id": named["id"]}, _number_a(found), open_callbacks, at)
     if held["wallet_id"] == named["wallet_id"]:
         facts = replace(facts, available_micros=facts.available_micros + held["amount_micros"])
@@ -202,7 +202,7 @@ def log_in(callback_id: str, typed: str, ran_us: int, at: datetime) -> LoggedIn 
     return LoggedIn(terms, facts.available_micros, facts.currency, named["language"])
 
 
-_OPEN = "SELECT COUNT(*) AS open FROM callback WHERE account_id = ? AND state <> 'ended'"
+_OPEN = "SELECT COUNT(*) FROM callback WHERE account_id = ? AND state <> 'ended'"
 
 
 def _named(typed: str, application: Application) -> Row | None:
@@ -289,8 +289,7 @@ def _cli_b(found: Row) -> str:
 
 
 def _facts(found: Row, number_a: Number, open_callbacks: int, at: datetime, number_b: Number | None = None) -> Facts:
-    numbers = (number_a, number_b or number_a)
-    return facts_of(found["account_id"], found["path"], found["node_id"], numbers, open_callbacks, at)
+    return facts_of(found["account_id"], found["path"], found["node_id"], (number_a, number_b), open_callbacks, at)
 
 
 def _with_login(verdict: SoleAuthorization) -> SoleAuthorization:

@@ -7,14 +7,13 @@ called inside an outer `db.writing()`: it is then a part of that one.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from webcb import db
 from webcb.billing import chain, query, slices
-from webcb.billing.query import Row, micros
+from webcb.billing.query import micros
 from webcb.billing.slices import Need
 
 Adjustment = Literal["opening balance", "payment", "refund", "manual charge", "manual credit", "promotional credit"]
@@ -39,8 +38,7 @@ _TAKING = frozenset({"manual charge"})
 _RECHARGES = frozenset({"payment", "manual credit", "promotional credit", "voucher"})  # they lengthen a life (domain 5)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A movement of money to be written: `amount_micros` for the wallet, or owed to the vendor where there is one.
 
     `xdr` is what the xDR says, in the order of its columns: the hash of the row is over that as well.
@@ -74,44 +72,54 @@ _WALLET = """
 """
 
 
-def held_wallet(wallet_id: int) -> Row:
+class Wallet(NamedTuple):
+    """What of a wallet is to be known for writing to it; a new one has nothing in it."""
+
+    id: int
+    currency: str
+    balance_micros: int = 0
+    ledger_head: str = chain.FIRST
+    credit_limit_micros: int = 0
+    low_balance_micros: int | None = None
+
+
+def held_wallet(wallet_id: int) -> Wallet:
     """The wallet, nobody else changing it until this transaction ends; raises LookupError where there is none."""
     query.hold("SELECT id FROM wallet WHERE id = ?", wallet_id)
-    found = query.row(_WALLET, wallet_id)
+    found = query.values_if_any(_WALLET, wallet_id)
     if found is None:
         raise LookupError(f"there is no wallet {wallet_id}")
-    return found
+    return Wallet._make(found)
 
 
-def write(wallet: Row, entries: Sequence[Entry], at: datetime, unlock_micros: int = 0) -> int:
+def write(wallet: Wallet, entries: Sequence[Entry], at: datetime, unlock_micros: int = 0) -> int:
     """Write entries to the chain of a held wallet and give back what was locked of it; returns the new balance in micros.
 
-    `wallet` has the columns of `held_wallet` as they are now. Funds that fall below what the wallet names are noted.
+    `wallet` is as `held_wallet` gives it now. Funds that fall below what the wallet names are noted.
     """
     rows, balance_micros, head = _chained(wallet, entries, micros(at))
-    query.change_each(_LEDGER, rows)
+    if rows:
+        query.change_each(_LEDGER, rows)
     if rows or unlock_micros:
         query.change(
             "UPDATE wallet SET balance_micros = ?, locked_micros = locked_micros - ?, ledger_head = ? WHERE id = ?",
             balance_micros,
             unlock_micros,
             head,
-            wallet["id"],
+            wallet.id,
         )
-    _note_fall(wallet, balance_micros, at)
+    if wallet.low_balance_micros is not None:
+        _note_fall(wallet, wallet.low_balance_micros, balance_micros, at)
     return balance_micros
 
 
-def _note_fall(wallet: Row, balance_micros: int, at: datetime) -> None:
+def _note_fall(wallet: Wallet, threshold_micros: int, balance_micros: int, at: datetime) -> None:
     """Funds that were not below the low balance of their wallet, and are now, are an event to tell."""
-    threshold_micros = wallet["low_balance_micros"]
-    if threshold_micros is None:
-        return
-    funds_micros = balance_micros + wallet["credit_limit_micros"]
-    if funds_micros < threshold_micros <= wallet["balance_micros"] + wallet["credit_limit_micros"]:
+    funds_micros = balance_micros + wallet.credit_limit_micros
+    if funds_micros < threshold_micros <= wallet.balance_micros + wallet.credit_limit_micros:
         query.change(
             "INSERT INTO low_balance (wallet_id, at, funds_micros, threshold_micros, mail_due_at) VALUES (?, ?, ?, ?, ?)",
-            wallet["id"],
+            wallet.id,
             micros(at),
             funds_micros,
             threshold_micros,
@@ -119,14 +127,9 @@ def _note_fall(wallet: Row, balance_micros: int, at: datetime) -> None:
         )
 
 
-def new_wallet(wallet_id: int, currency: str) -> Row:
-    """A wallet as it is when it was made: with nothing in it."""
-    return {"id": wallet_id, "currency": currency, "balance_micros": 0, "ledger_head": chain.FIRST}
-
-
-def write_each(wallets: Iterable[tuple[Row, Entry]], at: datetime) -> None:
+def write_each(wallets: Iterable[tuple[Wallet, Entry]], at: datetime) -> None:
     """Write an entry to the chain of each of many wallets that nobody else knows yet, such as those made in this transaction."""
-    written = [(wallet["id"], _chained(wallet, [entry], micros(at))) for wallet, entry in wallets]
+    written = [(wallet.id, _chained(wallet, [entry], micros(at))) for wallet, entry in wallets]
     query.change_each(_LEDGER, [row for _, (rows, _, _) in written for row in rows])
     query.change_each(
         "UPDATE wallet SET balance_micros = ?, ledger_head = ? WHERE id = ?",
@@ -134,29 +137,29 @@ def write_each(wallets: Iterable[tuple[Row, Entry]], at: datetime) -> None:
     )
 
 
-def _chained(wallet: Row, entries: Iterable[Entry], written_at: int) -> tuple[list[Sequence[Any]], int, str]:
+def _chained(wallet: Wallet, entries: Iterable[Entry], written_at: int) -> tuple[list[Sequence[Any]], int, str]:
     """The rows of entries as the next of a wallet's chain; its balance, and the end of its chain, after them."""
-    balance_micros, head = int(wallet["balance_micros"]), str(wallet["ledger_head"])
+    wallet_id, currency, balance_micros, head = wallet[:4]
     rows: list[Sequence[Any]] = []
-    for entry in entries:
-        if entry.vendor_id is None:
-            balance_micros += entry.amount_micros
+    for event_key, kind, amount_micros, made_by, account_id, note, xdr_id, xdr, vendor_id, vendor_currency in entries:
+        if vendor_id is None:
+            balance_micros += amount_micros
         content = (
-            entry.event_key,
-            wallet["id"],
-            entry.account_id,
-            entry.vendor_id,
-            entry.kind,
-            AGAINST[entry.kind],
-            entry.amount_micros,
-            entry.vendor_currency or wallet["currency"],
+            event_key,
+            wallet_id,
+            account_id,
+            vendor_id,
+            kind,
+            AGAINST[kind],
+            amount_micros,
+            vendor_currency or currency,
             balance_micros,
-            entry.xdr_id,
+            xdr_id,
             written_at,
-            entry.made_by,
-            entry.note,
+            made_by,
+            note,
         )
-        head = chain.link(head, content, entry.xdr)
+        head = chain.link(head, content, xdr)
         rows.append((*content, head))
     return rows, balance_micros, head
 

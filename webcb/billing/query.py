@@ -3,7 +3,7 @@
 An object for every row costs several times what the database itself takes; the other doors use the models.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from sqlite3 import Connection as SqliteConnection
@@ -17,6 +17,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 Row = dict[str, Any]
+
+STREAMED_AT_A_TIME = 2_000  # rows that come together from PostgreSQL
 
 
 def rows(sql: str, *parameters: Any) -> list[Row]:
@@ -38,8 +40,24 @@ def tuples(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
     return _execute(sql, parameters).fetchall()  # type: ignore[no-any-return]
 
 
+def stream(sql: str, *parameters: Any) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query one by one, however many there are, in the transaction that is open."""
+    if dialect() == "sqlite":
+        yield from _execute(sql, parameters)
+        return
+    with database.obj.connection().cursor(name="streamed") as cursor:  # the server keeps what was not fetched yet
+        cursor.itersize = STREAMED_AT_A_TIME
+        cursor.execute(_with_percent_marks(sql), parameters)
+        yield from cursor
+
+
 def values(sql: str, *parameters: Any) -> tuple[Any, ...]:
     """The first row of a statement that returns one, as it comes."""
+    return _execute(sql, parameters).fetchone()  # type: ignore[no-any-return]
+
+
+def values_if_any(sql: str, *parameters: Any) -> tuple[Any, ...] | None:
+    """The first row of a query, as it comes, or None."""
     return _execute(sql, parameters).fetchone()  # type: ignore[no-any-return]
 
 
@@ -65,7 +83,7 @@ def hold(sql: str, *parameters: Any) -> None:
 def change_each(sql: str, parameters: Sequence[Sequence[Any]]) -> None:
     """Run one INSERT or UPDATE for each of the parameters, sent together."""
     if parameters:
-        connection = database.obj.connection()
+        connection = database.obj._state.conn or database.obj.connection()
         try:
             connection.cursor().executemany(_marked(sql), parameters)
         except Exception:
@@ -74,8 +92,11 @@ def change_each(sql: str, parameters: Sequence[Sequence[Any]]) -> None:
 
 
 def _execute(sql: str, parameters: Sequence[Any]) -> Any:
-    """The cursor of a statement on this thread's connection; what fails is raised as peewee's error of that name."""
-    connection = database.obj.connection()
+    """The cursor of a statement on this thread's connection; what fails is raised as peewee's error of that name.
+
+    The connection is taken where peewee keeps it: `connection()` first asks twice whether it is open.
+    """
+    connection = database.obj._state.conn or database.obj.connection()
     try:
         if type(connection) is SqliteConnection:
             return connection.execute(sql, parameters)

@@ -70,17 +70,17 @@ def _walked(plan: tuple[Element, ...], seconds: int) -> tuple[list[dict[str, int
     for element in plan:
         if covered >= seconds:
             break
-        match element:
-            case Run(count, interval, price_micros):
-                begun = -(-(seconds - covered) // interval)
-                if count is not None and count < begun:
-                    begun = count
-                covered += begun * interval
-                steps.append({"intervals": begun, "seconds": interval, "price_per_minute_micros": price_micros})
-            case Fee(fee_micros):
-                steps.append({"fee_micros": fee_micros})
-            case Surcharge(ppm):
-                steps.append({"surcharge_ppm": ppm})
-            case Disconnect():
-                break
+        if isinstance(element, Run):
+            interval = element.seconds
+            begun = -(-(seconds - covered) // interval)
+            if element.count is not None and element.count < begun:
+                begun = element.count
+            covered += begun * interval
+            steps.append({"intervals": begun, "seconds": interval, "price_per_minute_micros": element.price_micros})
+        elif isinstance(element, Fee):
+            steps.append({"fee_micros": element.amount_micros})
+        elif isinstance(element, Surcharge):
+            steps.append({"surcharge_ppm": element.ppm})
+        elif isinstance(element, Disconnect):
+            break
     return steps, covered

@@ -26,6 +26,7 @@ from webcb.billing.product import LegName
 from webcb.billing.query import Row, instant, micros
 from webcb.billing.route_choices import choices
 from webcb.billing.routing import RouteChoice
+from webcb.billing.terms import Terms
 from webcb.number import DIGITS_MAX, Kind, Number
 
 log = logging.getLogger(__name__)
@@ -140,10 +141,7 @@ def survey(order: Order, at: datetime) -> Survey | Refusal:
     verdict = authorize(facts)
     if isinstance(verdict, Refusal):
         return verdict
-    application = facts.application
-    assert application is not None  # noqa: S101  authorize has refused where there is none
-    locked_micros = lock_micros(verdict, application.talk_seconds_max)
-    return Survey(verdict.answered(at), locked_micros, facts.node_id)
+    return Survey(verdict.answered(), lock_micros(verdict), facts.node_id)
 
 
 def place(order: Order, at: datetime) -> Placed | Refusal:
@@ -341,15 +339,32 @@ def shown_ani(login: str) -> str:
 
 # Asked by the engine ---------------------------------------------------------------------------------------------------
 
-_CALLBACK = """
-    SELECT callback.id, callback.account_id, callback.node_id, account.wallet_id, ring_seconds_a, ring_seconds_b,
-           talk_seconds_max, voice_application.path, callback.state = 'ended' OR lock.id IS NOT NULL AS begun_before
+# What of an account and of its owner decides about a callback.
+_OWNER_COLUMNS = """
+    account.id AS account_id, login, account.blocked, closed, activated, activation_at, expires_at, days_after_first_use,
+    days_after_last_use, first_used_at, last_used_at, daily_spend_max_micros IS NOT NULL AS is_capped, product_id,
+    customer.status, product.blocked AS product_blocked, customer.billing_time_zone, wallet.currency,
+    balance_micros + credit_limit_micros - locked_micros AS available_micros, (SELECT epoch FROM catalog) AS epoch
+"""
+_OWNER_JOINS = """
+      JOIN customer ON customer.id = account.customer_id
+      JOIN wallet ON wallet.id = account.wallet_id
+      JOIN product ON product.id = account.product_id
+"""
+
+_CALLBACK = f"""
+    SELECT callback.node_id, account.wallet_id, ring_seconds_a, ring_seconds_b, talk_seconds_max, voice_application.path,
+           callback.state = 'ended' OR lock.id IS NOT NULL AS begun_before,
+           a.cli AS cli_a, a.cld AS cld_a, b.cli AS cli_b, b.cld AS cld_b, {_OWNER_COLUMNS}
       FROM callback
-      JOIN account ON account.id = callback.account_id
+      JOIN leg AS a ON a.callback_id = callback.id AND a.name = 'A'
+      JOIN leg AS b ON b.callback_id = callback.id AND b.name = 'B'
       JOIN voice_application ON voice_application.id = callback.voice_application_id
+      JOIN account ON account.id = callback.account_id
+      {_OWNER_JOINS}
       LEFT JOIN lock ON lock.callback_id = callback.id
      WHERE callback.id = ?
-"""
+"""  # noqa: S608
 
 
 @db.transaction
@@ -357,34 +372,27 @@ def begin(callback_id: str, at: datetime) -> Begun | Refusal:
     """Authorize a claimed callback as of now, lock its funds and freeze its prices on its legs; once a callback.
 
     What is locked is a slice, all that is available, or nothing, as the usage charge says (domain 4). Raises LookupError where
-    there is no such callback, ValueError where it was begun before or has ended.
+    there is no such callback with both its legs, ValueError where it was begun before or has ended.
     """
+    query.hold(ledger.WALLET_OF_CALLBACK, callback_id)
     callback = query.row(_CALLBACK, callback_id)
     if callback is None:
-        raise LookupError(f"there is no callback {callback_id}")
+        raise LookupError(f"there is no callback {callback_id} of two legs")
     if callback["begun_before"]:
         raise ValueError(f"callback {callback_id} was begun before")
-    query.hold("SELECT id FROM wallet WHERE id = ?", callback["wallet_id"])
-    legs = query.rows("SELECT name, cli, cld FROM leg WHERE callback_id = ? ORDER BY name", callback_id)
-    leg_a, leg_b = (LegNumbers(leg["cli"], leg["cld"]) for leg in legs)
-    facts = facts_of(
-        callback["account_id"],
-        callback["path"],
-        callback["node_id"],
-        # What sort of numbers these are was judged when they were typed, and they were counted then.
-        (Number(leg_a.cld, "", Kind.ORDINARY), Number(leg_b.cld, "", Kind.ORDINARY)),
-        0,
-        at,
-    )
-    verdict = authorize(facts)
+    leg_a = LegNumbers(callback["cli_a"], callback["cld_a"])
+    leg_b = LegNumbers(callback["cli_b"], callback["cld_b"])
+    # What sort of numbers these are was judged when they were typed, and they were counted then.
+    numbers = Number(leg_a.cld, "", Kind.ORDINARY), Number(leg_b.cld, "", Kind.ORDINARY)
+    verdict = authorize(_facts(callback, callback["path"], callback["node_id"], numbers, 0, at))
     if isinstance(verdict, Refusal):
         return verdict
-    kind = verdict.protection.kind
-    locked_micros = lock_micros(verdict, callback["talk_seconds_max"])
-    wallet_id, beyond_balance = callback["wallet_id"], verdict.beyond_balance
+    kind, beyond_balance = verdict.protection.kind, verdict.beyond_balance
+    locked_micros = lock_micros(verdict)
+    wallet_id = callback["wallet_id"]
     if not ledger.lock_funds(callback_id, wallet_id, locked_micros, at, beyond_balance=beyond_balance):
         return Refusal(Reason.NO_FUNDS)
-    _freeze(callback_id, verdict)
+    _freeze(callback_id, verdict.terms)
     return Begun(
         authorization=verdict,
         locked_micros=locked_micros,
@@ -401,73 +409,66 @@ def begin(callback_id: str, at: datetime) -> Begun | Refusal:
     )
 
 
-def _freeze(callback_id: str, authorization: Authorization) -> None:
-    fails = authorization.pricing_a_if_b_fails
-    frozen = (
-        ("A", authorization.pricing_a.as_json(), fails and fails.as_json(), authorization.routes_a),
-        ("B", authorization.pricing_b.as_json(), None, authorization.routes_b),
-    )
+def _freeze(callback_id: str, terms: Terms) -> None:
+    fails = terms.pricing_a_if_b_fails
     query.change_each(
         "UPDATE leg SET pricing = ?, pricing_if_b_fails = ?, vendor_pricings = ? WHERE callback_id = ? AND name = ?",
-        [(pricing, if_b_fails, cost.frozen(routes), callback_id, name) for name, pricing, if_b_fails, routes in frozen],
+        (
+            (terms.pricing_a.as_json(), fails and fails.as_json(), cost.frozen(terms.routes_a), callback_id, "A"),
+            (terms.pricing_b.as_json(), None, cost.frozen(terms.routes_b), callback_id, "B"),
+        ),
     )
 
 
 # Facts -----------------------------------------------------------------------------------------------------------------
 
-_ACCOUNT = """
-    SELECT login, account.blocked, closed, activated, activation_at, expires_at, days_after_first_use, days_after_last_use,
-           first_used_at, last_used_at, daily_spend_max_micros IS NOT NULL AS is_capped, product_id, customer.status,
-           product.blocked AS product_blocked,
-           customer.billing_time_zone, wallet.currency,
-           balance_micros + credit_limit_micros - locked_micros AS available_micros,
-           (SELECT epoch FROM catalog) AS epoch
-      FROM account
-      JOIN customer ON customer.id = account.customer_id
-      JOIN wallet ON wallet.id = account.wallet_id
-      JOIN product ON product.id = account.product_id
-     WHERE account.id = ?
-"""
+_ACCOUNT = f"SELECT {_OWNER_COLUMNS} FROM account {_OWNER_JOINS} WHERE account.id = ?"  # noqa: S608
 
-_OPEN_CALLBACKS = "SELECT COUNT(*) AS open FROM callback WHERE account_id = ? AND state <> 'ended' AND kind <> 'code'"
+_OPEN_CALLBACKS = "SELECT COUNT(*) FROM callback WHERE account_id = ? AND state <> 'ended' AND kind <> 'code'"
 
 
 def _facts_of_order(account_id: int, order: Order, at: datetime) -> Facts:
-    open_callbacks = query.rows(_OPEN_CALLBACKS, account_id)[0]["open"]
-    numbers = (order.number_a, order.number_b or order.number_a)
+    (open_callbacks,) = query.values(_OPEN_CALLBACKS, account_id)
+    numbers = (order.number_a, None if order.kind == "hosted" else order.number_b)
     return facts_of(account_id, order.voice_application, catalog.likely_node_id(), numbers, open_callbacks, at)
 
 
+Numbers = tuple[Number, Number | None]
+
+
 def facts_of(
-    account_id: int, path: str, node_id: int | None, numbers: tuple[Number, Number], open_callbacks: int, at: datetime
+    account_id: int, path: str, node_id: int | None, numbers: Numbers, open_callbacks: int, at: datetime
 ) -> Facts:
-    """Everything `authorize` asks for, read in the transaction that is open."""
+    """Everything a verdict on these numbers rests on, read in the transaction that is open; no second number: on A alone."""
     owner = query.row(_ACCOUNT, account_id)
     assert owner is not None  # noqa: S101  accounts are closed, never deleted
+    return _facts(owner, path, node_id, numbers, open_callbacks, at)
+
+
+def _facts(owner: Row, path: str, node_id: int | None, numbers: Numbers, open_callbacks: int, at: datetime) -> Facts:
+    """`owner` has _OWNER_COLUMNS."""
     book = catalog.book(owner["epoch"])
-    usage_charges = book.usage_charges.get(owner["product_id"], ())
-    tariff_ids = {each.tariff_id for each in usage_charges} | {each.tariff_id for each in book.connections}
-    rates = catalog.rates(tariff_ids, [number.digits for number in numbers], at)
+    application = book.applications.get(path)
+    number_a, number_b = numbers
+    terms = None
+    if application is not None:
+        digits = number_a.digits, None if number_b is None else number_b.digits
+        zone, currency = owner["billing_time_zone"], owner["currency"]
+        terms = catalog.offered(book, owner["product_id"], application, node_id, zone, currency, digits, at)
     return Facts(
         at=at,
         account=_account(owner),
         customer_status=owner["status"],
-        time_zone=owner["billing_time_zone"],
         currency=owner["currency"],
         available_micros=owner["available_micros"],
-        application=book.applications.get(path),
+        application=application,
         node_id=node_id,
-        usage_charges=usage_charges,
-        tariffs=book.tariffs,
-        rates=rates,
-        number_a=numbers[0],
-        number_b=numbers[1],
-        connections=book.connections,
-        exchange_rates=book.exchange_rates,
-        profit_guaranteed=owner["product_id"] in book.guaranteed,
+        terms=terms,
+        number_a=number_a,
+        number_b=number_b,
         product_blocked=bool(owner["product_blocked"]),
         open_callbacks=open_callbacks,
-        spend_left_micros=ledger.spend_left_micros(account_id, at) if owner["is_capped"] else None,
+        spend_left_micros=ledger.spend_left_micros(owner["account_id"], at) if owner["is_capped"] else None,
         own_numbers=book.own_numbers,
     )
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -81,19 +81,55 @@ def _write_xdr(values: Sequence[Any], one_way: bool = False) -> int:
 
 # Settling ------------------------------------------------------------------------------------------------------------
 
+
+class _Callback(NamedTuple):
+    """What of a callback and of its wallet is to be known for settling it."""
+
+    id: str
+    state: str
+    account_id: int
+    customer_id: int
+    locked_micros: int
+    epoch: int
+
+
+class _Leg(NamedTuple):
+    """A leg as it was begun, its pricings as they are kept on its row."""
+
+    cli: str
+    cld: str
+    pricing: str
+    pricing_if_b_fails: str | None
+    vendor_pricings: str | None
+
+
 _CALLBACK = """
-    SELECT callback.id, callback.state, callback.account_id, account.customer_id, account.wallet_id, wallet.currency,
-           wallet.balance_micros, wallet.ledger_head, wallet.credit_limit_micros, wallet.low_balance_micros,
-           COALESCE(lock.amount_micros, 0) AS locked_micros,
-           (SELECT epoch FROM catalog) AS epoch
+    SELECT callback.id, callback.state, callback.account_id, account.customer_id, COALESCE(lock.amount_micros, 0),
+           (SELECT epoch FROM catalog),
+           wallet.id, wallet.currency, balance_micros, ledger_head, credit_limit_micros, low_balance_micros,
+           a.cli, a.cld, a.pricing, a.pricing_if_b_fails, a.vendor_pricings,
+           b.cli, b.cld, b.pricing, b.pricing_if_b_fails, b.vendor_pricings
       FROM callback
       JOIN account ON account.id = callback.account_id
       JOIN wallet ON wallet.id = account.wallet_id
       LEFT JOIN lock ON lock.callback_id = callback.id AND lock.state = 'held'
+      LEFT JOIN leg AS a ON a.callback_id = callback.id AND a.name = 'A'
+      LEFT JOIN leg AS b ON b.callback_id = callback.id AND b.name = 'B'
      WHERE callback.id = ?
 """
 
-_LEGS = "SELECT name, cli, cld, pricing, pricing_if_b_fails, vendor_pricings FROM leg WHERE callback_id = ?"
+
+def _held_callback(callback_id: str) -> tuple[_Callback, ledger.Wallet, dict[LegName, _Leg]]:
+    """A callback, its wallet, which nobody else changes meanwhile, and its legs; raises LookupError where there is none."""
+    query.hold(ledger.WALLET_OF_CALLBACK, callback_id)
+    found = query.values_if_any(_CALLBACK, callback_id)
+    if found is None:
+        raise LookupError(f"there is no callback {callback_id}")
+    legs: dict[LegName, _Leg] = {"A": _Leg._make(found[12:17]), "B": _Leg._make(found[17:22])}
+    if found[17] is None:  # no B has been chosen, or another may be
+        del legs["B"]
+    return _Callback._make(found[:6]), ledger.Wallet._make(found[6:12]), legs
+
 
 _END_LEGS = """
     UPDATE leg
@@ -111,21 +147,21 @@ def settle(callback_id: str, usages: Sequence[LegUsage], ending: str, b_answered
     A second call changes nothing and returns what the first one did. Leg A is charged by CALLBACK_FAIL where B was not
     answered and the application charges specially (domain 1.6). Raises LookupError where there is no such callback.
     """
-    query.hold(ledger.WALLET_OF_CALLBACK, callback_id)
-    callback = query.row(_CALLBACK, callback_id)
-    if callback is None:
-        raise LookupError(f"there is no callback {callback_id}")
-    if callback["state"] == "ended":
-        return _settled_before(callback)
-    legs = {leg["name"]: leg for leg in query.rows(_LEGS, callback_id)} if usages else {}
-    book = catalog.book(callback["epoch"])
+    callback, wallet, legs = _held_callback(callback_id)
+    if callback.state == "ended":
+        return _settled_before(callback, wallet.currency)
+    book, written_at = catalog.book(callback.epoch), micros(at)
     rated = [_rate(legs[usage.leg], usage, b_answered, book) for usage in usages]
-    total_micros = sum(each.charge.amount_micros for each in rated)
-    _close_lock(callback, total_micros, at)
-    entries = [entry for each in rated for entry in _write_bill(callback, each, at, each.usage.leg)]
-    ledger.write(_wallet(callback), entries, at, unlock_micros=callback["locked_micros"])
-    _end_rows(callback, usages, ending, at)
-    return Settlement({each.usage.leg: each.charge.amount_micros for each in rated}, total_micros, callback["currency"])
+    total_micros = sum([each.charge.amount_micros for each in rated])
+    _close_lock(callback, total_micros, written_at)
+    entries: list[Entry] = []
+    for each in rated:
+        entries += _write_bill(callback, wallet.currency, each, written_at, each.usage.leg)
+    ledger.write(wallet, entries, at, unlock_micros=callback.locked_micros)
+    _end_rows(callback, usages, ending, written_at)
+    if any(usage.used_seconds for usage in usages):
+        ledger.note_use(callback.account_id, at)
+    return Settlement({each.usage.leg: each.charge.amount_micros for each in rated}, total_micros, wallet.currency)
 
 
 @db.transaction
@@ -135,12 +171,11 @@ def settle_b(callback_id: str, usage: LegUsage | None, at: datetime) -> int:
     Its row is B1, B2 ... from then on, and so is its xDR; what it cost is no longer locked. `usage` None: it was never placed. Nothing
     happens where the callback has ended, or has no leg B.
     """
-    query.hold(ledger.WALLET_OF_CALLBACK, callback_id)
-    callback = query.row(_CALLBACK, callback_id)
-    legs = {leg["name"]: leg for leg in query.rows(_LEGS, callback_id)}
-    if callback is None or callback["state"] == "ended" or "B" not in legs:
+    callback, wallet, legs = _held_callback(callback_id)
+    if callback.state == "ended" or "B" not in legs:
         return 0
-    name = f"B{len(legs) - 1}"
+    (count,) = query.values("SELECT COUNT(*) FROM leg WHERE callback_id = ?", callback_id)
+    name = f"B{count - 1}"
     query.change(
         "UPDATE leg SET name = ?, state = 'ended', ended_at = ?, queue_position = NULL, vendor_pricings = NULL"
         " WHERE callback_id = ? AND name = 'B'",
@@ -150,42 +185,38 @@ def settle_b(callback_id: str, usage: LegUsage | None, at: datetime) -> int:
     )
     if usage is None:
         return 0
-    rated = _rate(legs["B"], usage, True, catalog.book(callback["epoch"]))
+    rated = _rate(legs["B"], usage, True, catalog.book(callback.epoch))
     cost_micros = rated.charge.amount_micros
-    unlock_micros = min(cost_micros, int(callback["locked_micros"]))
+    unlock_micros = min(cost_micros, callback.locked_micros)
     query.change(
         "UPDATE lock SET amount_micros = amount_micros - ? WHERE callback_id = ? AND state = 'held'",
         unlock_micros,
         callback_id,
     )
-    ledger.write(_wallet(callback), _write_bill(callback, rated, at, name), at, unlock_micros=unlock_micros)
+    bill = _write_bill(callback, wallet.currency, rated, micros(at), name)
+    ledger.write(wallet, bill, at, unlock_micros=unlock_micros)
     if usage.used_seconds:
-        ledger.note_use(callback["account_id"], at)
+        ledger.note_use(callback.account_id, at)
     return cost_micros
 
 
-def _wallet(callback: Row) -> Row:
-    return callback | {"id": callback["wallet_id"]}
-
-
-@dataclass(frozen=True, slots=True)
-class _RatedLeg:
-    row: Row
+class _RatedLeg(NamedTuple):
+    row: _Leg
     usage: LegUsage
     pricing: Pricing
     charge: Charge
     cost: Cost | None
 
 
-def _rate(leg: Row, usage: LegUsage, b_answered: bool, book: catalog.Book) -> _RatedLeg:
-    frozen = leg["pricing"] if b_answered or leg["pricing_if_b_fails"] is None else leg["pricing_if_b_fails"]
+def _rate(leg: _Leg, usage: LegUsage, b_answered: bool, book: catalog.Book) -> _RatedLeg:
+    frozen = leg.pricing if b_answered or leg.pricing_if_b_fails is None else leg.pricing_if_b_fails
     pricing = Pricing.from_json(frozen)
     if usage.answered_at is not None:
         pricing = pricing.answered(usage.answered_at)
     if usage.logged_in:
         pricing = pricing.with_login()
     charge = rating.charge(pricing, usage.used_seconds)
-    return _RatedLeg(leg, usage, pricing, charge, _cost(usage, leg["vendor_pricings"], pricing.currency, book))
+    return _RatedLeg(leg, usage, pricing, charge, _cost(usage, leg.vendor_pricings, pricing.currency, book))
 
 
 def _cost(usage: LegUsage, frozen: str | None, currency: str, book: catalog.Book) -> Cost | None:
@@ -196,76 +227,56 @@ def _cost(usage: LegUsage, frozen: str | None, currency: str, book: catalog.Book
     return cost(terms, usage.used_seconds, currency, book.exchange_rates, usage.answered_at or usage.ended_at)
 
 
-def _close_lock(callback: Row, total_micros: int, at: datetime) -> None:
-    if total_micros > callback["locked_micros"] > 0:  # nothing is set aside for one that may overdraw
-        log.error(
-            "callback %s costs %d micros more than were locked",
-            callback["id"],
-            total_micros - callback["locked_micros"],
-        )
+def _close_lock(callback: _Callback, total_micros: int, written_at: int) -> None:
+    if total_micros > callback.locked_micros > 0:  # nothing is set aside for one that may overdraw
+        beyond = total_micros - callback.locked_micros
+        log.error("callback %s costs %d micros more than were locked", callback.id, beyond)
     query.change(
         "UPDATE lock SET state = ?, closed_at = ? WHERE callback_id = ? AND state = 'held'",
         "settled" if total_micros else "released",
-        micros(at),
-        callback["id"],
+        written_at,
+        callback.id,
     )
 
 
-def _write_bill(callback: Row, rated: _RatedLeg, at: datetime, name: str) -> list[Entry]:
+def _write_bill(callback: _Callback, currency: str, rated: _RatedLeg, written_at: int, name: str) -> list[Entry]:
     """Write the xDR of a leg under this name; the ledger entries of what it costs, and what it costs us."""
-    usage, pricing, charge = rated.usage, rated.pricing, rated.charge
+    row, usage, pricing, charge, cost = rated
     xdr = (
         "charge",
         None,
-        callback["id"],
+        callback.id,
         name,
-        callback["account_id"],
-        callback["customer_id"],
-        rated.row["cli"],
-        rated.row["cld"],
+        callback.account_id,
+        callback.customer_id,
+        row.cli,
+        row.cld,
         pricing.access_code,
         pricing.destination,
         pricing.tariff_name,
         usage.connection_id,
         None if usage.answered_at is None else micros(usage.answered_at),
         micros(usage.ended_at),
-        micros(at),
+        written_at,
         usage.setup_ms,
         usage.used_seconds,
         charge.charged_seconds,
         charge.amount_micros,
-        callback["currency"],
-        *_cost_columns(rated.cost),
+        currency,
+        *_cost_columns(cost),
         usage.disconnect_cause,
-        _explanation(rated),
+        _explanation(charge, cost),
     )
     xdr_id = _write_xdr(xdr, usage.one_way)
-    leg = f"{callback['id']}:{name}"
+    leg = f"{callback.id}:{name}"
     entries = []
     if charge.amount_micros:
+        taken = -charge.amount_micros
+        entries.append(Entry(f"charge:{leg}", "charge", taken, _MADE_BY_ENGINE, callback.account_id, "", xdr_id, xdr))
+    if cost is not None and cost.amount_micros:
+        owed, vendor_id = cost.amount_micros, cost.vendor_id
         entries.append(
-            Entry(
-                f"charge:{leg}",
-                "charge",
-                -charge.amount_micros,
-                _MADE_BY_ENGINE,
-                callback["account_id"],
-                xdr_id=xdr_id,
-                xdr=xdr,
-            )
-        )
-    if rated.cost is not None and rated.cost.amount_micros:
-        entries.append(
-            Entry(
-                f"cost:{leg}",
-                "vendor cost",
-                rated.cost.amount_micros,
-                _MADE_BY_ENGINE,
-                xdr_id=xdr_id,
-                xdr=xdr,
-                vendor_id=rated.cost.vendor_id,
-                vendor_currency=rated.cost.currency,
-            )
+            Entry(f"cost:{leg}", "vendor cost", owed, _MADE_BY_ENGINE, None, "", xdr_id, xdr, vendor_id, cost.currency)
         )
     return entries
 
@@ -281,34 +292,24 @@ def _cost_columns(cost: Cost | None) -> tuple[int | str | None, ...]:
     return cost.amount_micros, cost.currency, exchanged.amount_micros, *rates
 
 
-def _explanation(rated: _RatedLeg) -> str:
-    vendor = {} if rated.cost is None else {"vendor": rated.cost.explanation}
-    return orjson.dumps(rated.charge.explanation | vendor).decode()
+def _explanation(charge: Charge, cost: Cost | None) -> str:
+    said = charge.explanation if cost is None else {**charge.explanation, "vendor": cost.explanation}
+    return orjson.dumps(said).decode()
 
 
-def _end_rows(callback: Row, usages: Sequence[LegUsage], ending: str, at: datetime) -> None:
-    ended_at = {usage.leg: micros(usage.ended_at) for usage in usages}
-    connections = {usage.leg: usage.connection_id for usage in usages}
-    now = micros(at)
-    query.change(
-        _END_LEGS,
-        ended_at.get("A", now),
-        ended_at.get("B", now),
-        connections.get("A"),
-        connections.get("B"),
-        callback["id"],
-    )
-    query.change(
-        "UPDATE callback SET state = 'ended', ended_at = ?, ending = ? WHERE id = ?", now, ending, callback["id"]
-    )
-    if any(usage.used_seconds for usage in usages):
-        ledger.note_use(callback["account_id"], at)
+def _end_rows(callback: _Callback, usages: Sequence[LegUsage], ending: str, now: int) -> None:
+    ended_at: dict[LegName, int] = {"A": now, "B": now}
+    connections: dict[LegName, int | None] = {"A": None, "B": None}
+    for usage in usages:
+        ended_at[usage.leg], connections[usage.leg] = micros(usage.ended_at), usage.connection_id
+    query.change(_END_LEGS, ended_at["A"], ended_at["B"], connections["A"], connections["B"], callback.id)
+    query.change("UPDATE callback SET state = 'ended', ended_at = ?, ending = ? WHERE id = ?", now, ending, callback.id)
 
 
-def _settled_before(callback: Row) -> Settlement:
-    bills = query.rows("SELECT leg, charged_micros FROM xdr WHERE callback_id = ? AND kind = 'charge'", callback["id"])
+def _settled_before(callback: _Callback, currency: str) -> Settlement:
+    bills = query.rows("SELECT leg, charged_micros FROM xdr WHERE callback_id = ? AND kind = 'charge'", callback.id)
     charged_micros = {bill["leg"]: bill["charged_micros"] for bill in bills}
-    return Settlement(charged_micros, sum(charged_micros.values()), callback["currency"])
+    return Settlement(charged_micros, sum(charged_micros.values()), currency)
 
 
 # Giving back ---------------------------------------------------------------------------------------------------------

@@ -9,6 +9,9 @@ from webcb.models import Audit
 
 NUMBERS_MAX = 20  # of an account
 
+FORGET = "DELETE FROM trusted_number WHERE account_id = ?"
+INSERT = "INSERT INTO trusted_number (account_id, digits) VALUES (?, ?)"
+
 
 class TrustProblem(ValueError):
     """A number that cannot be trusted, or need not be forgotten; the message says why, in the operator's words."""
@@ -39,15 +42,14 @@ def numbers_of(account_ids: Iterable[int]) -> dict[int, str]:
 def set_numbers(account_id: int, numbers: Iterable[str]) -> None:
     """Make these (E.164 digits) the trusted numbers of an account, and no others. Raises TrustProblem."""
     wanted = dict.fromkeys(numbers)
-    query.change("DELETE FROM trusted_number WHERE account_id = ?", account_id)
+    query.change(FORGET, account_id)
     for digits in wanted:
         if (owner := account_of_number(digits)) is not None:
             raise TrustProblem(f"{digits} is a trusted number of account {owner} already")
     if len(wanted) > NUMBERS_MAX:
         raise TrustProblem(f"an account has at most {NUMBERS_MAX} trusted numbers")
-    query.change_each(
-        "INSERT INTO trusted_number (account_id, digits) VALUES (?, ?)", [(account_id, digits) for digits in wanted]
-    )
+    for digits in wanted:
+        query.change(INSERT, account_id, digits)
 
 
 @db.transaction

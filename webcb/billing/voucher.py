@@ -87,7 +87,7 @@ def redeem(code: str, account_id: int, made_by: str, at: datetime) -> Redeemed |
         return "used"
     if found["expires_at"] is not None and micros(at) >= found["expires_at"]:
         return "expired"
-    if found["currency"] != wallet["currency"]:
+    if found["currency"] != wallet.currency:
         return "another currency"
     # Two accounts may try one code at once: the count of this change says whose it is.
     taken = query.change(
@@ -100,4 +100,4 @@ def redeem(code: str, account_id: int, made_by: str, at: datetime) -> Redeemed |
         return "used"
     amount_micros, key = int(found["amount_micros"]), f"voucher:{found['id']}"
     ledger.post(wallet_id, account_id, "voucher", amount_micros, key, made_by, f"series {found['series']}", at)
-    return Redeemed(amount_micros, int(wallet["balance_micros"]) + amount_micros, found["currency"])
+    return Redeemed(amount_micros, wallet.balance_micros + amount_micros, found["currency"])

@@ -7,14 +7,18 @@ from peewee import PeeweeException
 
 from webcb import clock, db
 from webcb.billing import credentials
+from webcb.billing.books import Told, silently
 from webcb.checking import certificates, host, pages, service
 from webcb.checking.areas import IN_DATABASE
 from webcb.checking.finding import Finding, are_good, wrong
 from webcb.settings import Settings
 
 
-def findings(settings: Settings, areas: frozenset[str], file: Path | None) -> Iterator[Finding]:
-    """What is found in these areas. `file` is the database's, where it is SQLite: where it is not there none is begun."""
+def findings(settings: Settings, areas: frozenset[str], file: Path | None, told: Told = silently) -> Iterator[Finding]:
+    """What is found in these areas. `file` is the database's, where it is SQLite: where it is not there none is begun.
+
+    `told` hears how far the books are.
+    """
     if "settings" in areas:
         yield service.settings_stand(settings)
     if "host" in areas:
@@ -33,12 +37,12 @@ def findings(settings: Settings, areas: frozenset[str], file: Path | None) -> It
         yield wrong("database", "database", str(problem), "see database_url")
         return
     try:
-        yield from _in_database(settings, areas)
+        yield from _in_database(settings, areas, told)
     finally:
         opened.close()
 
 
-def _in_database(settings: Settings, areas: frozenset[str]) -> Iterator[Finding]:
+def _in_database(settings: Settings, areas: frozenset[str], told: Told) -> Iterator[Finding]:
     stand = list(service.database(clock.utc_now()))
     if "database" in areas or not are_good(stand):
         yield from stand
@@ -48,7 +52,7 @@ def _in_database(settings: Settings, areas: frozenset[str]) -> Iterator[Finding]
         credentials.use_key(settings.secret_key)
     has_engine = host.engine_process(settings.data_dir) is not None
     looks: dict[str, Callable[[], Iterator[Finding]]] = {
-        "books": lambda: _both(service.money(), service.spooled(settings.data_dir, has_engine)),
+        "books": lambda: _both(service.money(told), service.spooled(settings.data_dir, has_engine)),
         "prompts": lambda: service.prompts(settings.data_dir),
         "nodes": lambda: service.nodes(clock.utc_now()),
         "carriers": lambda: service.carriers(clock.utc_now()),

@@ -69,8 +69,11 @@ def _clock() -> datetime:
     return told
 
 
-def money() -> Iterator[Finding]:
-    """Whether balances, locks, bills and the two sides of the ledger agree, and its chains are whole; what stands in each book."""
+def money(told: books.Told = books.silently) -> Iterator[Finding]:
+    """Whether balances, locks, bills and the two sides of the ledger agree, and its chains are whole; what stands in each book.
+
+    `told` hears how far it is.
+    """
     counts = {
         noun: query.rows(f"SELECT COUNT(*) AS found FROM {table}")[0]["found"]  # noqa: S608 - words of our own
         for noun, table in (
@@ -82,7 +85,7 @@ def money() -> Iterator[Finding]:
         )
     }
     counted = ", ".join(f"{noun} {count}" for noun, count in counts.items())
-    found = books.differences()
+    found = books.differences(told)
     for difference in found[:BOOKS_SHOWN_MAX]:
         yield wrong("books", "books", difference, "stop, keep the database as it is, compare it with a backup")
     if len(found) > BOOKS_SHOWN_MAX:

@@ -92,8 +92,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; its exit status. What went wrong has been said on standard error."""
+    typed = sys.argv[1:] if arguments is None else arguments
     try:
-        return int(commands.main(args=arguments, prog_name="webcb", standalone_mode=False) or 0)
+        _require_text(typed)
+        return int(commands.main(args=typed, prog_name="webcb", standalone_mode=False) or 0)
     except click.ClickException as wrong:
         _say(wrong)
         return wrong.exit_code
@@ -106,6 +108,13 @@ def run(arguments: list[str] | None = None) -> int:
         text, status = explained
         click.echo(f"webcb: {text}", err=True)
         return status
+
+
+def _require_text(typed: list[str]) -> None:
+    """Bytes that are no UTF-8 come as surrogates, which no database and no page takes."""
+    for place, text in enumerate(typed, 1):
+        if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
+            raise click.UsageError(f"word {place} is no UTF-8 text")
 
 
 def _say(wrong: click.ClickException) -> None:

@@ -29,7 +29,7 @@ def bill(callback_id: str) -> None:
 
 
 def _lines(xdr: Any) -> Iterator[str]:
-    from webcb.billing.explanation import in_words
+    from webcb.billing.explanation import cost_in_words, in_words
     from webcb.money import format_amount
 
     amount = f"{format_amount(xdr.charged_micros)} {xdr.currency}"
@@ -41,23 +41,9 @@ def _lines(xdr: Any) -> Iterator[str]:
     for line in in_words(explanation):
         yield f"   {line}"
     if "vendor" in explanation:
-        yield f"   the vendor charges {format_amount(xdr.vendor_cost_micros)} {xdr.vendor_currency}{_worth(xdr)}"
+        yield f"   the vendor charges {cost_in_words(xdr)}"
         for line in in_words(explanation["vendor"]):
             yield f"      {line}"
-
-
-def _worth(xdr: Any) -> str:
-    """What the vendor's charge is in the currency of the bill, and by which exchange rates."""
-    from webcb.money import format_amount
-
-    if xdr.vendor_currency == xdr.currency:
-        return ""
-    if xdr.cost_micros is None:
-        return f", whose worth in {xdr.currency} was not known"
-    to, of = (format_amount(each) for each in (xdr.currency_per_base_micros, xdr.vendor_currency_per_base_micros))
-    return (
-        f", worth {format_amount(xdr.cost_micros)} {xdr.currency} at {of} {xdr.vendor_currency} for {to} {xdr.currency}"
-    )
 
 
 COMMANDS = (bill,)

@@ -2,7 +2,23 @@
 
 import click
 
+from webcb import clock
 from webcb.checking.areas import AREAS
+
+SAID_EVERY_SECONDS = 2
+
+
+class _Progress:
+    """Says on the error output what is looked at, where it takes long enough for somebody to ask."""
+
+    def __init__(self) -> None:
+        self._said_at = clock.monotonic()
+
+    def told(self, what: str) -> None:
+        """Say it, unless something was said just now."""
+        if clock.monotonic() - self._said_at >= SAID_EVERY_SECONDS:
+            click.echo(f"checking {what}", err=True)
+            self._said_at = clock.monotonic()
 
 
 @click.command()
@@ -32,7 +48,7 @@ def check(areas: tuple[str, ...], as_json: bool) -> int:
         found, status = service.settings_problems(problem), 2
     else:
         chosen = frozenset(areas or AREAS)
-        found = list(checkup.findings(settings, chosen, desk.sqlite_path(settings.database)))
+        found = list(checkup.findings(settings, chosen, desk.sqlite_path(settings.database), _Progress().told))
     click.echo(finding.as_json(found) if as_json else f"{finding.as_text(found)}\n{finding.summary(found)}")
     return 0 if finding.are_good(found) else status
 

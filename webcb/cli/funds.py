@@ -41,7 +41,7 @@ def _adjust(login: str, kind: Any, amount_micros: int, note: str) -> None:
     from webcb.cli import desk
     from webcb.money import format_amount
 
-    _short_enough(note)
+    _require_line(note)
     with desk.opened() as settings:
         row = desk.account(login)
         key = f"cli:{secrets.token_hex(16)}"
@@ -67,7 +67,7 @@ def refund(callback_id: str, leg: Any, amount: str | None, note: str) -> None:
     from webcb.cli import desk
     from webcb.money import format_amount
 
-    _short_enough(note)
+    _require_line(note)
     amount_micros = None if amount is None else amount_above_nothing(amount)
     with desk.opened() as settings:
         key = f"cli:{secrets.token_hex(16)}"
@@ -95,9 +95,11 @@ def amount_above_nothing(amount: str) -> int:
     return amount_micros
 
 
-def _short_enough(note: str) -> None:
+def _require_line(note: str) -> None:
     if len(note) > NOTE_MAX:
         raise click.BadParameter(f"at most {NOTE_MAX} characters", param_hint="--note")
+    if not note.isprintable():
+        raise click.BadParameter("one line, without control characters", param_hint="--note")
 
 
 # What was moved --------------------------------------------------------------------------------------------------------

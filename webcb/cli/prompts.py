@@ -1,11 +1,12 @@
 """Commands of what callers hear: the prompts made once, what recordings replace, what is missing."""
 
+import re
 from typing import Any
 
 import click
 
 from webcb.prompts.catalogue import LANGUAGES, texts
-from webcb.prompts.library import Library
+from webcb.prompts.library import FOLDER_PATTERN, Library
 
 
 @click.command()
@@ -25,6 +26,8 @@ def prompts(texts_of: str | None, folder: str) -> int:
     """
     from webcb import settings as reader
 
+    if folder and not re.fullmatch(FOLDER_PATTERN, folder):
+        raise click.BadParameter(f"{folder!r}: a name of letters, digits, dots, dashes", param_hint="--folder")
     if texts_of:
         for name, text in texts(texts_of).by_name.items():
             click.echo(f"{name}\t{text}")

@@ -7,6 +7,7 @@ import click
 
 from webcb.cli.lists import Instant, csv_option, print_list
 
+COMPANY = ("name", "address", "tax_number", "phone", "mail")  # who the statement is of, as on the page
 HEADS = ("item", "destination", "description", "legs", "time", "amount")
 
 
@@ -42,6 +43,9 @@ def statement(customer: str | None, login: str | None, at: datetime | None, runn
         now = clock.utc_now()
         period = _period(owner, at or now, ended_before=None if running or at else now)
         found = stated(wallet_id, period.begins_at, min(period.ends_at, now))
+        company = models.Company.select().first()
+    if company is not None and not as_csv:
+        click.echo(", ".join(filter(None, (getattr(company, name) for name in COMPANY))))
     _print(found, login or owner.name, period, owner.billing_time_zone, as_csv)
 
 

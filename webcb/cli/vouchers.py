@@ -75,7 +75,7 @@ def make(series: str, quantity: int, amount: str, currency: str, expires: dateti
     amount_micros = amount_above_nothing(amount)
     if len(currency) != 3 or not (currency.isascii() and currency.isalpha() and currency.isupper()):
         raise click.BadParameter("three capital letters, as in USD", param_hint="CURRENCY")
-    if not (1 <= len(series) <= 64 and series.isprintable()):
+    if not (1 <= len(series) <= 64 and series.isprintable() and series.strip()):
         raise click.BadParameter("1 to 64 characters on one line", param_hint="SERIES")
     at = clock.utc_now()
     if expires is not None and expires <= at:

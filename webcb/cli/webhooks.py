@@ -6,6 +6,7 @@ import click
 
 from webcb.cli.lists import csv_option, limit_option, print_list
 
+ID_MAX = 1 << 62
 HEADS = ("id", "at", "key", "to", "call", "state", "message", "tries", "answer", "next_try")
 
 
@@ -56,7 +57,7 @@ def again(ids: tuple[int, ...], everything: bool) -> None:
         raise click.UsageError("write ids, or --all")
     at = clock.utc_now()
     with desk.opened() as settings:
-        which = SinkEvent.id > 0 if everything else SinkEvent.id.in_(ids)
+        which = SinkEvent.id > 0 if everything else SinkEvent.id.in_([min(each, ID_MAX) for each in ids])
         revived = sinks.revive(which, at)
         if revived:
             Audit.create(at=at, made_by=desk.who(), action="webhooks sent again", subject=f"{revived} webhooks")

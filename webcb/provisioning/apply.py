@@ -1,8 +1,10 @@
 """The apply door: makes the database say what a provisioning file says, in one transaction, and tells what it did.
 
+A long file is compared before that transaction begins, so that others wait for the writing alone (drafts.py).
 Applying the same file again changes nothing. Nothing is deleted but what an entry calls absent and nobody uses.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from webcb import db, models
@@ -17,6 +19,8 @@ from webcb.provisioning.source import Problem
 
 AUDIT_LINES_MAX = 1000
 SUBJECT_MAX = 120
+ENTRIES_AT_ONCE = 200  # compared and written in one transaction
+TRIES_MAX = 3  # to compare what others change meanwhile
 
 
 class ApplyRefused(Exception):
@@ -44,37 +48,97 @@ def apply(
     """
     # Hashing takes seconds for a thousand accounts: not where all is taken back in any case.
     hashes = None if dry_run or document.problems else hashed(document, set_passwords)
+    asked = _Asked(document, hashes, at, made_by, file, dry_run, set_passwords)
     try:
-        return _applied(document, hashes, at, made_by, file, dry_run, set_passwords)
+        return _beforehand(asked) or _at_once(asked)
     except _Undone as undone:
         return undone.report
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be applied, and how."""
+
+    document: Document
+    hashes: Hashes | None
+    at: datetime
+    made_by: str
+    file: str
+    dry_run: bool
+    set_passwords: bool
+
+
+def _beforehand(asked: _Asked) -> Report | None:
+    """Compare while others work, then write in a moment; None where it is to be done at once.
+
+    That is so for a short file, for a wrong one with removals (what is wrong with those is seen after the rest was written), and
+    where others change the same things all the time.
+    """
+    document = asked.document
+    if document.entries <= ENTRIES_AT_ONCE:
+        return None
+    problems = list(document.problems)
+    for _ in range(TRIES_MAX):
+        books = Books(document, asked.at, asked.made_by)
+        with db.reading():
+            _draft(books, asked)
+        if document.problems and not _has_removals(document):
+            raise ApplyRefused(document.problems)
+        if document.problems:
+            break
+        if _carried_out(books, asked):
+            return books.report
+    document.problems[:] = problems
+    return None
+
+
+def _has_removals(document: Document) -> bool:
+    return any(
+        each.removal or any(child.removal for children in each.children.values() for child in children)
+        for section in document.sections.values()
+        for each in section
+    )
+
+
 @db.transaction
-def _applied(
-    document: Document, hashes: Hashes | None, at: datetime, made_by: str, file: str, dry_run: bool, set_passwords: bool
-) -> Report:
-    books = Books(document, at, made_by)
-    _apply(books, hashes, set_passwords)
-    if document.problems:
-        raise ApplyRefused(document.problems)
-    if books.report.changes_anything:
-        _audit(books, file)
-    if dry_run:
-        raise _Undone(books.report)
+def _carried_out(books: Books, asked: _Asked) -> bool:
+    """False, and nothing written, where something that was looked at is not as it was."""
+    if not books.drafts.still_holds():
+        return False
+    _finish(books, asked)
+    return True
+
+
+@db.transaction
+def _at_once(asked: _Asked) -> Report:
+    books = Books(asked.document, asked.at, asked.made_by)
+    _draft(books, asked)
+    _finish(books, asked)
     return books.report
 
 
-def _apply(books: Books, hashes: Hashes | None, set_passwords: bool) -> None:
-    """Everything in the order of what refers to what, removals last."""
+def _finish(books: Books, asked: _Asked) -> None:
+    """Write in the transaction that is open; removals last, for whether something is used is seen then."""
+    books.drafts.carry_out()
+    remove_absent(books)
+    if asked.document.problems:
+        raise ApplyRefused(asked.document.problems)
+    if books.report.changes_anything:
+        _audit(books, asked.file)
+    if asked.dry_run:
+        raise _Undone(books.report)
+
+
+def _draft(books: Books, asked: _Asked) -> None:
+    """Everything in the order of what refers to what."""
     for section in ("destinations", "off_peak_periods", "exchange_rates"):
         _apply_plain(books, section)
     apply_tariffs(books)
     _apply_plain(books, "nodes")
     apply_products(books)
-    apply_customers(books, hashes, set_passwords)
+    apply_customers(books, asked.hashes, asked.set_passwords)
     _apply_plain(books, "distributors")
-    apply_accounts(books, hashes, set_passwords)
+    apply_accounts(books, asked.hashes, asked.set_passwords)
     _apply_plain(books, "vendors")
     for placed in every(books.document, "connections"):
         _apply_connection(books, placed)
@@ -82,7 +146,6 @@ def _apply(books: Books, hashes: Hashes | None, set_passwords: bool) -> None:
         _apply_voice_application(books, placed)
     _apply_plain(books, "own_numbers")
     _apply_company(books)
-    remove_absent(books)
 
 
 def _apply_plain(books: Books, section: str) -> None:
@@ -149,7 +212,8 @@ def _apply_voice_application(books: Books, placed: Placed) -> None:
     row = books.put("voice_applications", placed)
     if row is None or not row.special_charge_if_leg_b_fails:
         return
-    if not models.UsageCharge.select().where(models.UsageCharge.access_code == "CALLBACK_FAIL").exists():
+    known = books.drafts.read("SELECT DISTINCT access_code FROM usage_charge ORDER BY access_code")
+    if ("CALLBACK_FAIL",) not in known and "CALLBACK_FAIL" not in books.access_codes:
         books.report.notes.append(
             f"voice application {row.name} charges specially if leg B fails, but no product has a usage charge"
             " CALLBACK_FAIL: the ordinary one will be used"

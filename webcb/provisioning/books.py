@@ -1,20 +1,23 @@
-"""The books of one apply: the rows by their names, what was done, what is wrong. Knows tables in general, no section of its own."""
+"""The books of one apply: the rows by their names, what was done, what is wrong. Knows tables in general, no section of its own.
 
-from collections.abc import Iterable, Iterator
+Nothing is written while the books are made up: what is to be written is put down in `drafts`, and so is every look into the
+database with what was seen. It is written later and in a moment, if everything still is as it was (drafts.py).
+"""
+
+from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
 from webcb import models
-from webcb.billing import query
 from webcb.models import Table
 from webcb.provisioning.document import Document, Key, Placed
+from webcb.provisioning.drafts import Drafts
 from webcb.provisioning.entries import SECTIONS, Entry
 from webcb.provisioning.fields import near
 from webcb.provisioning.report import Report
 from webcb.provisioning.rules import contradictions
 
 NEAR_NAMES_MAX = 2000  # names beyond which none is proposed: looking for the nearest takes too long
-CHUNK_ROWS = 500
 
 TABLES: dict[str, type[Table]] = {
     "destinations": models.Destination,
@@ -33,36 +36,27 @@ TABLES: dict[str, type[Table]] = {
     "companies": models.Company,
 }
 
+_INTERNAL_ACCOUNTS = """
+    SELECT login FROM account
+     WHERE id IN (SELECT internal_account_id FROM voice_application UNION SELECT widget_account_id FROM voice_application)
+     ORDER BY login
+"""
+
 Columns = dict[str, Any]
 Change = tuple[str, str, str]  # field, old, new
 
 
-def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
-    """Lists short enough for one statement."""
-    every = list(values)
-    for start in range(0, len(every), CHUNK_ROWS):
-        yield every[start : start + CHUNK_ROWS]
-
-
-def insert(table: type[Table], columns: Columns) -> Any:
-    """A new row. Plain SQL: building a statement anew for each of thousands takes several times what running it does."""
-    row = table(**columns)
-    stored = {field.column_name: field.db_value(row.__data__.get(name)) for name, field in table._meta.fields.items()}
-    del stored["id"]
-    names = ", ".join(stored)
-    sql = f"INSERT INTO {table._meta.table_name} ({names}) VALUES ({query.marks(stored)}) RETURNING id"  # noqa: S608
-    row.id = query.rows(sql, *stored.values())[0]["id"]
-    return row
-
-
 class Books:
-    """One apply in its transaction. `at` is its moment, `made_by` who asked for it."""
+    """One apply. `at` is its moment, `made_by` who asked for it."""
 
     def __init__(self, document: Document, at: datetime, made_by: str) -> None:
         self.document = document
         self.at = at
         self.made_by = made_by
         self.report = Report()
+        self.drafts = Drafts()
+        self.rated: defaultdict[int, set[int]] = defaultdict(set)  # by tariff: the destinations the file has a rate for
+        self.access_codes: set[str] = set()  # of usage charges the file has
         self._rows: dict[str, dict[Key, Any]] = {}
         self._names: dict[str, dict[int, str]] = {}
 
@@ -75,9 +69,9 @@ class Books:
             if section == "accounts":
                 logins = [placed.key[0] for placed in self.document.sections.get("accounts", [])]
                 logins += self._internal_accounts()
-                found = [row for some in chunks(logins) for row in table.select().where(models.Account.login.in_(some))]
+                found = self.drafts.found(table, "login", logins)
             else:
-                found = list(table.select())
+                found = self.drafts.every(table)
             self._rows[section] = {tuple(getattr(row, name) for name in key): row for row in found}
         return self._rows[section]
 
@@ -90,12 +84,7 @@ class Books:
             for name in (placed.entry.internal_account, placed.entry.widget_account)
             if name
         ]
-        application, account = models.VoiceApplication, models.Account
-        named: Any = account.select(account.login).where(
-            account.id.in_(application.select(application.internal_account))
-            | account.id.in_(application.select(application.widget_account))
-        )
-        return list(dict.fromkeys([*wanted, *(login for (login,) in named.tuples())]))
+        return list(dict.fromkeys([*wanted, *(login for (login,) in self.drafts.read(_INTERNAL_ACCOUNTS))]))
 
     def name(self, section: str, row_id: int | None) -> str | None:
         """The name by which a row is referred to."""
@@ -155,17 +144,17 @@ class Books:
     def write(
         self, table: type[Table], placed: Placed, row: Any | None, label: str, columns: Columns, *more: Change
     ) -> Any:
-        """Insert a row, or write the columns of it that differ, and note it; returns the row.
+        """Draft a row, or those columns of it that differ, and note it; returns the row.
 
         `more` are changes made elsewhere that belong to the same thing.
         """
         if row is None:
             self.report.add("created", placed.kind.NOUN, label)
-            return insert(table, columns)
+            return self.drafts.insert(table, columns)
         different = {column: value for column, value in columns.items() if row.__data__[column] != value}
         changes = self.changes(placed.kind, row.__data__, different)
         if different:
-            table.update(**different).where(table.id == row.id).execute()
+            self.drafts.update(table, row.id, different)
             for column, value in different.items():
                 setattr(row, column, value)
         self.report.add("changed" if changes or more else "left", placed.kind.NOUN, label, *changes, *more)

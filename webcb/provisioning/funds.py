@@ -6,18 +6,19 @@ documents what was.
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from webcb import models
-from webcb.billing import credentials, ledger, trusted
+from webcb.billing import credentials, ledger, query, trusted
 from webcb.billing.ledger import Entry
-from webcb.billing.query import Row
-from webcb.provisioning.books import Books, Change, chunks, insert
+from webcb.provisioning.books import Books, Change
 from webcb.provisioning.document import Document, Placed, every
+from webcb.provisioning.drafts import chunks
 
 Hashes = dict[tuple[str, str, str], str]  # by noun, name and field
 PASSWORDS = {"customers": ("web_password",), "accounts": ("service_password", "web_password")}
-Opening = tuple[Row, Entry]  # a new wallet, and what it is opened with
+Opening = tuple[ledger.Wallet, Entry]  # a new wallet, and what it is opened with
 
 OF_WALLET = {"credit_limit": "credit_limit_micros", "low_balance": "low_balance_micros"}  # field -> column
 
@@ -25,22 +26,26 @@ OF_WALLET = {"credit_limit": "credit_limit_micros", "low_balance": "low_balance_
 def apply_customers(books: Books, hashes: Hashes | None, set_passwords: bool) -> None:
     """Customers, each with the wallet its subordinate accounts use; `hashes` as of `apply_accounts`."""
     wallets = _wallets(books, "customers")
+    logins = _Logins(books)
+    openings: list[Opening] = []
     passwords = _Passwords(books, "customers", hashes, set_passwords)
     for placed in every(books.document, "customers"):
         row = books.rows("customers").get(placed.key)
         wallet: Any = wallets.get(row.__data__["wallet"]) if row else None
         elsewhere = {"currency": wallet and wallet.currency, "opening_balance": None, **dict.fromkeys(OF_WALLET)}
         columns = books.wanted(placed, row, elsewhere | dict.fromkeys(PASSWORDS["customers"]))
-        if columns is None or not _is_free_login(books, placed, row):
+        if columns is None or not logins.take(placed, row):
             continue
         if row is None:
-            wallet = _wallet(placed.entry.currency, placed)
+            wallet = _wallet(books, placed.entry.currency, placed)
             columns |= {"wallet": wallet.id, "created_at": books.at}
         changes = passwords.set(placed, row, columns) + ([] if row is None else _of_wallet(books, placed, wallet))
         written = books.write(models.Customer, placed, row, placed.entry.name, columns, *changes)
+        written.wallet = wallet
         books.rows("customers")[placed.key] = written
         if row is None:
-            ledger.write_each(_opening(books, placed, wallet.id, None), books.at)
+            openings += _opening(books, placed, wallet, None)
+    books.drafts.later(partial(ledger.write_each, openings, books.at))
     passwords.note_left()
 
 
@@ -50,7 +55,7 @@ def apply_accounts(books: Books, hashes: Hashes | None, set_passwords: bool) -> 
     `hashes` of the passwords that may be set; None where all is going to be taken back.
     """
     wallets = _wallets(books, "accounts")
-    numbers = _trusted_numbers(books)
+    numbers, logins = _Numbers(books), _Logins(books)
     openings: list[Opening] = []
     passwords = _Passwords(books, "accounts", hashes, set_passwords)
     for placed in every(books.document, "accounts"):
@@ -58,7 +63,7 @@ def apply_accounts(books: Books, hashes: Hashes | None, set_passwords: bool) -> 
         wallet: Any = wallets.get(row.__data__["wallet"]) if row else None
         elsewhere = dict.fromkeys((*PASSWORDS["accounts"], "opening_balance", "trusted_numbers", *OF_WALLET))
         columns = books.wanted(placed, row, elsewhere)
-        if columns is None or not _has_one_currency(books, placed) or not _is_free_login(books, placed, row):
+        if columns is None or not _has_one_currency(books, placed) or not logins.take(placed, row):
             continue
         changes: list[Change] = []
         if row is None:
@@ -67,16 +72,17 @@ def apply_accounts(books: Books, hashes: Hashes | None, set_passwords: bool) -> 
         elif placed.entry.balance_control == "individual":
             changes = _of_wallet(books, placed, wallet)
         changes += passwords.set(placed, row, columns)
-        had = numbers.get(row.id, "") if row else ""
+        had = numbers.of(row)
         if row is not None and had != placed.entry.trusted_numbers:
             changes.append(("trusted_numbers", had, placed.entry.trusted_numbers))
         account = books.write(models.Account, placed, row, placed.entry.login, columns, *changes)
         if had != placed.entry.trusted_numbers:
-            _trust(books, placed, account.id)
+            numbers.trust(placed, account.id, had)
         books.rows("accounts")[placed.key] = account
         if row is None:
-            openings += _opening(books, placed, wallet.id, account.id)
-    ledger.write_each(openings, books.at)
+            openings += _opening(books, placed, wallet, account.id)
+    numbers.draft()
+    books.drafts.later(partial(ledger.write_each, openings, books.at))
     passwords.note_left()
 
 
@@ -146,26 +152,47 @@ def _hash(placed: Placed, field: str, hashes: Hashes | None) -> str:
     return found or credentials.hash_password(getattr(placed.entry, field))
 
 
-def _is_free_login(books: Books, placed: Placed, row: Any) -> bool:
-    """A self-care login is one owner's alone, of an account or of a customer."""
-    login = placed.entry.web_login
-    if login is None or (row is not None and row.web_login == login):
-        return True
-    for table, noun, name in ((models.Account, "account", "login"), (models.Customer, "customer", "name")):
-        found = table.get_or_none(table.web_login == login)
-        if found is not None and (row is None or not isinstance(found, type(row)) or found.id != row.id):
-            books.wrong(
-                placed,
-                "web_login",
-                f"{login!r} is the self-care login of {noun} {getattr(found, name)!r}; choose another",
-            )
+class _Logins:
+    """Whose the self-care logins of the file are: each is one owner's alone, of an account or of a customer."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+        wanted = [
+            each.entry.web_login
+            for section in ("customers", "accounts")
+            for each in every(books.document, section)
+            if each.entry.web_login is not None
+        ]
+        self._owner: dict[str, tuple[str, str]] = {}  # noun and name, by login
+        for noun, name in (("customer", "name"), ("account", "login")):
+            for some in chunks(wanted):
+                sql = (
+                    f"SELECT web_login, {name} FROM {noun} WHERE web_login IN ({query.marks(some)}) ORDER BY web_login"  # noqa: S608
+                )
+                self._owner |= {login: (noun, owner) for login, owner in books.drafts.read(sql, *some)}
+
+    def take(self, placed: Placed, row: Any) -> bool:
+        """Give the entry its login and free the one that its row had; False where the login is another's, which is a problem."""
+        login, name = placed.entry.web_login, placed.key[0]
+        noun, owner = self._owner.get(login, (placed.kind.NOUN, name))
+        if (noun, owner) != (placed.kind.NOUN, name):
+            said = f"{login!r} is the self-care login of {noun} {owner!r}; choose another"
+            self._books.wrong(placed, "web_login", said)
             return False
-    return True
+        if row is not None:
+            self._owner.pop(row.web_login, None)
+        if login is not None:
+            self._owner[login] = (noun, name)
+        return True
 
 
 def _wallets(books: Books, section: str) -> dict[int, Any]:
-    ids = [row.__data__["wallet"] for row in books.rows(section).values()]
-    return {row.id: row for some in chunks(ids) for row in models.Wallet.select().where(models.Wallet.id.in_(some))}
+    """The wallets of the rows of a section, by id; each row has its own at hand."""
+    rows = books.rows(section).values()
+    wallets = {row.id: row for row in books.drafts.found(models.Wallet, "id", [row.__data__["wallet"] for row in rows])}
+    for row in rows:
+        row.wallet = wallets[row.__data__["wallet"]]
+    return wallets
 
 
 def _wallet_of(books: Books, placed: Placed) -> Any:
@@ -173,16 +200,16 @@ def _wallet_of(books: Books, placed: Placed) -> Any:
     of_customer = books.rows("customers")[(placed.entry.customer,)].wallet
     if placed.entry.balance_control == "subordinate":
         return of_customer
-    return _wallet(of_customer.currency, placed)
+    return _wallet(books, of_customer.currency, placed)
 
 
-def _wallet(currency: str, placed: Placed) -> Any:
+def _wallet(books: Books, currency: str, placed: Placed) -> Any:
     of_wallet = {column: getattr(placed.entry, field) for field, column in OF_WALLET.items()}
-    return insert(models.Wallet, {"currency": currency, **of_wallet})
+    return books.drafts.insert(models.Wallet, {"currency": currency, **of_wallet}, ahead=True)
 
 
 def _of_wallet(books: Books, placed: Placed, wallet: Any) -> list[Change]:
-    """Write the fields that stand on the wallet where the entry says something else; the changes."""
+    """Draft the fields that stand on the wallet where the entry says something else; the changes."""
     changes, columns = [], {}
     for field, column in OF_WALLET.items():
         wanted, had = getattr(placed.entry, field), getattr(wallet, column)
@@ -190,21 +217,59 @@ def _of_wallet(books: Books, placed: Placed, wallet: Any) -> list[Change]:
             columns[column] = wanted
             changes.append((field, books.shown(placed.kind, field, had), books.shown(placed.kind, field, wanted)))
     if columns:
-        models.Wallet.update(**columns).where(models.Wallet.id == wallet.id).execute()
+        books.drafts.update(models.Wallet, wallet.id, columns)
     return changes
 
 
-def _trusted_numbers(books: Books) -> dict[int, str]:
-    ids = [row.id for row in books.rows("accounts").values()]
-    return {account_id: text for some in chunks(ids) for account_id, text in trusted.numbers_of(some).items()}
+class _Numbers:
+    """The trusted numbers of the accounts, and whose those of the file are."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+        self._of: dict[int, str] = {}
+        for some in chunks(row.id for row in books.rows("accounts").values()):
+            sql = f"SELECT account_id, digits FROM trusted_number WHERE account_id IN ({query.marks(some)}) ORDER BY digits"  # noqa: S608
+            for account_id, digits in books.drafts.read(sql, *some):
+                self._of[account_id] = f"{self._of[account_id]},{digits}" if account_id in self._of else digits
+        self._owner: dict[str, str] = {}
+        self._forgotten: list[int] = []
+        self._trusted: list[tuple[int, str]] = []
+        wanted = [digits for each in every(books.document, "accounts") for digits in _split(each.entry.trusted_numbers)]
+        for some in chunks(wanted):
+            sql = (
+                "SELECT digits, login FROM trusted_number JOIN account ON account.id = account_id"  # noqa: S608
+                f" WHERE digits IN ({query.marks(some)}) ORDER BY digits"
+            )
+            self._owner |= dict(books.drafts.read(sql, *some))
+
+    def of(self, row: Any) -> str:
+        """The numbers of an account, comma between; "" for none, or where there is no such account yet."""
+        return "" if row is None else self._of.get(row.id, "")
+
+    def trust(self, placed: Placed, account_id: int, had: str) -> None:
+        """Note that the entry's numbers are the account's, which `had` others; one of another account's is a problem."""
+        login = placed.entry.login
+        for digits in _split(had):
+            self._owner.pop(digits, None)
+        for digits in _split(placed.entry.trusted_numbers):
+            owner = self._owner.setdefault(digits, login)
+            if owner != login:
+                said = f"{digits} is a trusted number of account {owner} already; take it from there first"
+                self._books.wrong(placed, "trusted_numbers", said)
+                return
+        self._forgotten += [account_id] if had else []
+        self._trusted += [(account_id, digits) for digits in _split(placed.entry.trusted_numbers)]
+
+    def draft(self) -> None:
+        """Draft what `trust` has collected: a number may go from one account to another."""
+        for account_id in self._forgotten:
+            self._books.drafts.run(trusted.FORGET, account_id)
+        for account_id, digits in self._trusted:
+            self._books.drafts.run(trusted.INSERT, account_id, digits)
 
 
-def _trust(books: Books, placed: Placed, account_id: int) -> None:
-    numbers = placed.entry.trusted_numbers
-    try:
-        trusted.set_numbers(account_id, numbers.split(",") if numbers else [])
-    except trusted.TrustProblem as wrong:
-        books.wrong(placed, "trusted_numbers", f"{wrong}; take it from there first")
+def _split(numbers: str) -> list[str]:
+    return numbers.split(",") if numbers else []
 
 
 def _has_one_currency(books: Books, placed: Placed) -> bool:
@@ -218,15 +283,10 @@ def _has_one_currency(books: Books, placed: Placed) -> bool:
     return False
 
 
-def _opening(books: Books, placed: Placed, wallet_id: int, account_id: int | None) -> list[Opening]:
-    """The opening balance of a wallet that was made in this apply, where there is one."""
+def _opening(books: Books, placed: Placed, wallet: Any, account_id: int | None) -> list[Opening]:
+    """The opening balance of a wallet that is made in this apply, where there is one."""
     amount_micros = placed.entry.opening_balance
     if not amount_micros:
         return []
-    wallet = ledger.new_wallet(wallet_id, books.rows("customers")[_customer_key(placed)].wallet.currency)
-    entry = Entry(f"opening:{wallet_id}", "opening balance", amount_micros, books.made_by, account_id)
-    return [(wallet, entry)]
-
-
-def _customer_key(placed: Placed) -> tuple[str]:
-    return (placed.entry.name if placed.kind.NOUN == "customer" else placed.entry.customer,)
+    entry = Entry(f"opening:{wallet.id}", "opening balance", amount_micros, books.made_by, account_id)
+    return [(ledger.Wallet(wallet.id, wallet.currency), entry)]

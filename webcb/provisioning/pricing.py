@@ -5,7 +5,7 @@ from typing import Any
 
 from webcb import models
 from webcb.provisioning import rates
-from webcb.provisioning.books import Books, Columns, chunks
+from webcb.provisioning.books import Books, Columns
 from webcb.provisioning.document import Placed, every
 from webcb.provisioning.entries import Rate
 from webcb.provisioning.rules import contradictions
@@ -33,11 +33,9 @@ def _apply_rates(books: Books, tariff: Any, lines: list[Placed]) -> None:
         if destination is not None and columns is not None:
             wanted[destination.id].append(rates.Wanted(position, placed.entry.effective_from, columns))
     known: dict[int, list[rates.Known]] = defaultdict(list)
-    for some in chunks(wanted):
-        of_tariff = (models.Rate.tariff == tariff.id) & models.Rate.destination.in_(some)
-        for row in models.Rate.select().where(of_tariff):
-            columns = {column: row.__data__[column] for column in RATE_COLUMNS}
-            known[row.__data__["destination"]].append(rates.Known(row.id, row.effective_at, columns))
+    for row in books.drafts.found(models.Rate, "destination_id", wanted, "AND tariff_id = ?", tariff.id):
+        columns = {column: row.__data__[column] for column in RATE_COLUMNS}
+        known[row.__data__["destination"]].append(rates.Known(row.id, row.effective_at, columns))
     new: list[Columns] = []
     for destination_id, these in wanted.items():
         for step in rates.steps(known[destination_id], these, books.at):
@@ -45,8 +43,8 @@ def _apply_rates(books: Books, tariff: Any, lines: list[Placed]) -> None:
             if step.action == "created":
                 place = {"tariff": tariff.id, "destination": destination_id, "effective_at": step.effective_at}
                 new.append({**place, **step.wanted.columns})
-    for some in chunks(new):
-        models.Rate.insert_many(some).execute()
+    books.drafts.insert_each(models.Rate, new)
+    books.rated[tariff.id] |= wanted.keys()
 
 
 def _rate_columns(books: Books, tariff: Any, placed: Placed) -> Columns | None:
@@ -74,7 +72,7 @@ def _take(books: Books, tariff: Any, placed: Placed, step: rates.Step) -> None:
         *books.changes(placed.kind, dict(step.known.columns), dict(step.wanted.columns)),
     )
     if step.action == "changed":
-        models.Rate.update(**step.wanted.columns).where(models.Rate.id == step.known.id).execute()
+        books.drafts.update(models.Rate, step.known.id, step.wanted.columns)
 
 
 def _apply_routes(books: Books, tariff: Any, lines: list[Placed]) -> None:
@@ -83,9 +81,11 @@ def _apply_routes(books: Books, tariff: Any, lines: list[Placed]) -> None:
             lines[0], "", f"tariff {tariff.name!r} is not applied to a vendor: only a vendor's tariff has routes"
         )
         return
-    known = {row.__data__["destination"]: row for row in models.Route.select().where(models.Route.tariff == tariff.id)}
-    of_tariff = models.Rate.select(models.Rate.destination).where(models.Rate.tariff == tariff.id)
-    rated = {row.__data__["destination"] for row in of_tariff}
+    if not lines:
+        return
+    known = {row.__data__["destination"]: row for row in books.drafts.found(models.Route, "tariff_id", [tariff.id])}
+    read = books.drafts.read("SELECT DISTINCT destination_id FROM rate WHERE tariff_id = ? ORDER BY 1", tariff.id)
+    rated = {destination_id for (destination_id,) in read} | books.rated[tariff.id]
     for placed in lines:
         destination = books.rows("destinations").get((placed.entry.prefix,))
         row = known.get(destination.id) if destination else None
@@ -107,8 +107,8 @@ def apply_products(books: Books) -> None:
         product = books.put("products", placed)
         if product is None:
             continue
-        of_product = models.UsageCharge.product == product.id
-        known = {(row.access_code, row.__data__["node"]): row for row in models.UsageCharge.select().where(of_product)}
+        of_product = books.drafts.found(models.UsageCharge, "product_id", [product.id])
+        known = {(row.access_code, row.__data__["node"]): row for row in of_product}
         for line in placed.children.get("usage_charges", []):
             if not line.removal:
                 _apply_usage_charge(books, product, line, known)
@@ -129,3 +129,4 @@ def _apply_usage_charge(books: Books, product: Any, placed: Placed, known: dict[
     else:
         label = f"{placed.entry.access_code or '(any)'}{f' on {node.name}' if node else ''} of {product.name}"
         books.write(models.UsageCharge, placed, row, label, columns | {"product": product.id})
+        books.access_codes.add(placed.entry.access_code)

@@ -157,8 +157,9 @@ def numbers(account: Account) -> Any:
         except trusted.TrustProblem:
             add_error(form.number, gettext("This number cannot be trusted: it is another account's, or there are 20."))
             number = None
-    elif number is not None:
-        _save(account, number.digits, form.name.data or display_number(number.digits))
+    elif number is not None and not _save(account, number.digits, form.name.data or display_number(number.digits)):
+        add_error(form.number, gettext("No more than %(max)d numbers are kept: remove one first.", max=SAVED_MAX))
+        number = None
     if number is None:
         return _numbers(account, form), 422
     flash(gettext("Saved."))
@@ -183,12 +184,15 @@ def forget_number(account: Account) -> Any:
     return redirect(url_for("selfcare.numbers"), 303)
 
 
-def _save(account: Account, digits: str, name: str) -> None:
+def _save(account: Account, digits: str, name: str) -> bool:
+    """Keep a number, or its new name; False where there are as many as may be."""
     with db.writing():
         mine = SavedDestination.account == account
         SavedDestination.delete().where(mine, SavedDestination.digits == digits).execute()  # type: ignore[misc]
-        if SavedDestination.select().where(mine).count() < SAVED_MAX:
-            SavedDestination.create(account=account, digits=digits, name=name)
+        if SavedDestination.select().where(mine).count() >= SAVED_MAX:
+            return False
+        SavedDestination.create(account=account, digits=digits, name=name)
+        return True
 
 
 def _who(account: Account) -> str:

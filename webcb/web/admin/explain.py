@@ -10,7 +10,7 @@ from flask import Response, abort, current_app, flash, redirect, render_template
 from webcb import capture, clock, db, doorbell
 from webcb.billing import catalog, rating, reception
 from webcb.billing.authorization import Reason
-from webcb.billing.explanation import in_words, terms_in_words
+from webcb.billing.explanation import cost_in_words, in_words, terms_in_words
 from webcb.billing.limit import joint_limit
 from webcb.billing.pricing import Pricing
 from webcb.billing.routing import COST_SECONDS
@@ -211,11 +211,12 @@ def _messages(callback_id: str) -> list[Message]:
 
 
 def _bill_in_words(bill: Any) -> tuple[list[str], list[str]]:
-    """How the charge came about, and the vendor's."""
+    """How the charge came about; what the vendor charges, and how that came about."""
     explanation = json.loads(bill.explanation)
     if bill.kind == "refund":
         return [explanation.get("why") or "given back"], []
-    return in_words(explanation), in_words(explanation["vendor"]) if "vendor" in explanation else []
+    vendor = [cost_in_words(bill), *in_words(explanation["vendor"])] if "vendor" in explanation else []
+    return in_words(explanation), vendor
 
 
 def _margins(bills: list[Any]) -> list[tuple[str, int, int | None]]:
