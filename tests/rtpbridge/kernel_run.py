@@ -1,6 +1,7 @@
 """Runs the kernel program over packets that no device has seen: bpf(2) with BPF_PROG_TEST_RUN, the map laid out by slot.h."""
 
 import ctypes
+import errno
 import mmap
 import os
 import re
@@ -18,6 +19,7 @@ SYS_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
 MAP_CREATE, PROG_LOAD, PROG_TEST_RUN = 0, 5, 10
 ARRAY, MMAPABLE, SCHED_CLS = 2, 1 << 10, 3
 PSEUDO_MAP_FD = 1
+LOAD_TRIES = 16
 PORT_FIRST, PAIRS = 20_000, 50
 ETHERNET = bytes(12)  # to and from the loopback
 NEXT, REDIRECT = 2**32 - 1, 7
@@ -42,6 +44,10 @@ def bpf(command: int, attributes: bytes) -> tuple[int, bytes]:
     libc = ctypes.CDLL(None, use_errno=True)
     room = ctypes.create_string_buffer(attributes, max(len(attributes), 128))
     answer = libc.syscall(SYS_BPF, command, room, len(room))
+    for _ in range(LOAD_TRIES):  # a program whose check is broken off by a signal is offered again, as kernel.c does
+        if answer >= 0 or command != PROG_LOAD or ctypes.get_errno() != errno.EAGAIN:
+            break
+        answer = libc.syscall(SYS_BPF, command, room, len(room))
     if answer < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return answer, room.raw
