@@ -56,10 +56,10 @@ def run() -> Figures:
 
 
 def _taken(name: str, work: Callable[[], object]) -> Figures:
-    start = time.perf_counter()
+    start, start_cpu = time.perf_counter(), time.process_time()
     with _held() as held:
         work()
-    figures = {f"{name}_seconds": time.perf_counter() - start}
+    figures = {f"{name}_seconds": time.perf_counter() - start, f"{name}_cpu_seconds": time.process_time() - start_cpu}
     return figures | ({f"{name}_held_seconds": max(held)} if held else {})
 
 
