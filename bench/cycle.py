@@ -1,170 +1,108 @@
 """The whole cycle: callbacks from row to settled bill on real SIP, web and engine and carrier each a process of its own.
 
 Both legs are authorized, routed, rated, locked, called, joined, hung up by B after half a second, and settled in the ledger,
-every transaction durable. At the end 500 talk at once and run into their deadlines. No voice flows: that is what bench.media measures.
+every transaction durable. `python -m bench.cycle PART ...` measures some parts alone; each is said where it is written.
 """
 
-import os
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-from bench import cycle_deadlines
+from bench import cycle_deadlines, cycle_growth, cycle_media, cycle_profile
 from bench.cycle_carrier import TALK_MS
+from bench.cycle_house import ACCOUNTS, Figures, all_ended, cpu_seconds, house, place, wait
 from bench.visitor import Visitor
-from webcb import clock, db, doorbell, settings
-from webcb.billing import books, credentials, reception
+from webcb import clock, db, doorbell
+from webcb.billing import books
 from webcb.demo.phones import CALLER, SPEAKS
-from webcb.demo.reach import pages_answer, sip_answers
-from webcb.demo.show import configuration
-from webcb.number import parse_number
-from webcb.provisioning.apply import apply
-from webcb.provisioning.document import read
-from webcb.serve import end_group, programs, spawn
-from webcb.settings import Bind, Settings
+from webcb.settings import Settings
 
 RUNS = 3
 CALLBACKS_A_RUN = 200
 SINGLE_CALLBACKS = 20
+PROFILED_CALLBACKS = 60
 ORDERS_BY_HTTP = 30
-ACCOUNTS = 10
-SECONDS_MAX = 60.0  # for any one step
-LOOK_SECONDS = 0.01
-HOST = "127.0.0.1"
-
-Figures = dict[str, float | int | str]
+LARGEST = 3  # costs that are named
 
 
-def run() -> Figures:
-    """Measure, print a table, return the figures: medians of RUNS, seconds and milliseconds as their names say."""
+def bursts() -> Figures:
+    """Callbacks a second that the engine's core carries, all asked for at once; how soon one alone is called; orders by HTTP."""
     with house() as (chosen, engine, web):
-        bursts = [_burst(chosen, engine, number) for number in range(RUNS)]
-        to_invite_ms = _to_first_invite_ms(chosen)
+        runs = [_burst(chosen, engine, number) for number in range(RUNS)]
+        to_invite_ms, single_cpu_ms = _single(chosen, engine)
         by_http = _orders_by_http(chosen, web)
-        late = cycle_deadlines.measure(chosen, "bench0")
         wait(all_ended, "all callbacks have ended")
-        differences = books.differences()
-    assert not differences, differences
-    figures: Figures = {
+        _assert_books_balance()
+    return {
         "callbacks_a_run": CALLBACKS_A_RUN,
         "runs": RUNS,
         "talk_ms": TALK_MS,
-        "callbacks_per_second": round(statistics.median(rate for rate, _ in bursts), 1),
-        "engine_cpu_ms_per_callback": round(statistics.median(cpu for _, cpu in bursts) * 1000, 2),
+        "callbacks_per_second": round(statistics.median(rate for rate, _ in runs), 1),
+        "engine_core_used_percent": round(statistics.median(100 * rate * cpu for rate, cpu in runs), 1),
+        "engine_cpu_ms_per_callback": round(statistics.median(cpu for _, cpu in runs) * 1000, 2),
+        "engine_cpu_ms_per_single_callback": round(single_cpu_ms, 2),
         "row_to_invite_ms_median": round(statistics.median(to_invite_ms), 2),
         "row_to_invite_ms_worst": round(max(to_invite_ms), 2),
         **by_http,
-        **late,
     }
-    for name, value in figures.items():
-        print(f"  {name:<34} {value:>10}")
+
+
+def deadlines() -> Figures:
+    """How late the BYEs of 500 are that run into their deadline while all talk."""
+    with house() as (chosen, _, _):
+        late = cycle_deadlines.measure(chosen, "bench0")
+        wait(all_ended, "all callbacks have ended")
+        _assert_books_balance()
+    return late
+
+
+def profile() -> Figures:
+    """Where the CPU of a callback goes: the largest parts, in milliseconds under the profiler."""
+    with tempfile.TemporaryDirectory() as folder:
+        with house(profile=Path(folder)) as (chosen, _, _):
+            for number in range(PROFILED_CALLBACKS):
+                place(number, f"profiled-{number}")
+                doorbell.ring(chosen.doorbell)
+                time.sleep(0.15)
+            wait(all_ended, "all callbacks have ended")
+        found = cycle_profile.shares(Path(folder), PROFILED_CALLBACKS)
+    whole = sum(ms for _, ms in found)
+    print(f"  where the CPU of a callback goes ({whole:.1f} ms under the profiler):")
+    for part, ms in found:
+        print(f"    {ms / whole:5.0%} {ms:7.2f} ms  {part}")
+    return {
+        f"profile_{place}_of_{LARGEST}": f"{part}: {ms / whole:.0%}"
+        for place, (part, ms) in enumerate(found[:LARGEST], 1)
+    }
+
+
+PARTS: dict[str, Callable[[], Figures]] = {
+    "bursts": bursts,
+    "growth": cycle_growth.measure,
+    "media": cycle_media.measure,
+    "deadlines": deadlines,
+    "profile": profile,
+}
+
+
+def run(names: tuple[str, ...] = tuple(PARTS)) -> Figures:
+    """Measure these parts, print their figures, return them: medians of RUNS, seconds and milliseconds as their names say."""
+    figures: Figures = {}
+    for name in names:
+        print(f" {name}", flush=True)
+        part = PARTS[name]()
+        for figure, value in part.items():
+            print(f"  {figure:<36} {value:>10}", flush=True)
+        figures |= part
     return figures
 
 
-# The house --------------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def house(talk_ms: int = TALK_MS) -> Iterator[tuple[Settings, int, int]]:
-    """Web, engine and carrier on a fresh database; yields the settings and the process numbers of engine and web."""
-    with ExitStack() as ends:
-        folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="webcb-bench-")))
-        carrier = Bind(HOST, _free_port(socket.SOCK_DGRAM))
-        config = folder / "webcb.toml"
-        config.write_text(
-            f'data_dir = "{folder}"\nnode_name = "bench"\nhttp_workers = 1\n'
-            f'http_bind = "{HOST}:{_free_port(socket.SOCK_STREAM)}"\n'
-            f'sip_binds = ["{HOST}:{_free_port(socket.SOCK_DGRAM)}"]\n'
-        )
-        chosen = settings.load({}, config)
-        ends.callback(db.connect(chosen.database).close)
-        credentials.use_key(chosen.secret_key)
-        db.migrate()
-        document = read(_configuration(carrier).encode())
-        assert not document.problems, document.problems
-        apply(document, clock.utc_now(), "bench", file="bench.yaml")
-
-        environment = {**os.environ, "WEBCB_CONFIG": str(config)}
-        log = ends.enter_context((folder / "log").open("w+"))
-        commands = {program.name: program.command for program in programs(chosen)}
-        web, engine = (_start(commands[name], environment, log, ends) for name in ("web", "engine"))
-        _start((sys.executable, "-m", "bench.cycle_carrier", str(carrier.port), str(talk_ms)), environment, log, ends)
-        wait(lambda: sip_answers(carrier), "the carrier answers")
-        wait(lambda: sip_answers(chosen.sip_binds[0]), "the engine answers")
-        wait(lambda: pages_answer(chosen.http_bind), "the pages answer")
-        yield chosen, engine.pid, web.pid
-
-
-def _start(
-    command: tuple[str, ...], environment: dict[str, str], log: object, ends: ExitStack
-) -> subprocess.Popen[bytes]:
-    process = spawn(command, environment=environment, output=log)  # type: ignore[arg-type]
-
-    def end() -> None:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            end_group(process)
-            process.wait()
-
-    ends.callback(end)
-    return process
-
-
-def _configuration(carrier: Bind) -> str:
-    """The demo's, with accounts that have money enough and an application that lets each call often."""
-    accounts = "".join(
-        f"  - {{login: bench{number}, customer: Card holders, product: Callback, service_password: bench,"
-        " opening_balance: 100000}\n"
-        for number in range(ACCOUNTS)
-    )
-    many = ("asks_per_minute_account", "asks_per_minute_a", "asks_per_minute_block", "asks_per_minute_source")
-    at_once = ("concurrent_per_account", "concurrent_per_a", "concurrent_per_source")
-    limits = "    talk_seconds_max: 60\n" + "".join(f"    {limit}: 1000\n" for limit in (*many, *at_once))
-    return configuration(carrier).replace("accounts:\n", "accounts:\n" + accounts) + limits
-
-
-def _free_port(kind: int) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-def wait(condition: Callable[[], bool], what: str) -> None:
-    give_up_at = time.monotonic() + SECONDS_MAX
-    while not condition():
-        if time.monotonic() > give_up_at:
-            raise TimeoutError(f"not within {SECONDS_MAX:g} s: {what}")
-        time.sleep(LOOK_SECONDS)
-
-
-# Measuring --------------------------------------------------------------------------------------------------------------
-
-
-def place(number: int, key: str) -> str:
-    order = reception.Order(
-        voice_application="-",
-        login=f"bench{number % ACCOUNTS}",
-        password=None,
-        number_a=parse_number(f"+{CALLER.number}", "BR"),
-        number_b=parse_number(f"+{SPEAKS.number}", "BR"),
-        idempotency_key=key,
-        requested_from="bench",
-    )
-    placed = reception.place(order, clock.utc_now())
-    assert isinstance(placed, reception.Placed), placed
-    return placed.callback_id
-
-
-def all_ended() -> bool:
-    return not db.database.execute_sql("SELECT 1 FROM callback WHERE state <> 'ended' LIMIT 1").fetchone()
+def _assert_books_balance() -> None:
+    differences = books.differences()
+    assert not differences, differences
 
 
 def _burst(chosen: Settings, engine: int, run_number: int) -> tuple[float, float]:
@@ -182,9 +120,10 @@ def _burst(chosen: Settings, engine: int, run_number: int) -> tuple[float, float
     return CALLBACKS_A_RUN / seconds, (cpu_seconds(engine) - cpu_before) / CALLBACKS_A_RUN
 
 
-def _to_first_invite_ms(chosen: Settings) -> list[float]:
-    """One callback at a time: from its committed row, doorbell rung, to the INVITE of leg A as its attempt tells."""
+def _single(chosen: Settings, engine: int) -> tuple[list[float], float]:
+    """One callback at a time: from its committed row, doorbell rung, to the INVITE of leg A as its attempt tells; and the CPU."""
     waits = []
+    before = cpu_seconds(engine)
     for number in range(SINGLE_CALLBACKS):
         callback_id = place(number, f"single-{number}")
         committed_us = int(clock.utc_now().timestamp() * 1_000_000)
@@ -195,7 +134,7 @@ def _to_first_invite_ms(chosen: Settings) -> list[float]:
             (callback_id,),
         ).fetchone()[0]
         waits.append((first - committed_us) / 1000)
-    return waits
+    return waits, (cpu_seconds(engine) - before) / SINGLE_CALLBACKS * 1000
 
 
 def _orders_by_http(chosen: Settings, web: int) -> Figures:
@@ -217,13 +156,7 @@ def _orders_by_http(chosen: Settings, web: int) -> Figures:
     }
 
 
-def cpu_seconds(pid: int) -> float:
-    """What a process and the children it has used so far, user and system."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return own + sum(cpu_seconds(int(child)) for child in children)
-
-
 if __name__ == "__main__":
-    run()
+    if unknown := set(sys.argv[1:]) - set(PARTS):
+        sys.exit(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    run(tuple(sys.argv[1:]) or tuple(PARTS))

@@ -1,14 +1,25 @@
-"""The carrier of the cycle benchmark, a process of its own: `python -m bench.cycle_carrier PORT [TALK_MS]`. Phones without voice."""
+"""The carrier of the cycle benchmark, a process of its own: PORT [TALK_MS [LOAD PHONES SECONDS REPORT]].
+
+Its phones have no voice, unless LOAD is there, the phones of bench/media_load.c: then each leg that is answered gets one of
+these as its voice, and once all PHONES are on the line they talk for SECONDS, A with B, and what came of it is written to REPORT.
+"""
 
 import asyncio
+import json
+import resource
+import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
+from threading import Thread
 
 from webcb.demo.carrier import serve
 from webcb.demo.phones import CALLER, ECHOES, SPEAKS, Phone, Voice
 from webcb.settings import Bind
+from webcb.sip.offer_answer import Stream
 
 TALK_MS = 500
+BEGINNING_SECONDS = 2  # in which all begin at once, and the kernel path takes over
 STAYS = replace(ECHOES, decides_ms=0, voice=Voice.SILENCE)
 
 
@@ -21,6 +32,63 @@ def phones(talk_ms: int) -> tuple[Phone, ...]:
     )
 
 
+class Crowd:
+    """The phones of the load: handed out in the order in which legs are answered."""
+
+    def __init__(self, load: str, count: int, seconds: int, report: Path) -> None:
+        command = [load, str(count), str(BEGINNING_SECONDS), str(seconds)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self.ports = [int(self._process.stdout.readline()) for _ in range(count)]
+        self._report = report
+        self._free = iter(range(count))
+        self._destinations: dict[int, int] = {}
+
+    def open_line(self, _: Phone) -> "CrowdLine":
+        """The next phone of the load."""
+        return CrowdLine(self, next(self._free))
+
+    def talks(self, place: int, port: int) -> None:
+        """A phone knows where to send; when all do, they begin."""
+        self._destinations[place] = port
+        if len(self._destinations) == len(self.ports):
+            Thread(target=self._let_talk).start()
+
+    def _let_talk(self) -> None:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        destinations = [self._destinations[place] for place in range(len(self.ports))]
+        self._process.stdin.write("\n".join(map(str, destinations)) + "\n")
+        self._process.stdin.close()
+        numbers = [line.split() for line in self._process.stdout if line[0].isdigit()]
+        names = ("sent", "received", "cpu_us", "per_second", "p50_ns", "p99_ns", "p999_ns", "late_p99_ns")
+        part = self._report.with_suffix(".part")
+        part.write_text(json.dumps(dict(zip(names, map(float, numbers[1]), strict=True))))
+        part.rename(self._report)
+
+
+class CrowdLine:
+    """The voice of one call: see demo.phone.Line."""
+
+    def __init__(self, crowd: Crowd, place: int) -> None:
+        self._crowd = crowd
+        self._place = place
+        self.rtp_port = crowd.ports[place]
+
+    def talk(self, stream: Stream) -> None:
+        """It sends to the far side when all others do."""
+        self._crowd.talks(self._place, stream.port)
+
+    def close(self) -> None:
+        """The load ends by itself."""
+
+
+def main(port: str, talk_ms: str = str(TALK_MS), *crowd: str) -> None:
+    """Be the carrier until a signal."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    open_line = Crowd(crowd[0], int(crowd[1]), int(crowd[2]), Path(crowd[3])).open_line if crowd else None
+    asyncio.run(serve(Bind("127.0.0.1", int(port)), phones(int(talk_ms)), (), open_line))
+
+
 if __name__ == "__main__":
-    talk_ms = int(sys.argv[2]) if len(sys.argv) > 2 else TALK_MS
-    asyncio.run(serve(Bind("127.0.0.1", int(sys.argv[1])), phones(talk_ms), ()))
+    main(*sys.argv[1:])

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from bench.cycle import all_ended, cpu_seconds, house, place, wait
+from bench.cycle_house import all_ended, cpu_seconds, house, place, wait
 from bench.junk import PER_SECOND
 from webcb import db, doorbell
 from webcb.settings import Settings

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from bench.cycle import HOST, _free_port, house, place, wait
+from bench.cycle_house import HOST, _free_port, house, place, wait
 from webcb import clock, db, doorbell
 from webcb.demo.phones import CALLER, SPEAKS
 from webcb.models import Account, Callback, VoiceApplication

@@ -9,11 +9,12 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 
 from webcb import clock
 from webcb.demo.melody import ENCODERS, frames
+from webcb.demo.phone import Line
 from webcb.demo.phones import PHONES, Phone
 from webcb.demo.proxy import Softphone
 from webcb.demo.softphone import SoftphoneProblem, read_softphone
@@ -31,9 +32,18 @@ CREDENTIALS = Credentials("webcb", "demo carrier password")
 
 
 class Carrier:
-    """The switch between a UDP socket and the clock; `tell` gets what happens at the phones."""
+    """The switch between a UDP socket and the clock; `tell` gets what happens at the phones.
 
-    def __init__(self, bind: Bind, phones: Iterable[Phone], softphones: Iterable[Softphone] = ()) -> None:
+    `open_line` gives a phone that answers its voice; None: what the phone says by itself.
+    """
+
+    def __init__(
+        self,
+        bind: Bind,
+        phones: Iterable[Phone],
+        softphones: Iterable[Softphone] = (),
+        open_line: Callable[[Phone], Line] | None = None,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         family = socket.AF_INET6 if ":" in bind.host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
@@ -45,7 +55,7 @@ class Carrier:
         for voice, codec in product({phone.voice for phone in known.values()}, ENCODERS):
             frames(voice, codec)
 
-        def open_line(phone: Phone) -> VoiceLine:
+        def open_own_line(phone: Phone) -> VoiceLine:
             return VoiceLine(choir, phone.voice, bind.host)
 
         self.switch = Switch(
@@ -53,7 +63,7 @@ class Carrier:
             known,
             {softphone.number: softphone for softphone in softphones},
             CREDENTIALS,
-            open_line,
+            open_line or open_own_line,
             os.urandom,
         )
         self._alarm: asyncio.TimerHandle | None = None
@@ -102,13 +112,18 @@ class Carrier:
         self._alarm = None if due is None else self._loop.call_at(due, self._wake)
 
 
-async def serve(bind: Bind, phones: Iterable[Phone], softphones: Iterable[Softphone]) -> None:
+async def serve(
+    bind: Bind,
+    phones: Iterable[Phone],
+    softphones: Iterable[Softphone],
+    open_line: Callable[[Phone], Line] | None = None,
+) -> None:
     """Be the carrier until SIGINT or SIGTERM. Raises OSError where the address cannot be had."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
-    carrier = Carrier(bind, phones, softphones)
+    carrier = Carrier(bind, phones, softphones, open_line)
     try:
         await ended.wait()
     finally:

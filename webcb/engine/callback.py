@@ -193,7 +193,7 @@ def _call_b(callback: Callback, _: Turn | ivr.Turn, now_us: int) -> Step:
     pricing_a = callback.pricings_of_a[0]
     ran_us = now_us - (callback.a.answered_us or 0)
     if joint_limit(pricing_a, plan.pricing_b, ran_us, callback.funds_micros, plan.talk_seconds_max) < 1:
-        callback, ending = _end(callback, Ending.TIME_IS_OUT, now_us)
+        callback, ending = _cannot_pay(callback, now_us)
         return callback, answered + ending
     b, placing, turn = leg.call(callback.b, heard_codecs(callback.a.codecs), now_us)
     # B may wait for a line, and its phone be looked for: A is not left in silence meanwhile.
@@ -201,6 +201,15 @@ def _call_b(callback: Callback, _: Turn | ivr.Turn, now_us: int) -> Step:
     callback = replace(callback, b=b, phase=Phase.CALLING_B, hears=Hears.RINGBACK)
     callback, following = _turn(callback, "B", turn, now_us)
     return callback, [*answered, WriteCallback("calling B"), ringback, *placing, *following]
+
+
+def _cannot_pay(callback: Callback, now_us: int) -> Step:
+    """Not a second of both can be paid; A is told, for as long as A alone can be."""
+    if callback.plan.menu is None:
+        return _end(callback, Ending.TIME_IS_OUT, now_us)
+    callback = replace(callback, phase=Phase.FAREWELL, hears=Hears.NOTHING, deadline_ending=Ending.TIME_IS_OUT)
+    why = (*ivr.why_b_ended(Ending.TIME_IS_OUT, 0), "goodbye")
+    return _act(callback, ivr.farewell(callback.menu, why, Ending.TIME_IS_OUT, now_us), now_us)
 
 
 def _wait(callback: Callback, now_us: int) -> Step:
