@@ -19,13 +19,13 @@ TALK_SECONDS = 3600
 PLOT = Path(__file__).parent / "results" / "cycle_growth.svg"
 
 
-def measure() -> Figures:
+def measure(numbers: tuple[int, ...] = CONCURRENT) -> Figures:
     """The points of the curve: milliseconds of the engine's CPU a callback, and what those that talk cost a second."""
     points: list[tuple[int, float, float]] = []
     with house() as (chosen, engine, _):
         talk_long(TALK_SECONDS)
         up = 0
-        for concurrent in CONCURRENT:
+        for concurrent in numbers:
             _place_up_to(chosen, up, concurrent)
             up = concurrent
             points.append((concurrent, *_cost(chosen, engine, concurrent)))
@@ -33,7 +33,8 @@ def measure() -> Figures:
                 f"    {points[-1][0]:>5} going on: {points[-1][1]:6.2f} ms a callback, {points[-1][2]:6.1f} ms a second to stand",
                 flush=True,
             )
-    _plot(points)
+    if numbers == CONCURRENT:
+        _plot(points)
     figures: Figures = {f"cpu_ms_per_callback_at_{each}": round(ms, 2) for each, ms, _ in points}
     return figures | {f"standing_cpu_ms_per_second_at_{each}": round(ms, 1) for each, _, ms in points}
 

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import webcb.engine.runner  # noqa: F401 - what is read in at the start is no callback's cost
 from webcb.cli import run
 from webcb.engine.journal import Journal
 

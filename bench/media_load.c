@@ -71,6 +71,8 @@ static void note(struct msghdr *message, const uint8_t *packet)
 
     memcpy(&number, packet + 12, sizeof number);
     memcpy(&sent_ns, packet + 16, sizeof sent_ns);
+    if (number >= sizeof parts / sizeof *parts)
+        return; /* of no phone: what an engine plays before both are on the line */
     part = &parts[number];
     if (stamp == NULL || stamp->cmsg_type != SCM_TIMESTAMPNS || part->received == part->room)
         return;

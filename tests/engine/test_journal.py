@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from peewee import OperationalError
 
+from tests.waiting import wait_until
 from webcb import db, models
 from webcb.billing import query
 from webcb.engine.journal import Journal
@@ -74,6 +75,25 @@ def test_jobs_that_wait_share_a_commit_and_keep_their_order(journal: Journal, da
     assert results.wait(50) == [f"n{number}" for number in range(50)]
     assert names() == [f"n{number}" for number in range(50)]
     assert commits(path) - before == 1
+
+
+def test_what_nobody_waits_for_is_committed_with_what_somebody_does(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A leg's row and the INVITE that follows a moment later share a commit; alone the row is written soon all the same."""
+    sizes: list[int] = []
+    commit = journal._commit
+    monkeypatch.setattr(journal, "_commit", lambda jobs: (sizes.append(len(jobs)), commit(jobs)))
+    results = Results()
+    journal.start()
+    journal.post(partial(add_node, "lazy"))
+    journal.post(partial(add_node, "awaited"), results.take)
+    results.wait(1)
+    assert sizes == [2]
+    journal.post(partial(add_node, "alone"))
+    wait_until(lambda: len(sizes) == 2, "the last is written")
+    assert journal.close(PATIENCE_SECONDS)
+    assert models.Node.select().count() == 3
 
 
 def test_a_job_that_fails_undoes_nothing_but_itself(journal: Journal) -> None:

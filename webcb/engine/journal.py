@@ -19,6 +19,9 @@ from webcb.watching import counting
 log = logging.getLogger(__name__)
 
 JOBS_PER_COMMIT_MAX: Final = 256
+LINGER_SECONDS: Final = (
+    0.02  # an INVITE follows what is written of its leg within a millisecond; a page can wait for so long
+)
 BACK_OFF_SECONDS: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # then always the last
 
 Done = Callable[[Any], None]
@@ -83,15 +86,22 @@ class Journal:
             db.database.close()
 
     def _take(self) -> tuple[list[Job], bool]:
-        """All jobs that wait, at least one, up to the limit; and whether they are the last."""
+        """All jobs that wait, at least one, up to the limit; and whether they are the last.
+
+        Jobs for whose result nobody waits are not committed alone, where one that somebody waits for comes within LINGER_SECONDS.
+        """
         jobs: list[Job] = []
         job = self._jobs.get()
+        until = clock.monotonic() + LINGER_SECONDS
+        is_awaited = False
         while job is not None:
             jobs.append(job)
+            is_awaited = is_awaited or job.done is not None
             if len(jobs) >= JOBS_PER_COMMIT_MAX:
                 return jobs, False
+            seconds = 0.0 if is_awaited else max(0.0, until - clock.monotonic())
             try:
-                job = self._jobs.get_nowait()
+                job = self._jobs.get(seconds > 0, seconds)
             except queue.Empty:
                 return jobs, False
         return jobs, True
