@@ -225,7 +225,7 @@ def test_a_voice_whose_offer_was_open_is_resumed_with_it(media: Media, peers: tu
     offer = a.propose(["PCMA"])
     written = a.print()
     media.close_voice(a)
-    again = media.resume_voice(written, nothing, 10.0)
+    again = media.resume_voice(written, nothing, 10.0, is_joined=False)
     assert (again.proposed, again.codecs, again.version) == (offer, ("PCMU",), 2)
     again.take_answer(peers[0].answer(offer, PCMA), offer)
     assert (again.codecs, parse_sdp(again.propose(["PCMU"])).version) == (("PCMA",), "3")
