@@ -212,7 +212,7 @@ screen(
         ),
         "at",
         descending=True,
-        search=(Contains(ApiKey.name), Contains(Sink.url), Contains(SinkEvent.said)),
+        search=(Contains(ApiKey.name),),
         empty="No program was told of a call yet. Those with an API key may name an address that is told how their calls go on.",
     ),
 )
