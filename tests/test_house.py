@@ -79,6 +79,7 @@ ENGINE_DOORS = {
         "counted",
         "exchange",
         "figures",
+        "haste",
         "journal",
         "line",
         "offers",

@@ -20,7 +20,7 @@ from typing import Any, Final
 from rtpbridge import Bridge
 from webcb import __version__, clock, db, doorbell
 from webcb.billing import credentials
-from webcb.engine import lease, spool
+from webcb.engine import haste, lease, spool
 from webcb.engine.causes import Ending
 from webcb.engine.counted import Pulse
 from webcb.engine.exchange import Exchange
@@ -81,16 +81,18 @@ def main(settings: Settings, *, stands_by: bool = False, takes_over: bool = Fals
             next_engine_of(settings, takes_over)
         else:
             only_engine_of(settings)
+        nice = haste.niceness()
+        haste.come_first()  # until the calls of an engine before us go on
         with asyncio.Runner() as runner:
-            return runner.run(_run(settings))
+            return runner.run(_run(settings, nice))
     except (StartProblem, BindProblem, db.DatabaseProblem) as wrong:
         print(f"webcb engine: {wrong}", file=sys.stderr)
         return EXIT_CANNOT_START
 
 
-async def _run(settings: Settings) -> int:
+async def _run(settings: Settings, nice: int) -> int:
     with ExitStack() as opened:
-        engine = Engine(settings, asyncio.get_running_loop(), opened)
+        engine = Engine(settings, asyncio.get_running_loop(), opened, nice)
         if not await engine.start():
             return 0
         await engine.stopped.wait()
@@ -111,8 +113,9 @@ def _spare_garbage_collection() -> None:
 class Engine:
     """Everything one engine is made of. What it opens is closed by `opened`."""
 
-    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop, opened: ExitStack) -> None:
+    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop, opened: ExitStack, nice: int) -> None:
         self._settings = settings
+        self._nice = nice  # as it comes when nobody waits for it in silence
         self._loop = loop
         self._opened = opened
         self.stopped = asyncio.Event()
@@ -268,6 +271,8 @@ class Engine:
 
     def _hear(self) -> None:
         """What came to our addresses since they were bound, and all that comes: a BYE of a call must not find it unknown."""
+        if self._deaf:
+            haste.come_as(self._nice)
         while self._deaf:
             wire, listening = self._deaf.pop()
             wire.hear()

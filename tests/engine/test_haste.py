@@ -1,0 +1,38 @@
+"""Who goes on with calls comes first until they are heard again, and then as before; all of its threads."""
+
+import subprocess
+import sys
+
+import pytest
+
+SAID = """
+import os, threading
+from webcb.engine import haste
+before = haste.niceness()
+haste.come_first()
+there, end = threading.Event(), threading.Event()
+tell = []
+threading.Thread(target=lambda: (tell.append(haste.niceness()), there.set(), end.wait(), tell.append(haste.niceness()))).start()
+there.wait()
+first = haste.niceness()
+haste.come_as(before)
+now = haste.niceness()
+end.set()
+while len(tell) < 2: pass
+print(before, first, now, *tell)
+"""
+
+
+@pytest.mark.parametrize(
+    ("as_whom", "expected"),
+    [
+        (("nice", "-n", "3"), "3 -15 3 -15 3"),
+        (("setpriv", "--bounding-set=-sys_nice", "--inh-caps=-sys_nice"), "0 0 0 0 0"),
+    ],
+)
+def test_all_threads_come_first_and_then_as_before(as_whom: tuple[str, ...], expected: str) -> None:
+    """Without CAP_SYS_NICE nothing is changed, and nothing goes wrong."""
+    done = subprocess.run(
+        [*as_whom, sys.executable, "-c", SAID], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout.split() == expected.split()
