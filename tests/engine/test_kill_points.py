@@ -27,6 +27,7 @@ pytestmark = pytest.mark.sqlite_alone  # strace finds its commits by fdatasync
 
 RING_SECONDS, TALK_SECONDS = 0.3, 0.6
 OVER_SECONDS_MAX = 5.0  # after the next engine is there nobody is on the line
+STRACE_SECONDS_MAX = 5.0
 POINTS_MAX, PART = 200, 40  # of a sweep, and of one test of it
 COMMAND = [sys.executable, "-m", "webcb.cli", "engine", "--stand-by"]
 COMMIT, WRITE, DATAGRAM = "fdatasync", "pwrite64", "sendto"
@@ -85,7 +86,7 @@ class Chain:
             callback_id = rows.place(self.house, key, clock.utc_now())
             doorbell.ring(self.bell)
             wait_until(lambda: died() or self._is_over(callback_id), f"{key}: the engine dies, or the callback ends")
-            is_dead = died()
+        is_dead = self.engine.poll() is not None  # strace may have found its call while it was told to go
         if is_dead:
             self.engine.wait()
             wait_until(lambda: self._ups() == ups + 1, f"{key}: the next engine is up")
@@ -111,7 +112,11 @@ class Chain:
             yield lambda: self.engine.poll() is not None
         finally:
             strace.terminate()
-            strace.wait()
+            try:
+                strace.wait(STRACE_SECONDS_MAX)
+            except subprocess.TimeoutExpired:  # it waits for a thread that it has killed itself
+                strace.kill()
+                strace.wait()
 
     def _is_over(self, callback_id: str) -> bool:
         return bool(models.Callback.get_by_id(callback_id).state == "ended")
