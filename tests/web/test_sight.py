@@ -7,9 +7,10 @@ import pytest
 
 from webcb.billing.authorization import Reason, Refusal
 from webcb.engine.causes import REFUSED_PREFIX, Ending
+from webcb.watching.going_on import running_seconds
 from webcb.web import endings, refusals
 from webcb.web.forms import ExtendedForm
-from webcb.web.sight import LegSight, Sight, running_seconds
+from webcb.web.sight import LegSight, Sight
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

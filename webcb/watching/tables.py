@@ -96,6 +96,19 @@ def _routes(now: int) -> Iterator[Metric]:
     yield _gauge("recent_attempts", f"Attempts {text}", rows, ("connection",), "attempts")
     yield _gauge("answer_seizure_ratio", f"Answered share of the attempts {text}", rows, ("connection",), "asr")
     yield _gauge("recent_post_dial_delay_seconds", f"Mean post-dial delay {text}", rows, ("connection",), "pdd")
+    voices = query.rows(
+        "SELECT connection.name AS connection, AVG(leg.score_milli) / 1000.0 AS score FROM callback"
+        " JOIN leg ON leg.callback_id = callback.id JOIN connection ON connection.id = leg.connection_id"
+        " WHERE callback.requested_at > ? AND leg.score_milli IS NOT NULL GROUP BY connection.name",
+        now - RECENT // timedelta(microseconds=1),
+    )
+    yield _gauge(
+        "recent_voice_score",
+        "Mean opinion score of legs that ended, of callbacks asked for in the last 15 minutes, by connection",
+        voices,
+        ("connection",),
+        "score",
+    )
     state = query.rows(
         "SELECT name AS connection, CASE state WHEN 'down' THEN 0 ELSE 1 END AS up, capacity,"
         " CASE WHEN must_register THEN CASE registration WHEN 'registered' THEN 1 ELSE 0 END END AS registered,"
@@ -142,6 +155,13 @@ def _queues(now: int) -> Iterator[Metric]:
         " WHERE state IN ('waiting', 'running')",
         now,
     )
+    news = query.rows(
+        "SELECT COUNT(*) AS due, COALESCE((? - MIN(due_at)) / 1000000.0, 0) AS late FROM sink_event WHERE due_at < ?",
+        now,
+        now,
+    )
+    yield _gauge("webhooks_due", "Messages to programs that are due and not taken yet", news, (), "due")
+    yield _gauge("webhook_late_seconds", "How late the oldest of these is", news, (), "late")
     yield _gauge("jobs_open", "Jobs of the clerk that wait or run", jobs, (), "waiting")
     yield _gauge("job_age_seconds", "Age of the oldest of these", jobs, (), "age")
     mails = query.rows(

@@ -18,10 +18,11 @@ from webcb.billing.pricing import Pricing
 from webcb.billing.query import Row, instant
 from webcb.models import Callback, Xdr
 from webcb.money import Micros
+from webcb.watching.going_on import running_seconds
 from webcb.web import branding, follow, printing
 from webcb.web.access import placed_here
 from webcb.web.forms import PressForm
-from webcb.web.sight import LegSight, Sight, running_seconds
+from webcb.web.sight import LegSight, Sight
 
 RELOAD_SECONDS = 2  # without script
 FULL_RETRY_SECONDS = 3

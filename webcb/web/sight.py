@@ -10,7 +10,6 @@ from webcb.money import Micros
 from webcb.web import endings
 from webcb.web.languages import gettext, marked, ngettext
 
-_SECOND = timedelta(seconds=1)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -149,9 +148,3 @@ _LEG_WORDS = {
     "answered": marked("Connected"),
     "ended": marked("Ended"),
 }
-
-
-def running_seconds(answered_at: datetime, deadline_at: datetime | None, at: datetime) -> int:
-    """Seconds a leg would be billed if it ended now: rounded up, one at least (domain 2), capped at the deadline."""
-    until = min(at, deadline_at) if deadline_at else at
-    return max(1, -((answered_at - until) // _SECOND))

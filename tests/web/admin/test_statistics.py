@@ -14,7 +14,8 @@ from tests.web.hand import Hand
 from webcb import clock, db
 from webcb.billing import query, settlement
 from webcb.models import Connection, User, Xdr
-from webcb.web.admin import active, statistics
+from webcb.watching.going_on import active_calls
+from webcb.web.admin import statistics
 
 BY_HAND = """
     SELECT COUNT(*), SUM(connect_time IS NOT NULL), SUM(used_quantity), AVG(setup_ms), SUM(charged_micros), SUM(cost_micros)
@@ -149,11 +150,11 @@ def test_pictures_have_no_script(busy: Operator, measure: str) -> None:
 def test_active_calls_show_what_runs(admin: Operator, support: Operator) -> None:
     assert "Nobody is talking" in admin.get("/admin/active-calls")
     scene.Engine(Hand(admin.client.application.test_client()).connect()).talk(seconds_max=600, ago=61)
-    (call,) = active.active_calls(clock.utc_now())
+    (call,) = active_calls(clock.utc_now(), 10)
     assert call.talked_seconds in (61, 62)
     assert call.seconds_left in (537, 538, 539)
     assert call.cost_micros == 55_000 + 200_000  # 62 s: A 66 s at 0.05, B two minutes at 0.10
-    (ended,) = active.active_calls(clock.utc_now() + timedelta(hours=1))
+    (ended,) = active_calls(clock.utc_now() + timedelta(hours=1), 10)
     assert (ended.talked_seconds, ended.seconds_left) == (600, 0)
     part = admin.get("/admin/active-calls?part=1")
     assert "<html" not in part
