@@ -48,6 +48,7 @@ class Parcel:
     body: bytes
     token: str
     secret: str
+    callback_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +146,19 @@ class Courier:
         try:
             outcome = await deliver(client, parcel, self._networks, self._resolve, clock.utc_now())
             _note(parcel, outcome, clock.utc_now())
-            log.info("event %d to %s, try %d: %s", parcel.event_id, host, parcel.tries, outcome.said)
+            log.info(
+                "callback %s: event %d to %s, try %d: %s",
+                parcel.callback_id,
+                parcel.event_id,
+                host,
+                parcel.tries,
+                outcome.said,
+            )
         except db.UNAVAILABLE as wrong:
-            log.warning("event %d: the database is away: %s", parcel.event_id, wrong)  # it is due again after TAKEN
+            # It is due again after TAKEN.
+            log.warning("callback %s: event %d: the database is away: %s", parcel.callback_id, parcel.event_id, wrong)
         except Exception:
-            log.exception("event %d: a fault of ours", parcel.event_id)
+            log.exception("callback %s: event %d: a fault of ours", parcel.callback_id, parcel.event_id)
         finally:
             self._hosts[host] -= 1
             self._in_hand.pop(parcel.event_id, None)
@@ -243,7 +252,9 @@ def parcel_of(row: Any, networks: tuple[Any, ...], at: datetime, public_url: str
     except credentials.SealProblem:
         raise Undeliverable("not sent: its secret was sealed with another secret key") from None
     event = camara.event(_change(row), public_url)
-    return Parcel(row.id, row.tries + 1, target, event["id"], camara.written(event), token, secret)
+    return Parcel(
+        row.id, row.tries + 1, target, event["id"], camara.written(event), token, secret, sink.__data__["callback"]
+    )
 
 
 def _change(row: Any) -> camara.Change:

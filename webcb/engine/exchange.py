@@ -52,6 +52,7 @@ from webcb.engine.starts import Starts
 from webcb.number import mask_number
 from webcb.sip.grammar import ProtocolError
 from webcb.watching import counting
+from webcb.watching import log as logs
 
 log = logging.getLogger(__name__)
 
@@ -183,7 +184,8 @@ class Exchange:
     def _start(self, running: Running, commands: list[Command]) -> None:
         self._running[running.id] = running
         running.is_stepping = True
-        self._guarded(running, commands)
+        with logs.about(running.id):
+            self._guarded(running, commands)
         running.is_stepping = False
         self._go_on(running)
 
@@ -247,6 +249,10 @@ class Exchange:
             self._go_on(running)
 
     def _go_on(self, running: Running) -> None:
+        with logs.about(running.id):
+            self._go_on_with(running)
+
+    def _go_on_with(self, running: Running) -> None:
         running.is_stepping = True
         while running.waiting:
             event, at_us = running.waiting.popleft()

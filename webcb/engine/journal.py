@@ -15,6 +15,7 @@ from typing import Any, Final
 from webcb import clock, db
 from webcb.engine.lease import Fenced
 from webcb.watching import counting
+from webcb.watching import log as logs
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class Job:
 
     work: Callable[[], Any]
     done: Done | None
+    about: str  # the callback it is for; "": none
 
 
 class Journal:
@@ -59,7 +61,7 @@ class Journal:
 
         While the database is away or locked the jobs wait, all in their order; a job may so be tried more than once.
         """
-        self._jobs.put(Job(work, done))
+        self._jobs.put(Job(work, done, logs.current()))
 
     @property
     def waiting(self) -> int:
@@ -148,7 +150,9 @@ class Journal:
                     raise
                 run = _run
                 continue
-            told = [(job.done, result) for job, result in zip(jobs, results, strict=True) if job.done is not None]
+            told = [
+                (job.about, job.done, result) for job, result in zip(jobs, results, strict=True) if job.done is not None
+            ]
             if told:
                 self._deliver(partial(_tell, told))
             return
@@ -164,25 +168,28 @@ def _drop_connection() -> None:
 
 
 def _run_plainly(job: Job) -> Any:
-    return job.work()
+    with logs.about(job.about):
+        return job.work()
 
 
 def _run(job: Job) -> Any:
     """One job in a savepoint: its fault undoes nothing but itself."""
-    try:
-        with db.writing():
-            return job.work()
-    except db.UNAVAILABLE:
-        raise
-    except Exception as wrong:
-        if job.done is None:
-            log.exception("a job for the database failed")
-        return wrong
-
-
-def _tell(told: list[tuple[Done, Any]]) -> None:
-    for done, result in told:
+    with logs.about(job.about):
         try:
-            done(result)
-        except Exception:
-            log.exception("the result of a job could not be taken")
+            with db.writing():
+                return job.work()
+        except db.UNAVAILABLE:
+            raise
+        except Exception as wrong:
+            if job.done is None:
+                log.exception("a job for the database failed")
+            return wrong
+
+
+def _tell(told: list[tuple[str, Done, Any]]) -> None:
+    for about, done, result in told:
+        with logs.about(about):
+            try:
+                done(result)
+            except Exception:
+                log.exception("the result of a job could not be taken")

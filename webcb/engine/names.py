@@ -37,6 +37,7 @@ from webcb.sip.location import (
     family_of,
     locate,
 )
+from webcb.watching import log as logs
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +163,7 @@ class Resolver:
         for question in asking.missing:
             if question not in self._waiting:
                 self._waiting[question] = []
-                task = self._loop.create_task(self._ask(question))
+                task = self._loop.create_task(self._ask(question, logs.current()))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             self._waiting[question].append(asking)
@@ -201,7 +202,8 @@ class Resolver:
 
     # A question
 
-    async def _ask(self, question: Question) -> None:
+    async def _ask(self, question: Question, callback_id: str) -> None:
+        """`callback_id`: who was the first to want to know it."""
         async with self._turns:
             if not self._waiting.get(question):
                 self._waiting.pop(question, None)
@@ -212,7 +214,8 @@ class Resolver:
             except (dns.exception.DNSException, OSError, EOFError, ValueError) as wrong:
                 known = self._answers.take_silence(question, self._loop.time())
                 told = "the last answer stays in use" if known is not None else "there is no earlier answer"
-                log.warning("DNS: %s %s: %s; %s", question.kind, question.name, _in_words(wrong), told)
+                with logs.about(callback_id):
+                    log.warning("DNS: %s %s: %s; %s", question.kind, question.name, _in_words(wrong), told)
                 self._tell(question, known)
             else:
                 self._answers.take(question, reply, ttl_seconds, self._loop.time())

@@ -1,20 +1,28 @@
 """How log lines are written: by which callback, telephone numbers masked, as text or as JSON, one line an entry.
 
-A line says which callback it is about where it was written within `about`, or where its text names one.
+A line says which callback it is about where it was written within `about`, or where its text names one. Within is meant literally: what
+a step leaves to be done later says it again, so that a connection or a look that many share is never told as one callback's.
 """
 
 import json
 import logging
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Final, Literal
 
 from webcb.number import mask_number
 
-_callback: ContextVar[str] = ContextVar("callback", default="")
+
+class _Told(threading.local):
+    """What this thread's lines are about."""
+
+    callback = ""
+
+
+_told = _Told()
 
 # Runs of digits as long as a telephone number; a callback's id, an instant or an amount has other neighbours.
 _NUMBER: Final = re.compile(r"(?<![\w.:/#-])(\+?)(\d{8,15})(?![\w.:/*-]| micros)|(?<=sip:)(\+?)(\d{8,15})(?=@)")
@@ -24,11 +32,16 @@ _CALLBACK: Final = re.compile(r"\bcallback ([0-9a-f]{20})\b")
 @contextmanager
 def about(callback_id: str) -> Iterator[None]:
     """What is logged within is about this callback."""
-    before = _callback.set(callback_id)
+    before, _told.callback = _told.callback, callback_id
     try:
         yield
     finally:
-        _callback.reset(before)
+        _told.callback = before
+
+
+def current() -> str:
+    """The id of the callback that is being worked at in this thread; "": none."""
+    return _told.callback
 
 
 def masked(text: str) -> str:
@@ -39,7 +52,7 @@ def masked(text: str) -> str:
 def callback_of(message: str) -> str:
     """The id of the callback a line is about; "": none."""
     named = _CALLBACK.search(message)
-    return named[1] if named else _callback.get()
+    return named[1] if named else _told.callback
 
 
 class TextFormatter(logging.Formatter):
