@@ -797,6 +797,43 @@ CREATE UNIQUE INDEX ledger_xdr ON ledger (xdr_id, kind) WHERE xdr_id IS NOT NULL
 CREATE INDEX ledger_wallet ON ledger (wallet_id, id);
 CREATE INDEX ledger_wallet_at ON ledger (wallet_id, at, id);
 
+-- A file with everything (keeping/archiving.py); what is older than `before_at` and in it may leave the tables, and does step by step
+-- until `ended_at`. Only a row here lets an xDR or a ledger row be deleted.
+CREATE TABLE archive (
+  id INTEGER PRIMARY KEY,
+  before_at BIGINT NOT NULL,
+  made_at BIGINT NOT NULL,
+  made_by TEXT NOT NULL CHECK (length(made_by) BETWEEN 1 AND 64),
+  file TEXT NOT NULL CHECK (length(file) BETWEEN 1 AND 1000), -- where it was written
+  sha256 TEXT NOT NULL CHECK (length(sha256) = 64),
+  file_rows BIGINT NOT NULL CHECK (file_rows >= 0),
+  last_ledger_id BIGINT NOT NULL, -- of what is in the file
+  last_xdr_id BIGINT NOT NULL,
+  wallet_done BIGINT NOT NULL DEFAULT 0, -- up to this wallet nothing is left to do
+  ledger_rows BIGINT NOT NULL DEFAULT 0 CHECK (ledger_rows >= 0), -- that have left; so the next two
+  xdrs BIGINT NOT NULL DEFAULT 0 CHECK (xdrs >= 0),
+  callbacks BIGINT NOT NULL DEFAULT 0 CHECK (callbacks >= 0),
+  ended_at BIGINT
+);
+
+-- Where the chain of a wallet goes on from whose oldest rows have left: the hash, the instant and the sum of the last of them.
+CREATE TABLE carried_chain (
+  id INTEGER PRIMARY KEY,
+  wallet_id BIGINT NOT NULL UNIQUE REFERENCES wallet (id),
+  hash TEXT NOT NULL CHECK (length(hash) = 64),
+  until_at BIGINT NOT NULL,
+  balance_micros BIGINT NOT NULL
+);
+
+-- What the ledger rows that have left summed to, by book, as the sums of both sides are told (billing/books.py).
+CREATE TABLE carried_book (
+  id INTEGER PRIMARY KEY,
+  book TEXT NOT NULL CHECK (length(book) BETWEEN 1 AND 32),
+  currency TEXT NOT NULL,
+  amount_micros BIGINT NOT NULL,
+  UNIQUE (book, currency)
+);
+
 -- Prepaid amounts sold as codes. Only a keyed hash of the code is kept: a copy of the database redeems none.
 CREATE TABLE voucher (
   id INTEGER PRIMARY KEY,
@@ -877,17 +914,23 @@ CREATE TABLE audit (
 
 --[sqlite
 CREATE TRIGGER xdr_unchangeable BEFORE UPDATE ON xdr BEGIN SELECT RAISE(ABORT, 'an xDR is never changed'); END;
-CREATE TRIGGER xdr_undeletable BEFORE DELETE ON xdr BEGIN SELECT RAISE(ABORT, 'an xDR is never deleted'); END;
+CREATE TRIGGER xdr_undeletable BEFORE DELETE ON xdr WHEN NOT EXISTS (SELECT 1 FROM archive WHERE ended_at IS NULL AND before_at > OLD.bill_time AND last_xdr_id >= OLD.id) BEGIN SELECT RAISE(ABORT, 'an xDR is never deleted'); END;
 CREATE TRIGGER ledger_unchangeable BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'a ledger row is never changed'); END;
-CREATE TRIGGER ledger_undeletable BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'a ledger row is never deleted'); END;
+CREATE TRIGGER ledger_undeletable BEFORE DELETE ON ledger WHEN NOT EXISTS (SELECT 1 FROM archive WHERE ended_at IS NULL AND before_at > OLD.at AND last_ledger_id >= OLD.id) BEGIN SELECT RAISE(ABORT, 'a ledger row is never deleted'); END;
 CREATE TRIGGER audit_unchangeable BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'an audit row is never changed'); END;
 CREATE TRIGGER audit_undeletable BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'an audit row is never deleted'); END;
 --]
 --[postgresql
 CREATE FUNCTION stays_written() RETURNS trigger LANGUAGE plpgsql AS
   $$ BEGIN RAISE EXCEPTION USING MESSAGE = 'a row of ' || TG_TABLE_NAME || ' is never changed or deleted'; END $$;
-CREATE TRIGGER xdr_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON xdr EXECUTE FUNCTION stays_written();
-CREATE TRIGGER ledger_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger EXECUTE FUNCTION stays_written();
+CREATE FUNCTION leaves_archived_xdr() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN IF EXISTS (SELECT 1 FROM archive WHERE ended_at IS NULL AND before_at > OLD.bill_time AND last_xdr_id >= OLD.id) THEN RETURN OLD; END IF; RAISE EXCEPTION 'a row of xdr is never changed or deleted'; END $$;
+CREATE FUNCTION leaves_archived_ledger() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN IF EXISTS (SELECT 1 FROM archive WHERE ended_at IS NULL AND before_at > OLD.at AND last_ledger_id >= OLD.id) THEN RETURN OLD; END IF; RAISE EXCEPTION 'a row of ledger is never changed or deleted'; END $$;
+CREATE TRIGGER xdr_stays BEFORE UPDATE OR TRUNCATE ON xdr EXECUTE FUNCTION stays_written();
+CREATE TRIGGER xdr_leaves BEFORE DELETE ON xdr FOR EACH ROW EXECUTE FUNCTION leaves_archived_xdr();
+CREATE TRIGGER ledger_stays BEFORE UPDATE OR TRUNCATE ON ledger EXECUTE FUNCTION stays_written();
+CREATE TRIGGER ledger_leaves BEFORE DELETE ON ledger FOR EACH ROW EXECUTE FUNCTION leaves_archived_ledger();
 CREATE TRIGGER audit_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON audit EXECUTE FUNCTION stays_written();
 --]
 

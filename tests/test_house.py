@@ -42,11 +42,13 @@ CORRIDOR = {
     "webcb.sales",
     "webcb.table",
     "webcb.triggers",
+    "webcb.past",
     "webcb.watching",
 } | VALUES
 BILLING_DOORS = {
     "webcb.billing." + name
     for name in (
+        "archived",
         "asks",
         "batch",
         "books",
@@ -108,6 +110,7 @@ ENGINE_DOORS = {
     )
 }
 OTHER_DOORS = {
+    "webcb.past",
     "webcb.checking.certificates",
     "webcb.checking.checkup",
     "webcb.checking.host",
@@ -179,6 +182,7 @@ RULES = [
     rule("webcb.owners", "webcb.table"),
     rule(
         "webcb.models",
+        "webcb.past",
         "webcb.operators",
         "webcb.owners",
         "webcb.registers",
@@ -188,6 +192,7 @@ RULES = [
     ),
     rule("webcb.sales", "webcb.operators", "webcb.registers", "webcb.table"),
     rule("webcb.triggers", "webcb.sales", "webcb.table"),
+    rule("webcb.past", "webcb.sales", "webcb.table"),
     rule("webcb.registers", "webcb.table"),
     rule("webcb.jobs", "webcb.db", "webcb.models"),
     rule("webcb.sinks", "webcb.db", "webcb.models", "webcb.webhook"),

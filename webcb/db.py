@@ -14,6 +14,7 @@ from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ParamSpec, TypeVar
+from urllib.parse import quote
 
 from peewee import (  # type: ignore[attr-defined]
     Database,
@@ -31,6 +32,7 @@ from webcb.pool import IDLE_MS, PooledPostgresql
 
 BUSY_TIMEOUT_MS = 10_000
 CONNECTIONS_MAX = 20  # to PostgreSQL, of a process that says nothing else
+READ_ONLY = "?mode=ro"
 SCHEMA_VERSION = 1  # of schema.sql; migrations carry an older database up to the newest number
 
 # WAL lets pages read while the engine writes. synchronous=FULL is deliberate: with WAL and NORMAL, transactions that were
@@ -68,10 +70,12 @@ def connect(url: str, connections_max: int = CONNECTIONS_MAX, idle_ms: int = IDL
 
 
 def open_database(url: str, connections_max: int = CONNECTIONS_MAX, idle_ms: int = IDLE_MS) -> Database:
-    """The database at `url`, bound to nothing."""
+    """The database at `url`, bound to nothing. `sqlite:///FILE?mode=ro` reads a file that nobody changes, such as an archive."""
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite":
-        path = Path(rest.removeprefix("/"))  # sqlite:///relative, sqlite:////absolute
+        path = file_of(url)
+        if rest.endswith(READ_ONLY):
+            return SqliteDatabase(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         return SqliteDatabase(str(path), pragmas=SQLITE_PRAGMAS, timeout=BUSY_TIMEOUT_MS / 1000)
     if scheme == "postgresql":
@@ -79,6 +83,11 @@ def open_database(url: str, connections_max: int = CONNECTIONS_MAX, idle_ms: int
             raise DatabaseProblem("PostgreSQL needs psycopg: pip install 'webcb[postgresql]'")
         return PooledPostgresql(url, connections_max, idle_ms)
     raise DatabaseProblem(f"{scheme}:// is no database this runs on; use sqlite:///path or postgresql://...")
+
+
+def file_of(url: str) -> Path:
+    """The file of an SQLite URL: sqlite:///relative, sqlite:////absolute, either with ?mode=ro behind it."""
+    return Path(url.partition("://")[2].removesuffix(READ_ONLY).removeprefix("/"))
 
 
 class _Nesting(threading.local):

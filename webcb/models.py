@@ -17,6 +17,9 @@ from webcb.owners import OwnerSession as OwnerSession
 from webcb.owners import Payment as Payment
 from webcb.owners import Recovery as Recovery
 from webcb.owners import SavedDestination as SavedDestination
+from webcb.past import Archive as Archive
+from webcb.past import CarriedBook as CarriedBook
+from webcb.past import CarriedChain as CarriedChain
 from webcb.registers import Destination as Destination
 from webcb.registers import ExchangeRate as ExchangeRate
 from webcb.registers import Node as Node
@@ -298,4 +301,5 @@ ALL_TABLES: tuple[type[Table], ...] = (
     VoiceApplication, NeverCall, OwnNumber, Tally, RefusalCount, ApiKey, Callback, PhoneProof, Sink, SinkEvent, Leg, Attempt,
     Message, Lock, Xdr, Ledger, Voucher, User, UserSession, SignIn, SavedFilter, Audit,
     Company, Unusual,
+    Archive, CarriedChain, CarriedBook,
 )  # fmt: skip

@@ -273,6 +273,11 @@ class Settings:
     log_format: Literal["text", "json"] = _setting(
         _one_of("text", "json"), "text", "log lines as text, or as one JSON object each"
     )
+    trace_days: int = _setting(_integer(0, 3650), 7, "days for which the SIP messages of callbacks are kept")
+    attempt_days: int = _setting(
+        _integer(0, 3650), 400, "days for which attempts to call are kept; 0: as long as their callbacks"
+    )
+    refusal_days: int = _setting(_integer(0, 3650), 400, "days for which counts of refusals are kept; 0: for ever")
     metrics_networks: tuple[Network, ...] = _setting(
         _networks,
         (ip_network("127.0.0.0/8"), ip_network("::1")),

@@ -1,13 +1,10 @@
 """When a callback's messages are written and forgotten; in virtual time, its database a real one."""
 
-from datetime import timedelta
-
 import pytest
 
 from tests.billing.rows import NOON, NUMBER_A, NUMBER_B
 from tests.engine.world import World
-from webcb import models
-from webcb.engine import archive, lookout
+from webcb.engine import archive
 from webcb.models import Message
 
 A, B = NUMBER_A.digits, NUMBER_B.digits
@@ -72,21 +69,6 @@ def test_each_callback_has_its_own(world: World) -> None:
     world.pass_seconds(40)
     for callback_id in (first, second):
         assert Message.select().where(Message.callback == callback_id).count() == 4
-
-
-def test_old_ones_are_forgotten_a_few_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.phone(A, "A", script=[(0.0, 100), (1.0, 486)])
-    callback_id = world.place()
-    world.pass_seconds(40)
-    late = NOON + timedelta(days=archive.KEPT_DAYS)
-    assert archive.forget(late) == 0
-    monkeypatch.setattr(archive, "FORGOTTEN_MAX", 3)
-    assert archive.forget(late + timedelta(seconds=2)) == 3
-    assert [each.text.split()[0] for each in Message.select()] == ["ACK"]
-    Message.update(at=NOON - timedelta(days=archive.KEPT_DAYS)).execute()
-    world.pass_seconds(lookout.FORGET_SECONDS + lookout.LOOK_SECONDS)
-    assert Message.select().count() == 0
-    assert models.Callback.get_by_id(callback_id).state == "ended"
 
 
 def test_many_messages_are_written_in_pieces(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ The ledger is never changed, so a statement of a past period is the same wheneve
 from dataclasses import dataclass
 from datetime import datetime
 
+from webcb.billing import archived
 from webcb.billing.query import instant, micros, row, rows
 
 
@@ -74,11 +75,15 @@ _MOVEMENTS = """
 
 
 def statement(wallet_id: int, begins_at: datetime, ends_at: datetime) -> Statement:
-    """The statement of a wallet, of what was written from `begins_at` until before `ends_at`. LookupError: no such wallet."""
+    """The statement of a wallet, of what was written from `begins_at` until before `ends_at`.
+
+    LookupError: no such wallet; archived.Archived, which is one: some of it is in an archive.
+    """
     wallet = row("SELECT currency FROM wallet WHERE id = ?", wallet_id)
     if wallet is None:
         raise LookupError(f"there is no wallet {wallet_id}")
     begin, end = micros(begins_at), micros(ends_at)
+    archived.require_kept(wallet_id, begin)
     return Statement(
         begins_at,
         ends_at,
@@ -92,7 +97,7 @@ def statement(wallet_id: int, begins_at: datetime, ends_at: datetime) -> Stateme
 
 def _balance(wallet_id: int, before: int) -> int:
     found = row(_BALANCE, wallet_id, before)
-    return int(found["balance_after_micros"]) if found else 0
+    return int(found["balance_after_micros"]) if found else archived.carried_micros(wallet_id, before)
 
 
 def _call_total(found: dict[str, object]) -> CallTotal:

@@ -18,6 +18,7 @@ from webcb.clerk import mail
 from webcb.clerk.courier import Courier
 from webcb.clerk.patrol import Patrol
 from webcb.jobs import Work
+from webcb.keeping import archiving, retention
 from webcb.settings import Settings
 from webcb.watching import counting
 from webcb.watching import log as logs
@@ -26,6 +27,7 @@ log = logging.getLogger("webcb.clerk")
 
 LOOK_SECONDS: Final = 15.0  # a missed ring costs no more
 AGAIN_SECONDS: Final = 5.0  # after the database was away
+TIDY_SECONDS_MAX: Final = 1.0  # at a look
 FAULTS_MAX: Final = 3  # of a job in one process: then it is said to have failed
 
 Run = Callable[[Work, Settings, Callable[[int], bool]], bool]
@@ -97,11 +99,23 @@ class Clerk:
                 with db.writing():
                     tally.sweep(clock.utc_now())
                 self._patrol.go(clock.utc_now())
+                self._tidy()
                 return self._seconds_to(mail.send_due(self._settings, clock.utc_now()))
         except db.UNAVAILABLE as wrong:
             log.warning("the database is away: %s", wrong)
             counting.numbers().database_failures.labels("clerk").inc()
             return AGAIN_SECONDS
+
+    def _tidy(self) -> None:
+        """Let go of what is past its days, and of what was archived, for a second at most: others wait for the database, too."""
+        until = clock.monotonic() + TIDY_SECONDS_MAX
+
+        def keeps_on() -> bool:
+            return self._keep_on() and clock.monotonic() < until
+
+        while keeps_on() and retention.forget(self._settings, clock.utc_now()):
+            pass
+        archiving.go_on(clock.utc_now, keeps_on, lambda _: None)
 
     def _take_one(self) -> bool:
         work = jobs.claim(owner(self._settings), clock.utc_now())

@@ -12,6 +12,7 @@ import click
 
 from webcb import __version__
 from webcb.cli import (
+    archives,
     batches,
     bill,
     calls,
@@ -44,6 +45,7 @@ PANELS = (
     installation,
     nodes,
     keeping,
+    archives,
     prompts,
     provisioning,
     checkup,

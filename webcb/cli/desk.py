@@ -46,8 +46,9 @@ def opened() -> "Iterator[Settings]":
 
 def sqlite_path(url: str) -> Path | None:
     """The file of an SQLite URL; None for a database server."""
-    scheme, _, rest = url.partition("://")
-    return Path(rest.removeprefix("/")) if scheme == "sqlite" else None
+    from webcb.db import file_of
+
+    return file_of(url) if url.startswith("sqlite://") else None
 
 
 def who() -> str:

@@ -24,6 +24,7 @@ def statement(customer: str | None, login: str | None, at: datetime | None, runn
     time zone.
     """
     from webcb import clock, models
+    from webcb.billing.archived import Archived
     from webcb.billing.statement import statement as stated
     from webcb.cli import desk
 
@@ -42,7 +43,12 @@ def statement(customer: str | None, login: str | None, at: datetime | None, runn
             wallet_id = owner.wallet.id
         now = clock.utc_now()
         period = _period(owner, at or now, ended_before=None if running or at else now)
-        found = stated(wallet_id, period.begins_at, min(period.ends_at, now))
+        try:
+            found = stated(wallet_id, period.begins_at, min(period.ends_at, now))
+        except Archived as wrong:
+            raise click.ClickException(
+                f"{wrong}: `WEBCB_DATABASE_URL=sqlite:///FILE?mode=ro webcb statement ...` prints it"
+            ) from None
         company = models.Company.select().first()
     if company is not None and not as_csv:
         click.echo(", ".join(filter(None, (getattr(company, name) for name in COMPANY))))

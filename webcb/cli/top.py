@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import select
 import sys
 import termios
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 EVERY_SECONDS = 1.0
 MARGIN_LINES = 3  # title, heads, and the line below a section
 QUIT, SORT = ("q", "Q"), ("s", "S")
-KEYS_MAX = 16
+KEYS_MAX = 64
+_SEQUENCE = re.compile("\x1b(\\[[0-9;]*.?|O.?)?")  # of an arrow or a function key: none of ours
 
 
 @click.command()
@@ -86,11 +88,11 @@ def _live(look: Any, unavailable: tuple[type[Exception], ...], seconds: float, s
                 look_at = clock.monotonic() + seconds
             shown = [] if seen is None else _fitted(seen.sections(sort), console.size.height)
             live.update(_screen(seen, shown, trouble), refresh=True)
-            key = pressed(max(0.0, look_at - clock.monotonic()))
-            if key in QUIT:
-                return
-            if key in SORT:
-                sort = overview.next_sort(sort)
+            for key in pressed(max(0.0, look_at - clock.monotonic())):
+                if key in QUIT:
+                    return
+                if key in SORT:
+                    sort = overview.next_sort(sort)
 
 
 def _fitted(sections: "tuple[Section, ...]", height: int) -> "list[Section]":
@@ -139,15 +141,13 @@ def _table(section: "Section") -> Any:
 
 @contextlib.contextmanager
 def _keys() -> Iterator[Any]:
-    """A function that waits so many seconds for a key; "" where none came. The terminal is given back as it was."""
+    """A function that waits so many seconds for keys; "" where none came. The terminal is given back as it was."""
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
 
     def pressed(seconds: float) -> str:
         ready, _, _ = select.select([descriptor], [], [], seconds)
-        return (
-            os.read(descriptor, KEYS_MAX).decode(errors="replace")[:1] if ready else ""
-        )  # of an arrow the escape alone
+        return _SEQUENCE.sub("", os.read(descriptor, KEYS_MAX).decode(errors="replace")) if ready else ""
 
     tty.setcbreak(descriptor)
     try:

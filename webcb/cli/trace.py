@@ -19,7 +19,7 @@ import click
 def trace(callback_id: str, full: bool, pcap_file: Path | None) -> None:
     """Show the SIP messages of a callback that has ended, as a ladder.
 
-    They are kept for 7 days, credentials masked. `webcb callbacks` shows the IDs.
+    They are kept for the days of the setting trace_days, credentials masked. `webcb callbacks` shows the IDs.
     """
     from webcb.capture import pcap
     from webcb.cli import desk

@@ -1,7 +1,6 @@
-"""The archive: the traces of callbacks that have ended, written in one piece and forgotten after some days. Jobs of the journal."""
+"""The archive: the traces of callbacks that have ended, written in one piece. A job of the journal; the clerk forgets them."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from typing import Final
 
 from webcb.billing import query
@@ -9,8 +8,6 @@ from webcb.billing.query import micros
 from webcb.engine.callback import Plan
 from webcb.engine.trace import Traced, readable
 
-KEPT_DAYS: Final = 7
-FORGOTTEN_MAX: Final = 5000  # messages in one job: others wait behind it
 MESSAGES_PER_INSERT: Final = 50
 
 _COLUMNS: Final = (
@@ -43,13 +40,4 @@ def _values(callback_id: str, origin_micros: int, message: Traced) -> tuple[obje
         remote.transport,
         len(message.message),
         readable(message.message),
-    )
-
-
-def forget(at: datetime) -> int:
-    """Delete the oldest messages that are past KEPT_DAYS, FORGOTTEN_MAX at most; how many there were."""
-    return query.change(
-        "DELETE FROM message WHERE id IN (SELECT id FROM message WHERE at < ? ORDER BY at LIMIT ?)",
-        micros(at - timedelta(days=KEPT_DAYS)),
-        FORGOTTEN_MAX,
     )

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from webcb.engine import archive, neighbours, recovery, rows, shares
+from webcb.engine import neighbours, recovery, rows, shares
 from webcb.engine.causes import Q850, Ending
 from webcb.engine.exchange import Exchange, Journal
 from webcb.engine.lease import Node
@@ -28,7 +28,6 @@ from webcb.sip.pending import read_invite
 
 log = logging.getLogger(__name__)
 
-FORGET_SECONDS: Final = 10.0  # between two times that old traces are deleted
 CAUSE: Final = Cause(0, Q850.TEMPORARY_FAILURE)  # with which what is left up is ended
 RESUME_SECONDS_MAX: Final = (
     5.0  # for the ports of who died to be free: the kernel takes its time to end what it did for it
@@ -73,7 +72,6 @@ class Lookout:
         self._is_closed = False
         self._alarm: Alarm | None = None
         self._alarm_at = 0.0
-        self._forget_at = timekeeper.time()
         self._looked_at = 0.0
         self._is_rung = False
 
@@ -105,9 +103,6 @@ class Lookout:
         if not self._may_resume:  # else when those go on that talk: a new call must not get a port of theirs
             self._lived_until = at
             self._claim()
-        if self._timekeeper.time() >= self._forget_at:
-            self._forget_at = self._timekeeper.time() + FORGET_SECONDS
-            self._journal.post(partial(archive.forget, at))
 
     def look_soon(self) -> None:
         """Look now, or a moment later where the last look began only just before."""

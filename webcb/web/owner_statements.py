@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from flask import Response, abort, render_template, request
 
 from webcb import clock
+from webcb.billing.archived import Archived
 from webcb.billing.billing_period import BillingPeriod, midnight, period_at
 from webcb.billing.statement import Statement, statement
 from webcb.models import Company, Customer
@@ -42,7 +43,10 @@ def statements(who: Owner) -> Any:
     period = _asked() or _named(periods)
     begins_at, ends_at = midnight(period[0], zone), midnight(period[1] + timedelta(days=1), zone)
     wallet = who.of.wallet
-    found = statement(wallet.id, begins_at, max(begins_at, min(ends_at, now)))
+    try:
+        found = statement(wallet.id, begins_at, max(begins_at, min(ends_at, now)))
+    except Archived:
+        abort(410)  # the operator has it on file
     if request.args.get("format") == "csv":
         return _csv(found, period)
     return render_template(

@@ -16,6 +16,7 @@ from wtforms.validators import DataRequired, Length
 
 from webcb import clock, doorbell
 from webcb.billing import ledger, settlement, voucher
+from webcb.billing.archived import Archived
 from webcb.billing.billing_period import BillingPeriod, midnight, period_at
 from webcb.billing.product import LegName
 from webcb.billing.statement import statement as stated
@@ -251,13 +252,17 @@ def _statement(wallet_id: int, whose: str, owner: Any) -> Any:
     since = owner.created_at.astimezone(zone).date()
     day = _day(request.args.get("day", "")) or now.astimezone(zone).date()
     period = period_at(owner.billing_period, midnight(day, zone), zone, since)
+    try:
+        told = stated(wallet_id, period.begins_at, min(period.ends_at, max(now, period.begins_at)))
+    except Archived as gone:
+        abort(410, f"{str(gone)[:1].upper()}{str(gone)[1:]}.")
     return render_template(
         "admin/statement.html",
         whose=whose,
         owner=owner,
         company=Company.select().first(),
         period=period,
-        found=stated(wallet_id, period.begins_at, min(period.ends_at, max(now, period.begins_at))),
+        found=told,
         runs=period.ends_at > now,
         before=period.first_day - timedelta(days=1),
         after=_following(period, now),
