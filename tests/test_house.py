@@ -43,6 +43,7 @@ CORRIDOR = {
     "webcb.table",
     "webcb.triggers",
     "webcb.past",
+    "webcb.watchdog",
     "webcb.watching",
 } | VALUES
 BILLING_DOORS = {
@@ -134,6 +135,7 @@ OTHER_DOORS = {
     "webcb.settings",
     "webcb.sinks",
     "webcb.table",
+    "webcb.watchdog",
     "webcb.watching",
 }
 DOORS = BILLING_DOORS | ENGINE_DOORS | OTHER_DOORS
@@ -175,6 +177,7 @@ RULES = [
     rule("webcb.clock"),
     rule("webcb.settings"),
     rule("webcb.doorbell", "webcb.pool"),
+    rule("webcb.watchdog"),
     rule("webcb.pool"),
     rule("webcb.db", "webcb.clock", "webcb.pool"),
     rule("webcb.table", "webcb.db"),
@@ -355,7 +358,7 @@ def test_only_the_clock_reads_the_time() -> None:
 def test_only_the_settings_read_the_environment() -> None:
     # The supervisor and the demo hand an environment on to the processes they start, what is counted one to a library; they
     # read no setting from it.
-    hand_it_on = {"webcb.settings", "webcb.serve", "webcb.demo", "webcb.watching.counting"}
+    hand_it_on = {"webcb.settings", "webcb.serve", "webcb.watchdog", "webcb.demo", "webcb.watching.counting"}
     wrong = [
         each
         for path in SOURCES

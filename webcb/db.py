@@ -33,7 +33,8 @@ from webcb.pool import IDLE_MS, PooledPostgresql
 BUSY_TIMEOUT_MS = 10_000
 CONNECTIONS_MAX = 20  # to PostgreSQL, of a process that says nothing else
 READ_ONLY = "?mode=ro"
-SCHEMA_VERSION = 1  # of schema.sql; migrations carry an older database up to the newest number
+SCHEMA_VERSION = 1  # of the first schema; migrations carry a database up to the newest number
+MIGRATION_LOCK = 0x776562636200  # of PostgreSQL: who migrates holds it
 
 # WAL lets pages read while the engine writes. synchronous=FULL is deliberate: with WAL and NORMAL, transactions that were
 # acknowledged are lost at a power cut, and these are bills.
@@ -303,10 +304,17 @@ def newest_version() -> int:
 
 
 def migrate() -> tuple[int, int]:
-    """Make the schema, or carry an older one up to date; returns the versions before and after. Safe to run at every start."""
+    """Make the schema, or carry an older one up to date; returns the versions before and after. Safe to run at every start.
+
+    Many may start at once: one does it, the others wait and find it done. It is done whole or not at all.
+    """
     migrations = _migrations()
     newest = newest_version()
     with writing():
+        if version() == newest:
+            return newest, newest
+        if dialect() == "postgresql":
+            database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
         before = version()
         if before > newest:
             raise DatabaseProblem(
@@ -316,14 +324,28 @@ def migrate() -> tuple[int, int]:
             _run(schema_text(), newest)
         for number in sorted(number for number in migrations if 0 < before < number):
             _run(migrations[number], number)
+            _require_sound(number)
     return before, newest
 
 
+def _require_sound(number: int) -> None:
+    """What a migration moved must refer to what is there: SQLite looks at foreign keys only where rows are written."""
+    if dialect() == "sqlite":
+        strange = database.execute_sql("PRAGMA foreign_key_check").fetchone()
+        if strange is not None:
+            raise DatabaseProblem(
+                f"After migration {number} a row of {strange[0]} refers to nothing; the database is left as it was."
+            )
+
+
 def _migrations() -> dict[int, str]:
-    """The numbered files `migrations/0002_....sql`; schema.sql always is the state after the last of them."""
+    """The numbered files `migrations/0002_....sql`, without a gap; schema.sql always is the state after the last of them."""
     folder = resources.files("webcb") / "migrations"
-    files = [entry for entry in folder.iterdir() if entry.name.endswith(".sql")] if folder.is_dir() else []
-    return {int(entry.name[:4]): entry.read_text() for entry in files}
+    names = [entry for entry in folder.iterdir() if entry.name.endswith(".sql")] if folder.is_dir() else []
+    files = {int(entry.name[:4]): entry.read_text() for entry in names}
+    if len(files) != len(names) or sorted(files) != list(range(SCHEMA_VERSION + 1, SCHEMA_VERSION + 1 + len(files))):
+        raise DatabaseProblem(f"the migrations are not numbered one after another from {SCHEMA_VERSION + 1} on")
+    return files
 
 
 def _run(sql: str, to_version: int) -> None:

@@ -16,8 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import IO
 
-from webcb import clock, db
+from webcb import clock, db, watchdog
 from webcb.settings import Bind, Settings
+from webcb.watchdog import Ear, Lifeline
 from webcb.watching import counting
 from webcb.watching import log as logs
 
@@ -27,6 +28,8 @@ RESTART_SECONDS_MAX = 30.0
 QUICK_DEATHS_MAX = 12  # in a row, about three minutes; then whoever supervises the supervisor should hear of it
 GRACE_SECONDS = 5  # what gunicorn gives open requests; the engine releases its calls in as much
 END_SECONDS_MAX = 8.0  # then what is still there is killed
+SILENCE_SECONDS_MAX = 15.0  # of an engine: a loop that stands still so long sends no BYE and renews no funds
+LISTEN_SECONDS = 1.0  # between two looks at who gives signs of life, and two of our own to systemd
 SPARE_SECONDS = 3.0  # before the spare engine is started beside what is needed at once
 CANNOT_START = 2  # the exit status of a program that says why it cannot run as things stand
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
@@ -50,6 +53,7 @@ class Program:
     tells_apart: bool = False
     role: str = ""
     starts_after: float = 0.0
+    beats: bool = False  # gives signs of life once it works: who then falls silent for SILENCE_SECONDS_MAX is killed
 
 
 def restart_seconds(deaths: int) -> float:
@@ -105,11 +109,35 @@ class _Child:
         self.quick_deaths = 0
         self.has_been_steady = False
         self.is_renewed = False  # told to end, to be started anew
+        self._ear: Ear | None = None
+        self._heard_at: float | None = None  # None: it has not given a sign of life yet; who stands by gives none
 
     def start(self) -> None:
-        self.process = spawn(self.program.command)
+        environment = watchdog.unwatched()
+        if self.program.beats:
+            self.stop_listening()
+            self._ear = Ear()
+            environment |= self._ear.environment
+        self.process = spawn(self.program.command, environment=environment)
         self.started_at = clock.monotonic()
         log.info("%s started, process %d", self.program.name, self.process.pid)
+
+    def listen(self) -> None:
+        """Kill who gave signs of life and gives none any more: another goes on with its work at once."""
+        if self._ear is None or self.process is None:
+            return
+        now = clock.monotonic()
+        if self._ear.has_heard():
+            self._heard_at = now
+        elif self._heard_at is not None and now - self._heard_at > SILENCE_SECONDS_MAX:
+            log.error("%s gives no sign of life for %d s: it is killed", self.program.name, now - self._heard_at)
+            self._heard_at = None
+            self.process.kill()
+
+    def stop_listening(self) -> None:
+        if self._ear is not None:
+            self._ear.close()
+            self._ear, self._heard_at = None, None
 
     def signal(self, number: int) -> None:
         if self.process:
@@ -126,8 +154,13 @@ class Supervisor:
     def run(self) -> int:
         """Start all, keep them, end them; 0 when told to end, CANNOT_START or 1 when they cannot be kept running."""
         watch_signals()
+        lifeline = Lifeline()
         try:
+            lifeline.say(watchdog.READY)
             while True:
+                lifeline.beat()
+                for child in self._children:
+                    child.listen()
                 for child in self._children:
                     if child.process is None and child.start_at <= clock.monotonic():
                         child.start()
@@ -143,11 +176,13 @@ class Supervisor:
                     if status:
                         return status
         finally:
+            lifeline.say(watchdog.STOPPING)
             self._end()
+            lifeline.close()
 
-    def _seconds_to_next_start(self) -> float | None:
+    def _seconds_to_next_start(self) -> float:
         waiting = [child.start_at for child in self._children if child.process is None]
-        return max(0.0, min(waiting) - clock.monotonic()) if waiting else None
+        return min(LISTEN_SECONDS, max(0.0, min(waiting) - clock.monotonic())) if waiting else LISTEN_SECONDS
 
     def _renew(self) -> None:
         for child in self._children:
@@ -204,6 +239,7 @@ class Supervisor:
             if child.process:
                 end_group(child.process)
                 child.process.wait()
+            child.stop_listening()
         log.info("ended")
 
 
@@ -239,7 +275,9 @@ def programs(settings: Settings) -> tuple[Program, ...]:
         "--no-control-socket",
     )
     command = sys.executable, "-m", "webcb.cli"
-    engine = Program("engine", (*command, "engine", "--stand-by"), signal.SIGHUP, tells_apart=True, role="engine")
+    engine = Program(
+        "engine", (*command, "engine", "--stand-by"), signal.SIGHUP, tells_apart=True, role="engine", beats=True
+    )
     return (
         Program("web", web, signal.SIGHUP),
         Program("clerk", (*command, "clerk"), signal.SIGTERM),

@@ -209,4 +209,4 @@ def test_every_table_that_refers_to_a_callback_is_thought_of() -> None:
         for field in table._meta.sorted_fields
         if getattr(field, "rel_model", None) in (models.Callback, models.Leg, models.Sink)
     }
-    assert {table for table in referring if f"{table} WHERE" not in source} == {"xdr"}  # leaves before
+    assert {table for table in referring if f"{table} WHERE" not in source} == set()

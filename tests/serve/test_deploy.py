@@ -5,7 +5,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 from webcb import settings
-from webcb.serve import CANNOT_START, END_SECONDS_MAX
+from webcb.serve import CANNOT_START, END_SECONDS_MAX, LISTEN_SECONDS
 from webcb.settings import NAMES, Bind
 
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
@@ -45,6 +45,7 @@ def test_the_unit_waits_as_long_as_the_supervisor_and_gives_up_when_it_does() ->
     assert int(service["TimeoutStopSec"]) > END_SECONDS_MAX
     assert service["RestartPreventExitStatus"] == str(CANNOT_START)
     assert service["ExecStart"].endswith("/webcb serve")
+    assert (service["Type"], int(service["WatchdogSec"]) > 2 * LISTEN_SECONDS + END_SECONDS_MAX) == ("notify", True)
     assert service["ExecReload"].endswith("-HUP $MAINPID")
 
 

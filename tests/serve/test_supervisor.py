@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.waiting import alive, wait_until
+from webcb import watchdog
 from webcb.serve import (
     CANNOT_START,
     QUICK_DEATHS_MAX,
@@ -50,6 +51,8 @@ SUPERVISOR = textwrap.dedent("""
     serve.END_SECONDS_MAX = 1.0
     serve.RESTART_SECONDS_MIN = 0.01
     serve.RESTART_SECONDS_MAX = 0.05
+    serve.LISTEN_SECONDS = 0.05
+    serve.SILENCE_SECONDS_MAX = 0.5
     commands = [line.split("\\x1f") for line in sys.argv[1:]]
     programs = [
         serve.Program(
@@ -57,6 +60,7 @@ SUPERVISOR = textwrap.dedent("""
             tuple(words[1:]),
             renewed_by=1 if words[0] == "web" else None,
             role="engine" if "engine" in words[0] else "",
+            beats="beats" in words[0],
         )
         for words in commands
     ]
@@ -167,6 +171,53 @@ def test_who_has_a_twin_is_tried_again_and_again_and_ends_nobody(tmp_path: Path,
     finally:
         supervised.process.terminate()
         assert supervised.process.wait(10) == 0
+
+
+BEATS = """
+import os, signal, sys, threading
+from webcb.watchdog import Lifeline
+with open(f"{sys.argv[1]}/{sys.argv[2]}.pids", "a") as file:
+    file.write(f"{os.getpid()} {os.getpid()}\\n")
+lifeline = Lifeline()
+for _ in range(1 if os.path.exists(f"{sys.argv[1]}/silent") else 10**6):
+    lifeline.beat()
+    threading.Event().wait(0.05)
+signal.pause()
+"""
+
+
+def test_who_stands_still_is_killed_and_who_never_said_anything_is_not(tmp_path: Path) -> None:
+    (tmp_path / "silent").touch()
+    supervised = Supervised(tmp_path, ("beats engine", BEATS), ("beats later", STUBBORN))
+    try:
+        wait_until(lambda: len(supervised.pids("beats engine")) > 1, "it was started again")
+        (tmp_path / "silent").unlink()
+        wait_until(lambda: "beats engine gives no sign of life for" in supervised.log, "it is said why")
+        assert "beats later gives no sign" not in supervised.log
+        seen = len(supervised.pids("beats engine"))
+        wait_until(
+            lambda: len(supervised.pids("beats engine")) > seen or alive(supervised.pids("beats engine")[-1][0]),
+            "it is back",
+        )
+        steady = supervised.pids("beats engine")[-1][0]
+        os.kill(steady, signal.SIGSTOP)  # as a loop that hangs
+        wait_until(lambda: not alive(steady), "it is killed")
+    finally:
+        supervised.process.terminate()
+        supervised.process.wait()
+
+
+def test_it_tells_systemd_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ear = watchdog.Ear()
+    monkeypatch.setenv(watchdog.SOCKET, ear.environment[watchdog.SOCKET])
+    supervised = Supervised(tmp_path, ("web", FAMILY))
+    try:
+        for _ in range(2):
+            wait_until(ear.has_heard, "a sign of life")
+    finally:
+        supervised.process.terminate()
+        supervised.process.wait()
+        ear.close()
 
 
 def test_the_wait_before_a_restart_doubles_up_to_its_limit() -> None:

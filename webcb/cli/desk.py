@@ -32,10 +32,8 @@ def opened() -> "Iterator[Settings]":
     database = db.connect(settings.database)
     try:
         version = db.version()
-        if version < db.SCHEMA_VERSION:
-            had = (
-                f"has schema version {version}, this program needs {db.SCHEMA_VERSION}" if version else "has no tables"
-            )
+        if version != (newest := db.newest_version()):
+            had = f"has schema version {version}, this program needs {newest}" if version else "has no tables"
             raise click.ClickException(f"the database {had}; run `webcb {'migrate' if version else 'init'}`")
         if settings.secret_key:
             credentials.use_key(settings.secret_key)

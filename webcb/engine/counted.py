@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from rtpbridge import Counters
 from webcb.engine.commands import Command, EndAttempt, WriteAttempt
+from webcb.watchdog import Lifeline
 from webcb.watching import counting
 
 if TYPE_CHECKING:  # these count by this file
@@ -67,7 +68,7 @@ class Calling(Protocol):
 
 
 class Pulse:
-    """Beats in the engine's loop: how late each beat is, and how many callbacks and jobs there are at it."""
+    """Beats in the engine's loop, which is its sign of life (watchdog.py): how late each is, and what there is at it."""
 
     def __init__(
         self, timekeeper: "Timekeeper", calling: Calling, jobs_waiting: Callable[[], int], lines: Iterable["Line"]
@@ -78,12 +79,14 @@ class Pulse:
         self._lines = tuple(lines)
         self._due = timekeeper.time()
         self._alarm: Alarm | None = None
+        self._lifeline = Lifeline()
         self.beat()
 
     def beat(self) -> None:
         """Count now, and again in BEAT_SECONDS."""
         numbers, now = counting.numbers(), self._timekeeper.time()
         numbers.loop_lag.observe(max(0.0, now - self._due))
+        self._lifeline.beat()
         numbers.callbacks_running.set(self._calling.running)
         numbers.callbacks_talking.set(self._calling.talking)
         numbers.callbacks_room.set(self._calling.room)
@@ -95,5 +98,6 @@ class Pulse:
 
     def close(self) -> None:
         """Beat no more."""
+        self._lifeline.close()
         if self._alarm is not None:
             self._alarm.cancel()
