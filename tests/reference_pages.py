@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from tests.cli.commands_page import command_reference
+from tests.data_model import data_model
 from webcb import clock, db
 from webcb.provisioning import reference
 from webcb.settings import ENVIRONMENT_PREFIX, Settings
@@ -62,6 +63,7 @@ def main() -> None:
         ("docs/provisioning.md", "fields", reference.field_tables()),
         ("docs/commands.md", "commands", command_reference()),
         ("docs/settings.md", "settings", setting_table()),
+        ("docs/data-model.md", "model", data_model()),
         ("docs/watching.md", "tables", metric_tables()[0]),
         ("docs/watching.md", "counted", metric_tables()[1]),
     ):

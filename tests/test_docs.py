@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.data_model import data_model
 from tests.reference_pages import setting_table
+from webcb import models
 from webcb.provisioning import document
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -14,6 +16,15 @@ DOCS = Path(__file__).parent.parent / "docs"
 def test_every_setting_stands_on_its_page_as_it_is() -> None:
     """`python -m tests.reference_pages` writes it anew."""
     assert setting_table() in (DOCS / "settings.md").read_text()
+
+
+def test_every_table_and_column_stands_on_the_page_of_the_data_model() -> None:
+    page = (DOCS / "data-model.md").read_text()
+    assert data_model() in page
+    for table in models.ALL_TABLES:
+        assert f"### {table._meta.table_name}\n" in page
+        section = page.partition(f"### {table._meta.table_name}\n")[2].partition("\n### ")[0]
+        assert [f"| `{field.column_name}` |" in section for field in table._meta.sorted_fields].count(False) == 0
 
 
 def test_the_file_of_the_first_call_stands_on_its_page_and_reads_without_a_problem() -> None:

@@ -250,19 +250,16 @@ class Exchange:
 
     def _go_on(self, running: Running) -> None:
         with logs.about(running.id):
-            self._go_on_with(running)
-
-    def _go_on_with(self, running: Running) -> None:
-        running.is_stepping = True
-        while running.waiting:
-            event, at_us = running.waiting.popleft()
-            self._guarded(running, event, at_us)
-        running.is_stepping = False
-        self._post_writes(running)
-        if running.callback.phase is callback.Phase.ENDED:
-            self._running.pop(running.id, None)
-            self._archive(running)
-        self._calls.flush()
+            running.is_stepping = True
+            while running.waiting:
+                event, at_us = running.waiting.popleft()
+                self._guarded(running, event, at_us)
+            running.is_stepping = False
+            self._post_writes(running)
+            if running.callback.phase is callback.Phase.ENDED:
+                self._running.pop(running.id, None)
+                self._archive(running)
+            self._calls.flush()
 
     def _guarded(self, running: Running, what: events.Event | list[Command], at_us: int = 0) -> None:
         """One step, or the commands of one; our fault in it costs this callback, not the engine."""
