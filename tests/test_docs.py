@@ -1,14 +1,17 @@
 """The documentation names what there is."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 from tests.data_model import data_model
 from tests.reference_pages import setting_table
 from webcb import models
 from webcb.provisioning import document
+from webcb.settings import load
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -25,6 +28,20 @@ def test_every_table_and_column_stands_on_the_page_of_the_data_model() -> None:
         assert f"### {table._meta.table_name}\n" in page
         section = page.partition(f"### {table._meta.table_name}\n")[2].partition("\n### ")[0]
         assert [f"| `{field.column_name}` |" in section for field in table._meta.sorted_fields].count(False) == 0
+
+
+def test_settings_that_are_shown_are_good_and_links_of_the_front_page_lead_somewhere(tmp_path: Path) -> None:
+    shown = [
+        block
+        for page in (DOCS.parent / "README.md", *DOCS.glob("*.md"))
+        for block in re.findall(r"^ *```toml\n(.*?)^ *```", page.read_text(), re.MULTILINE | re.DOTALL)
+    ]
+    assert len(shown) >= 2
+    for block in shown:
+        (tmp_path / "webcb.toml").write_text(dedent(block))
+        load({}, tmp_path / "webcb.toml", make_missing=False)
+    links = re.findall(r"\]\(([^)#]+)\)", (DOCS.parent / "README.md").read_text())
+    assert [link for link in links if not (DOCS.parent / link).exists()] == []
 
 
 def test_the_file_of_the_first_call_stands_on_its_page_and_reads_without_a_problem() -> None:
