@@ -53,7 +53,7 @@ def test_the_file_of_the_first_call_stands_on_its_page_and_reads_without_a_probl
 def test_the_first_call_can_be_applied_and_quoted(tmp_path: Path) -> None:
     environment = {**os.environ, "WEBCB_DATA_DIR": str(tmp_path / "data"), "WEBCB_CONFIG": os.devnull}
     ask = ["quote", "--application", "Web callback", "--account", "cb1001", "+1 206 555 4123", "+55 11 99988 7766"]
-    for command in (["init"], ["apply", str(DOCS / "trunk.yaml")], ask, ["check"]):
+    for command in (["init"], ["apply", str(DOCS / "trunk.yaml")], ask, ["check", "--only", "books"]):
         ran = subprocess.run(
             [sys.executable, "-m", "webcb.cli", *command], env=environment, capture_output=True, text=True, check=False
         )
