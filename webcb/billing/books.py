@@ -164,7 +164,8 @@ def _broken_chains(told: Told) -> Iterator[str]:
             told(f"{count} of {total} ledger rows")
         if found[0] != wallet_id:
             yield from _open_end(wallet_id, head, end, is_broken)
-            wallet_id, head, end, balance_micros, is_broken = found[0], found[1], found[2] or chain.FIRST, found[3] or 0, False
+            wallet_id, head, carried_end, carried_micros = found[:4]
+            end, balance_micros, is_broken = carried_end or chain.FIRST, carried_micros or 0, False
         row_id, written = found[4], found[5]
         if row_id is None:  # a wallet without any
             continue
