@@ -199,7 +199,7 @@ def _settle(callback_id: str, connection_id: int) -> None:
 
 
 def _each_us(work: Sequence[Callable[[], object]]) -> float:
-    """Microseconds of one, of WARM and then MEASURED of them: a tenth is quicker. Who shares the machine makes it slower, never quicker."""
+    """Microseconds of one of MEASURED: a tenth is quicker. Who shares the machine makes it slower, never quicker."""
     for each in work[:WARM]:
         each()
     taken = []
