@@ -166,6 +166,31 @@ def test_a_hop_by_name_keeps_to_the_address_that_it_was_sent_to_first() -> None:
     in_loop(body)
 
 
+def test_a_hop_by_name_whose_host_is_silent_is_another_host_from_then_on() -> None:
+    async def body() -> None:
+        loop = asyncio.get_running_loop()
+        with bind_udp(Bind("127.0.0.1", 0)) as bound, bind_udp(Bind("127.0.0.1", 0)) as one, ExitStack() as opened:
+            two = opened.enter_context(bind_udp(Bind("127.0.0.1", 0)))
+            records = [f"{place} 1 {each.getsockname()[1]} localhost." for place, each in enumerate((one, two))]
+            server = opened.enter_context(name_server({("_sip._udp.sbc.example", "SRV"): records}))
+            resolver = Resolver(loop, (4,), (server.bind,))
+            wire, ear = Wire(loop, bound, resolver), Ear()
+            wire.line = ear  # type: ignore[assignment]
+            sbc = Address("sbc.example", 0)
+            assert not wire.elsewhere(sbc)  # nothing has been sent there yet
+            wire.send(b"BYE", sbc)
+            await asyncio.sleep(0.05)
+            assert wire.elsewhere(sbc)
+            wire.send(b"BYE again", sbc)
+            assert [_drain(each) for each in (one, two)] == [[b"BYE"], [b"BYE again"]]
+            assert not wire.elsewhere(sbc)  # the other rests
+            assert not wire.elsewhere(Address("127.0.0.1", 5060))
+            wire.close()
+            resolver.close()
+
+    in_loop(body)
+
+
 def _drain(opened: socket.socket) -> list[bytes]:
     heard = []
     while True:

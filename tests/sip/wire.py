@@ -30,7 +30,8 @@ class Wire:
     """One user agent, one clock. `sent` are our messages since the last `expect` or `last`; `times` when each was sent."""
 
     def __init__(self, strangers: str = "403", seed: int = 1, contact: Address = US) -> None:
-        self.us = UserAgent(Identity("test", contact, strangers), seeded(seed))
+        self.hosts_left = 0  # of each name, beside the first
+        self.us = UserAgent(Identity("test", contact, strangers), seeded(seed), self._elsewhere)
         self.now = 1000.0
         self.ladder: list[str] = []
         self.sent: list[Request | Response] = []
@@ -39,6 +40,10 @@ class Wire:
         self.told: list[Event] = []
         self._to_lose = 0
         self._cseq = 100
+
+    def _elsewhere(self, address: Address) -> bool:
+        self.hosts_left -= 1
+        return self.hosts_left >= 0
 
     # Our side
 

@@ -53,9 +53,10 @@ class Line:
         entropy: Callable[[int], bytes],
         timekeeper: Timekeeper,
         send: Callable[[bytes, Address], None],
+        elsewhere: Callable[[Address], bool] = lambda _: False,
     ) -> None:
         self.advertised = identity.contact
-        self._agent = UserAgent(identity, entropy)
+        self._agent = UserAgent(identity, entropy, elsewhere)
         self._timekeeper = timekeeper
         self._send = send
         self._owners: dict[SessionId, Owner] = {}

@@ -170,7 +170,7 @@ class Engine:
         if told is None or family_of(told.host) not in (0, bound.family):
             told = Bind(own_address(bind.host), bind.port)
         identity = Identity(f"webcb/{__version__}", Address(told.host, told.port), self._settings.sip_strangers)
-        wire.line = Line(identity, os.urandom, self._loop, wire.send)
+        wire.line = Line(identity, os.urandom, self._loop, wire.send, wire.elsewhere)
         self._opened.callback(wire.line.close)
         return wire.line
 

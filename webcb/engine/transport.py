@@ -25,6 +25,7 @@ REFUSED_PER_TURN_MAX: Final = 100  # those the guard refuses cost microseconds; 
 DATAGRAM_BYTES_MAX: Final = 65_535
 SOCKET_BUFFER_BYTES: Final = 4 * 1024 * 1024
 BACKLOG_MAX: Final = 128  # connections that wait to be taken
+REST_SECONDS: Final = 60  # of one of several hosts of a name, at which nobody answered in a call
 CHOSEN_MAX: Final = 1000  # hops by name whose address is remembered
 
 _FAMILIES: Final = {4: int(socket.AF_INET), 6: int(socket.AF_INET6), None: 0}
@@ -104,6 +105,7 @@ class Wire:
         self._guard = Guard(loop.time())
         self._report: asyncio.TimerHandle | None = None
         self._chosen: dict[Address, Address] = {}
+        self._several: set[Address] = set()  # names of which more than one host is known
         self.streams = Streams(loop, bound.getsockname()[0], lambda: self.line, self._admits)
         if not is_deaf:
             self.hear()
@@ -163,8 +165,22 @@ class Wire:
         if chosen not in targets:
             if len(self._chosen) >= CHOSEN_MAX:
                 self._chosen.clear()
+                self._several.clear()
             chosen = self._chosen[address] = targets[0]
+        if len(targets) > 1:
+            self._several.add(address)
+        else:
+            self._several.discard(address)
         self._send(data, address, chosen)
+
+    def elsewhere(self, address: Address) -> bool:
+        """Nobody answers at the host to which what is sent to this name has gone: leave that alone. Whether there is another."""
+        chosen = self._chosen.get(address)
+        if chosen is None or address not in self._several:
+            return False
+        del self._chosen[address]
+        self._resolver.rest(chosen, REST_SECONDS)
+        return True
 
     def _send(self, data: bytes, address: Address, target: Address) -> None:
         if not data.startswith(b"SIP/"):  # who gets an answer from us is no peer of ours by that

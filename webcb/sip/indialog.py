@@ -13,9 +13,10 @@ from webcb.sip.digest import CREDENTIAL_HEADERS, DigestClient
 from webcb.sip.events import Address, Cause
 from webcb.sip.message import Fields, Request, Response
 from webcb.sip.stack import Stack
-from webcb.sip.transaction import ClientTransaction
+from webcb.sip.transaction import PROCEEDING, ClientTransaction
 
 TRIES_MAX: Final = 5  # of one request, challenges included
+HOSTS_MAX: Final = 4  # of one name that are tried for it
 
 OnFinal = Callable[[int, Response | None, float], None]
 
@@ -30,6 +31,7 @@ class Inquiry:
     body: bytes
     on_final: OnFinal | None
     tries: int = 1
+    hosts: int = 1
     realms: set[tuple[bool, str]] = field(default_factory=set)
 
 
@@ -54,6 +56,14 @@ class DialogRequests:
     def is_inviting(self) -> bool:
         """Whether a re-INVITE of ours waits for its answer: there may be one at a time (RFC 3261, 14.1)."""
         return any(inquiry.method == "INVITE" for inquiry in self._waiting.values())
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether a re-INVITE of ours was answered provisionally, and waits: only such a one can be cancelled (RFC 3261, 9.1)."""
+        return any(
+            inquiry.method == "INVITE" and transaction.state == PROCEEDING
+            for transaction, inquiry in self._waiting.items()
+        )
 
     def send(
         self,
@@ -98,9 +108,14 @@ class DialogRequests:
             self._finish(inquiry, response.status, response, now)
 
     def on_silence(self, transaction: ClientTransaction, status: int, now: float) -> None:
-        """None came in time, or it could not be sent."""
+        """None came in time, or it could not be sent: the name may have another host (RFC 3263, 4.3)."""
         inquiry = self._waiting.pop(transaction, None)
-        if inquiry:
+        if inquiry is None:
+            return
+        if inquiry.hosts < HOSTS_MAX and self._stack.elsewhere(transaction.address):
+            inquiry.hosts += 1
+            self._send(inquiry, now)
+        else:
             self._finish(inquiry, status, None, now)
 
     def _finish(self, inquiry: Inquiry, status: int, response: Response | None, now: float) -> None:

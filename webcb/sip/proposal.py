@@ -92,6 +92,8 @@ class Proposal:
         """Time to try, or to wait no longer for an answer."""
         if timer == DUE:
             self._try(now)
+        elif self._state == OPEN and not self._requests.is_undecided:  # another host has it since, and its own time
+            self._stack.layer.timers.start(self, GUARD, now + TIMEOUT)
         else:
             self._step(OVERDUE, now, None)
 

@@ -43,12 +43,16 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The common ground of all sessions. `entropy(n)` gives n random bytes; `tell` takes an event for the owner."""
+    """The common ground of all sessions. `entropy(n)` gives n random bytes; `tell` takes an event for the owner.
+
+    `elsewhere` says of an address by name at which nobody answers whether what is sent there from now on goes to another host.
+    """
 
     identity: Identity
     entropy: Callable[[int], bytes]
     layer: TransactionLayer
     tell: Callable[[Event], None]
+    elsewhere: Callable[[Address], bool] = lambda _: False
 
     def token(self, count: int) -> str:
         """`count` bytes that nobody guesses, as hexadecimal digits."""

@@ -28,12 +28,20 @@ class UserAgent:
 
     `entropy(n)` gives n random bytes. Every `now` is in seconds of one monotonic clock. After each call, send what `to_send`
     gives, take `events`, and call `handle_deadline` when `next_deadline` has come.
+
+    `elsewhere(address)` is asked where a request in a dialog has found nobody at an address that is a name: whether what goes there
+    from now on goes to another of its hosts, as names are the owner's (RFC 3263, 4.3).
     """
 
-    def __init__(self, identity: Identity, entropy: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        entropy: Callable[[int], bytes],
+        elsewhere: Callable[[Address], bool] = lambda _: False,
+    ) -> None:
         self._layer = TransactionLayer()
         self._told: list[Event] = []
-        self._stack = Stack(identity, entropy, self._layer, self._tell)
+        self._stack = Stack(identity, entropy, self._layer, self._tell, elsewhere)
         self._numbers = count(1)
         self._sessions: dict[SessionId, Session] = {}
         self._by_dialog: dict[tuple[str, str], Session] = {}  # Call-ID and our tag
