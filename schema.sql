@@ -443,10 +443,13 @@ CREATE TABLE voice_application (
   asks_per_minute INTEGER CHECK (asks_per_minute BETWEEN 1 AND 100000),
   asks_per_minute_account INTEGER DEFAULT 30 CHECK (asks_per_minute_account BETWEEN 1 AND 100000),
   asks_per_minute_a INTEGER DEFAULT 10 CHECK (asks_per_minute_a BETWEEN 1 AND 100000),
+  asks_per_minute_b INTEGER DEFAULT 20 CHECK (asks_per_minute_b BETWEEN 1 AND 100000),
   asks_per_minute_block INTEGER DEFAULT 30 CHECK (asks_per_minute_block BETWEEN 1 AND 100000), -- B without its last 3 digits
   asks_per_minute_source INTEGER DEFAULT 60 CHECK (asks_per_minute_source BETWEEN 1 AND 100000),
   concurrent_max INTEGER CHECK (concurrent_max BETWEEN 1 AND 100000),
   concurrent_per_a INTEGER DEFAULT 3 CHECK (concurrent_per_a BETWEEN 1 AND 100000),
+  concurrent_per_b INTEGER DEFAULT 10 CHECK (concurrent_per_b BETWEEN 1 AND 100000),
+  concurrent_per_block INTEGER DEFAULT 30 CHECK (concurrent_per_block BETWEEN 1 AND 100000),
   concurrent_per_source INTEGER DEFAULT 30 CHECK (concurrent_per_source BETWEEN 1 AND 100000),
   -- What of an hour is unusual (webcb/billing/pattern.py).
   unusual_factor INTEGER DEFAULT 5 CHECK (unusual_factor BETWEEN 2 AND 1000), -- times the usual; NULL: nothing is looked for
@@ -455,6 +458,9 @@ CREATE TABLE voice_application (
   unusual_short_seconds INTEGER DEFAULT 10 CHECK (unusual_short_seconds BETWEEN 1 AND 600), -- NULL: short calls are not looked for
   unusual_night TEXT NOT NULL DEFAULT '0-6' CHECK (length(unusual_night) <= 5), -- by its time zone; '': no night
   unusual_mail TEXT NOT NULL DEFAULT '' CHECK (length(unusual_mail) <= 254), -- who is told; '': every administrator
+  daily_spend_max_micros BIGINT CHECK (daily_spend_max_micros BETWEEN 0 AND 1000000000000000), -- of all its callbacks, by its time_zone
+  daily_spend_max_a_micros BIGINT CHECK (daily_spend_max_a_micros BETWEEN 0 AND 1000000000000000), -- of those to one A
+  daily_spend_max_source_micros BIGINT CHECK (daily_spend_max_source_micros BETWEEN 0 AND 1000000000000000),
   allowed_networks TEXT NOT NULL DEFAULT '' CHECK (length(allowed_networks) <= 1000), -- from where Simple and Hosted are asked for; '': anywhere
   challenge_bits INTEGER CHECK (challenge_bits BETWEEN 8 AND 22), -- of the sum a browser does for Simple and Hosted; NULL: none
   needs_link BOOLEAN NOT NULL DEFAULT FALSE, -- Simple and Hosted are asked for by a signed link alone
@@ -527,6 +533,20 @@ CREATE TABLE tally (
   until_at BIGINT NOT NULL
 );
 CREATE INDEX tally_until ON tally (until_at);
+
+-- What was charged on a day under a limit of the day; see webcb/billing/spending.py.
+CREATE TABLE day_spend (
+  subject TEXT PRIMARY KEY CHECK (length(subject) BETWEEN 1 AND 200),
+  spent_micros BIGINT NOT NULL CHECK (spent_micros >= 0),
+  until_at BIGINT NOT NULL
+);
+CREATE INDEX day_spend_until ON day_spend (until_at);
+
+-- Up to when numbers were masked because they are old; see webcb/billing/erasure.py. One row at most.
+CREATE TABLE retention (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  masked_until BIGINT NOT NULL
+);
 
 -- How often a callback was refused, by the hour.
 CREATE TABLE refusal_count (
@@ -672,6 +692,7 @@ CREATE TABLE leg (
 CREATE INDEX leg_cld ON leg (cld);
 
 CREATE INDEX leg_open_to_a ON leg (cld) WHERE name = 'A' AND state <> 'ended';
+CREATE INDEX leg_open_to_b ON leg (cld) WHERE name = 'B' AND state <> 'ended';
 
 -- One INVITE to one connection.
 CREATE TABLE attempt (
@@ -787,6 +808,8 @@ CREATE TABLE ledger (
   at BIGINT NOT NULL,
   made_by TEXT NOT NULL CHECK (length(made_by) BETWEEN 1 AND 64),
   note TEXT NOT NULL DEFAULT '' CHECK (length(note) <= 500),
+  salt TEXT NOT NULL DEFAULT '' CHECK (length(salt) IN (0, 16)), -- of `personal`; '': event_key, made_by, note were erased
+  personal TEXT NOT NULL CHECK (length(personal) = 64), -- digest of those, and of the numbers of its xDR: what the hash is over
   hash TEXT NOT NULL CHECK (length(hash) = 64),
   CHECK (CASE kind WHEN 'charge' THEN xdr_id IS NOT NULL WHEN 'vendor cost' THEN xdr_id IS NOT NULL
     WHEN 'refund' THEN TRUE ELSE xdr_id IS NULL END),
@@ -910,14 +933,15 @@ CREATE TABLE audit (
   detail TEXT NOT NULL DEFAULT ''
 );
 
+-- What a person could be known by may be erased (webcb/billing/erasure.py), and nothing else of these rows changes.
 -- What is written stays written -----------------------------------------------------------------------------------------
 
 --[sqlite
-CREATE TRIGGER xdr_unchangeable BEFORE UPDATE ON xdr BEGIN SELECT RAISE(ABORT, 'an xDR is never changed'); END;
+CREATE TRIGGER xdr_unchangeable BEFORE UPDATE ON xdr WHEN NOT (NEW.id IS OLD.id AND NEW.kind IS OLD.kind AND NEW.refund_of_id IS OLD.refund_of_id AND NEW.callback_id IS OLD.callback_id AND NEW.leg IS OLD.leg AND NEW.account_id IS OLD.account_id AND NEW.customer_id IS OLD.customer_id AND NEW.access_code IS OLD.access_code AND NEW.destination IS OLD.destination AND NEW.tariff IS OLD.tariff AND NEW.connection_id IS OLD.connection_id AND NEW.connect_time IS OLD.connect_time AND NEW.disconnect_time IS OLD.disconnect_time AND NEW.bill_time IS OLD.bill_time AND NEW.setup_ms IS OLD.setup_ms AND NEW.used_quantity IS OLD.used_quantity AND NEW.charged_quantity IS OLD.charged_quantity AND NEW.charged_micros IS OLD.charged_micros AND NEW.currency IS OLD.currency AND NEW.vendor_cost_micros IS OLD.vendor_cost_micros AND NEW.vendor_currency IS OLD.vendor_currency AND NEW.cost_micros IS OLD.cost_micros AND NEW.currency_per_base_micros IS OLD.currency_per_base_micros AND NEW.vendor_currency_per_base_micros IS OLD.vendor_currency_per_base_micros AND NEW.disconnect_cause IS OLD.disconnect_cause AND NEW.one_way IS OLD.one_way AND NEW.explanation IS OLD.explanation AND (NEW.cli IS OLD.cli OR (length(NEW.cli) = length(OLD.cli) AND trim(NEW.cli, 'x') = '')) AND (NEW.cld IS OLD.cld OR (length(NEW.cld) = length(OLD.cld) AND trim(NEW.cld, 'x') = ''))) BEGIN SELECT RAISE(ABORT, 'an xDR is never changed'); END;
 CREATE TRIGGER xdr_undeletable BEFORE DELETE ON xdr WHEN NOT EXISTS (SELECT 1 FROM archive WHERE ended_at IS NULL AND before_at > OLD.bill_time AND last_xdr_id >= OLD.id) BEGIN SELECT RAISE(ABORT, 'an xDR is never deleted'); END;
-CREATE TRIGGER ledger_unchangeable BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'a ledger row is never changed'); END;
+CREATE TRIGGER ledger_unchangeable BEFORE UPDATE ON ledger WHEN NOT (NEW.id IS OLD.id AND NEW.wallet_id IS OLD.wallet_id AND NEW.account_id IS OLD.account_id AND NEW.vendor_id IS OLD.vendor_id AND NEW.kind IS OLD.kind AND NEW.against IS OLD.against AND NEW.amount_micros IS OLD.amount_micros AND NEW.currency IS OLD.currency AND NEW.balance_after_micros IS OLD.balance_after_micros AND NEW.xdr_id IS OLD.xdr_id AND NEW.at IS OLD.at AND NEW.personal IS OLD.personal AND NEW.hash IS OLD.hash AND NEW.salt = '' AND NEW.event_key = 'erased:' || OLD.id AND NEW.made_by = 'erased' AND NEW.note = '') BEGIN SELECT RAISE(ABORT, 'a ledger row is never changed'); END;
 CREATE TRIGGER ledger_undeletable BEFORE DELETE ON ledger WHEN NOT EXISTS (SELECT 1 FROM archive WHERE ended_at IS NULL AND before_at > OLD.at AND last_ledger_id >= OLD.id) BEGIN SELECT RAISE(ABORT, 'a ledger row is never deleted'); END;
-CREATE TRIGGER audit_unchangeable BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'an audit row is never changed'); END;
+CREATE TRIGGER audit_unchangeable BEFORE UPDATE ON audit WHEN NOT (NEW.id IS OLD.id AND NEW.at IS OLD.at AND NEW.action IS OLD.action AND (NEW.subject = OLD.subject OR NEW.subject = 'erased') AND (NEW.detail = OLD.detail OR NEW.detail = '') AND (NEW.made_by = OLD.made_by OR NEW.made_by = 'erased')) BEGIN SELECT RAISE(ABORT, 'an audit row is never changed'); END;
 CREATE TRIGGER audit_undeletable BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'an audit row is never deleted'); END;
 --]
 --[postgresql
@@ -927,11 +951,20 @@ CREATE FUNCTION leaves_archived_xdr() RETURNS trigger LANGUAGE plpgsql AS
   $$ BEGIN IF EXISTS (SELECT 1 FROM archive WHERE ended_at IS NULL AND before_at > OLD.bill_time AND last_xdr_id >= OLD.id) THEN RETURN OLD; END IF; RAISE EXCEPTION 'a row of xdr is never changed or deleted'; END $$;
 CREATE FUNCTION leaves_archived_ledger() RETURNS trigger LANGUAGE plpgsql AS
   $$ BEGIN IF EXISTS (SELECT 1 FROM archive WHERE ended_at IS NULL AND before_at > OLD.at AND last_ledger_id >= OLD.id) THEN RETURN OLD; END IF; RAISE EXCEPTION 'a row of ledger is never changed or deleted'; END $$;
-CREATE TRIGGER xdr_stays BEFORE UPDATE OR TRUNCATE ON xdr EXECUTE FUNCTION stays_written();
+CREATE TRIGGER xdr_stays BEFORE TRUNCATE ON xdr EXECUTE FUNCTION stays_written();
 CREATE TRIGGER xdr_leaves BEFORE DELETE ON xdr FOR EACH ROW EXECUTE FUNCTION leaves_archived_xdr();
-CREATE TRIGGER ledger_stays BEFORE UPDATE OR TRUNCATE ON ledger EXECUTE FUNCTION stays_written();
+CREATE TRIGGER ledger_stays BEFORE TRUNCATE ON ledger EXECUTE FUNCTION stays_written();
 CREATE TRIGGER ledger_leaves BEFORE DELETE ON ledger FOR EACH ROW EXECUTE FUNCTION leaves_archived_ledger();
-CREATE TRIGGER audit_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON audit EXECUTE FUNCTION stays_written();
+CREATE TRIGGER audit_stays BEFORE DELETE OR TRUNCATE ON audit EXECUTE FUNCTION stays_written();
+CREATE FUNCTION xdr_only_erased() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN IF NOT (to_jsonb(NEW) - 'cli' - 'cld' = to_jsonb(OLD) - 'cli' - 'cld' AND (NEW.cli = OLD.cli OR (length(NEW.cli) = length(OLD.cli) AND trim(NEW.cli, 'x') = '')) AND (NEW.cld = OLD.cld OR (length(NEW.cld) = length(OLD.cld) AND trim(NEW.cld, 'x') = ''))) THEN RAISE EXCEPTION USING MESSAGE = 'a row of xdr is never changed or deleted'; END IF; RETURN NEW; END $$;
+CREATE TRIGGER xdr_only_erased BEFORE UPDATE ON xdr FOR EACH ROW EXECUTE FUNCTION xdr_only_erased();
+CREATE FUNCTION ledger_only_erased() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN IF NOT (to_jsonb(NEW) - 'event_key' - 'made_by' - 'note' - 'salt' = to_jsonb(OLD) - 'event_key' - 'made_by' - 'note' - 'salt' AND NEW.salt = '' AND NEW.event_key = 'erased:' || OLD.id AND NEW.made_by = 'erased' AND NEW.note = '') THEN RAISE EXCEPTION USING MESSAGE = 'a row of ledger is never changed or deleted'; END IF; RETURN NEW; END $$;
+CREATE TRIGGER ledger_only_erased BEFORE UPDATE ON ledger FOR EACH ROW EXECUTE FUNCTION ledger_only_erased();
+CREATE FUNCTION audit_only_erased() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN IF NOT (to_jsonb(NEW) - 'subject' - 'detail' - 'made_by' = to_jsonb(OLD) - 'subject' - 'detail' - 'made_by' AND (NEW.subject = OLD.subject OR NEW.subject = 'erased') AND (NEW.detail = OLD.detail OR NEW.detail = '') AND (NEW.made_by = OLD.made_by OR NEW.made_by = 'erased')) THEN RAISE EXCEPTION USING MESSAGE = 'a row of audit is never changed or deleted'; END IF; RETURN NEW; END $$;
+CREATE TRIGGER audit_only_erased BEFORE UPDATE ON audit FOR EACH ROW EXECUTE FUNCTION audit_only_erased();
 --]
 
 -- What changes is noted ------------------------------------------------------------------------------------------------
@@ -1001,10 +1034,10 @@ CREATE TRIGGER ledger_rings AFTER INSERT ON ledger FOR EACH ROW WHEN (NEW.amount
 -- Who follows a call is told of its states -----------------------------------------------------------------------------
 
 --[sqlite
-CREATE TRIGGER callback_state_told AFTER UPDATE OF state ON callback WHEN NEW.state <> OLD.state AND NEW.state IN ('calling A', 'calling B', 'talking', 'ended') BEGIN INSERT INTO sink_event (sink_id, state, at, due_at) SELECT sink.id, NEW.state, COALESCE(NEW.ended_at, NEW.talking_at, leg.placed_at, NEW.claimed_at, NEW.requested_at), NEW.requested_at FROM sink LEFT JOIN leg ON leg.callback_id = NEW.id AND leg.name = 'B' WHERE sink.callback_id = NEW.id; END;
+CREATE TRIGGER callback_state_told AFTER UPDATE OF state ON callback WHEN NEW.state <> OLD.state AND NEW.state IN ('calling A', 'calling B', 'talking', 'ended') BEGIN INSERT INTO sink_event (sink_id, state, at, due_at) SELECT sink.id, NEW.state, COALESCE(NEW.ended_at, NEW.talking_at, leg.placed_at, a.answered_at, NEW.claimed_at, NEW.requested_at), NEW.requested_at FROM sink LEFT JOIN leg ON leg.callback_id = NEW.id AND leg.name = 'B' LEFT JOIN leg AS a ON a.callback_id = NEW.id AND a.name = 'A' WHERE sink.callback_id = NEW.id; END;
 --]
 --[postgresql
 CREATE FUNCTION callback_state_tells() RETURNS trigger LANGUAGE plpgsql AS
-  $$ BEGIN INSERT INTO sink_event (sink_id, state, at, due_at) SELECT sink.id, NEW.state, COALESCE(NEW.ended_at, NEW.talking_at, leg.placed_at, NEW.claimed_at, NEW.requested_at), NEW.requested_at FROM sink LEFT JOIN leg ON leg.callback_id = NEW.id AND leg.name = 'B' WHERE sink.callback_id = NEW.id; RETURN NULL; END $$;
+  $$ BEGIN INSERT INTO sink_event (sink_id, state, at, due_at) SELECT sink.id, NEW.state, COALESCE(NEW.ended_at, NEW.talking_at, leg.placed_at, a.answered_at, NEW.claimed_at, NEW.requested_at), NEW.requested_at FROM sink LEFT JOIN leg ON leg.callback_id = NEW.id AND leg.name = 'B' LEFT JOIN leg AS a ON a.callback_id = NEW.id AND a.name = 'A' WHERE sink.callback_id = NEW.id; RETURN NULL; END $$;
 CREATE TRIGGER callback_state_told AFTER UPDATE OF state ON callback FOR EACH ROW WHEN (NEW.state <> OLD.state AND NEW.state IN ('calling A', 'calling B', 'talking', 'ended')) EXECUTE FUNCTION callback_state_tells();
 --]

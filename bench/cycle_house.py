@@ -38,9 +38,12 @@ HEARD = "heard.json"
 LIMITS = {  # of the application, as high as they go
     "concurrent_per_account": 1_000,
     "concurrent_per_a": 100_000,
+    "concurrent_per_b": 100_000,
+    "concurrent_per_block": 100_000,
     "concurrent_per_source": 100_000,
     "asks_per_minute_account": 100_000,
     "asks_per_minute_a": 100_000,
+    "asks_per_minute_b": 100_000,
     "asks_per_minute_block": 100_000,
     "asks_per_minute_source": 100_000,
 }

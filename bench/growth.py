@@ -69,10 +69,10 @@ _XDRS = """
 """
 _LEDGER = """
     INSERT INTO ledger (event_key, wallet_id, account_id, kind, against, amount_micros, currency, balance_after_micros, xdr_id, at,
-                        made_by, hash)
+                        made_by, personal, hash)
     SELECT 'charge:' || callback_id || ':' || leg, account_id, account_id, 'charge', 'revenue', -100000, 'USD', 0, id, bill_time,
-           'engine', '0000000000000000000000000000000000000000000000000000000000000000' FROM xdr
-"""
+           'engine', {nothing}, {nothing} FROM xdr
+""".format(nothing="'" + 64 * "0" + "'")
 
 
 SIZES = {"accounts": ACCOUNTS, "xdrs": XDRS}

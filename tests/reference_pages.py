@@ -13,6 +13,8 @@ from tests.cli.commands_page import command_reference
 from tests.data_model import data_model
 from webcb import clock, db
 from webcb.provisioning import reference
+from webcb.provisioning.entries import Account
+from webcb.provisioning.triggers import VoiceApplication
 from webcb.settings import ENVIRONMENT_PREFIX, Settings
 from webcb.watching import counting, tables
 
@@ -30,6 +32,30 @@ def setting_table() -> str:
             f"| `{setting.name}` | `{ENVIRONMENT_PREFIX}{setting.name.upper()}` | {shown} | {setting.metadata['help']} |"
         )
     return "\n".join(rows)
+
+
+GUARDED = {
+    "all of it": ("asks_per_minute", "concurrent_max", "daily_spend_max"),
+    "an account": ("asks_per_minute_account", "concurrent_per_account", "account.daily_spend_max"),
+    "A": ("asks_per_minute_a", "concurrent_per_a", "daily_spend_max_a"),
+    "B": ("asks_per_minute_b", "concurrent_per_b", ""),
+    "a block of a thousand B's": ("asks_per_minute_block", "concurrent_per_block", ""),
+    "a source address (IPv6: /64)": ("asks_per_minute_source", "concurrent_per_source", "daily_spend_max_source"),
+}
+
+
+def guard_table() -> str:
+    """A row for each whom a limit is for: how often, how many at a time, how much a day, each with its default."""
+
+    def cell(name: str) -> str:
+        if not name:
+            return ""
+        of, _, field = name.rpartition(".")
+        default = (Account if of else VoiceApplication).model_fields[field].default
+        return f"`{field}`{' of the account' if of else ''}: {'no limit' if default is None else default}"
+
+    rows = ["| of | asks a minute | callbacks at a time | spend a day |", "|---|---|---|---|"]
+    return "\n".join([*rows, *(f"| {of} | {' | '.join(map(cell, names))} |" for of, names in GUARDED.items())])
 
 
 def metric_tables() -> tuple[str, str]:
@@ -64,6 +90,7 @@ def main() -> None:
         ("docs/commands.md", "commands", command_reference()),
         ("docs/settings.md", "settings", setting_table()),
         ("docs/data-model.md", "model", data_model()),
+        ("docs/security.md", "guards", guard_table()),
         ("docs/watching.md", "tables", metric_tables()[0]),
         ("docs/watching.md", "counted", metric_tables()[1]),
     ):

@@ -71,6 +71,10 @@ BILLING_DOORS = {
         "trusted",
         "proof",
         "code_call",
+        "spending",
+        "facts",
+        "erasure",
+        "personal",
         "tally",
     )
 }

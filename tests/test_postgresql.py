@@ -46,6 +46,7 @@ def test_what_is_written_stays_written(postgresql: None) -> None:
             against="opening",
             amount_micros=5_000_000,
             currency="USD",
+            personal="0" * 64,
             hash="0" * 64,
             balance_after_micros=5_000_000,
             at=utc_now(),

@@ -155,6 +155,7 @@ SOUND = {
         "balance_after_micros": 1,
         "at": 0,
         "made_by": "m",
+        "personal": "0" * 64,
         "hash": "0" * 64,
     },
     "voucher": {

@@ -4,9 +4,11 @@ from peewee import BigIntegerField, BooleanField, ForeignKeyField, IntegerField,
 
 from webcb.operators import Audit as Audit
 from webcb.operators import Company as Company
+from webcb.operators import DaySpend as DaySpend
 from webcb.operators import Job as Job
 from webcb.operators import NeverCall as NeverCall
 from webcb.operators import OwnNumber as OwnNumber
+from webcb.operators import Retention as Retention
 from webcb.operators import SavedFilter as SavedFilter
 from webcb.operators import SignIn as SignIn
 from webcb.operators import Tally as Tally
@@ -279,6 +281,8 @@ class Ledger(Table):
     at = InstantField()
     made_by = TextField()
     note = TextField(default="")
+    salt = TextField(default="")
+    personal = TextField()
     hash = TextField()
 
 
@@ -298,8 +302,8 @@ ALL_TABLES: tuple[type[Table], ...] = (
     Wallet, Destination, OffPeakPeriod, Tariff, RateImport, Rate, ExchangeRate, Node, Product, UsageCharge,
     Customer, Batch, Distributor, Job, Account, TrustedNumber, SavedDestination, OwnerSession, Recovery, Payment,
     LowBalance, Vendor, Connection, ConnectionShare, ConnectionPace, Route, Catalog,
-    VoiceApplication, NeverCall, OwnNumber, Tally, RefusalCount, ApiKey, Callback, PhoneProof, Sink, SinkEvent, Leg, Attempt,
-    Message, Lock, Xdr, Ledger, Voucher, User, UserSession, SignIn, SavedFilter, Audit,
+    VoiceApplication, NeverCall, OwnNumber, Tally, DaySpend, Retention, RefusalCount, ApiKey, Callback, PhoneProof, Sink,
+    SinkEvent, Leg, Attempt, Message, Lock, Xdr, Ledger, Voucher, User, UserSession, SignIn, SavedFilter, Audit,
     Company, Unusual,
     Archive, CarriedChain, CarriedBook,
 )  # fmt: skip

@@ -87,6 +87,19 @@ class Unusual(Table):
     said = TextField(default="")
 
 
+class Retention(Table):
+    masked_until = InstantField()
+
+
+class DaySpend(Table):
+    subject = TextField(primary_key=True)
+    spent_micros = BigIntegerField()
+    until_at = InstantField()
+
+    class Meta:
+        table_name = "day_spend"
+
+
 class NeverCall(Table):
     number = TextField(unique=True)
     asked_at = InstantField()

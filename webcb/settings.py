@@ -299,10 +299,13 @@ class Settings:
         "",
         "where people reach the pages, for links in mails; empty: no password is recovered by mail",
     )
+    personal_days: int = _setting(
+        _integer(0, 36500), 0, "days after which the numbers of a callback are masked everywhere; 0: they are kept"
+    )
     payment_provider: str = _setting(
         _provider_or_empty,
         "",
-        "through whom accounts are topped up: module:class, or test, which moves no money; empty: nobody",
+        "through whom accounts are topped up: module:class; test, on loopback alone, moves no money; empty: nobody",
     )
 
     @property
@@ -403,6 +406,12 @@ def _contradictions(chosen: Mapping[str, Any]) -> list[str]:
     if high - low < 3:
         found.append(
             f"rtp_port_min {low}, rtp_port_max {high}: a callback needs four ports, so the last must be 3 above the first"
+        )
+    beyond = [str(bind) for bind in settings.sip_binds if not ip_address(bind.host).is_loopback]
+    if settings.payment_provider == "test" and beyond:
+        found.append(
+            "payment_provider: test takes no money and credits real funds, so it is for an engine that reaches no carrier, all its"
+            f" sip_binds on loopback; SIP is spoken from {beyond[0]}: name a provider, module:class, or leave the line out"
         )
     addresses = {
         "sip_binds": [bind.host for bind in settings.sip_binds],

@@ -142,8 +142,9 @@ def place(house: House, key: str = "once", at: datetime = NOON, **fields: Any) -
 
 def no_limits(**fields: Any) -> None:
     """Let every voice application be asked by anybody as often as he likes; and whatever else it is to be."""
-    limits = ("asks_per_minute_account", "asks_per_minute_a", "asks_per_minute_block", "asks_per_minute_source")
-    none = dict.fromkeys((*limits, "concurrent_per_a", "concurrent_per_source"))
+    asked = ("account", "a", "b", "block", "source")
+    limits = [f"asks_per_minute_{of}" for of in asked] + [f"concurrent_per_{of}" for of in asked if of != "account"]
+    none = dict.fromkeys(limits)
     models.VoiceApplication.update(**none | {"concurrent_per_account": 1000} | fields).execute()
 
 

@@ -8,9 +8,11 @@ from tests.billing import rows
 from tests.billing.rows import NOON, PASSWORD
 from tests.billing.test_on_postgresql import at_once
 from webcb import db, models
-from webcb.billing import guard, reception, tally
+from webcb.billing import guard, ledger, reception, settlement, tally
 from webcb.billing.authorization import Reason, Refusal
 from webcb.billing.guard import Guards
+from webcb.billing.settlement import LegUsage
+from webcb.billing.slices import Talking
 from webcb.number import Kind, Number, time_zones
 
 
@@ -110,6 +112,7 @@ LIMITS = [
     ("asks_per_minute", {}, {"number_a": Number("5511911112222", "BR", Kind.ORDINARY), "requested_from": "192.0.2.8"}),
     ("asks_per_minute_account", {}, {"requested_from": "192.0.2.8"}),
     ("asks_per_minute_a", {"number_a": Number("5511911112222", "BR", Kind.ORDINARY)}, {}),
+    ("asks_per_minute_b", {"number_b": Number("12065554999", "US", Kind.ORDINARY)}, {}),
     ("asks_per_minute_block", {"number_b": Number("12065559123", "US", Kind.ORDINARY)}, {}),
     ("asks_per_minute_source", {"requested_from": "192.0.2.8"}, {}),
 ]
@@ -136,6 +139,8 @@ def test_how_often_may_be_asked(name: str, free: dict[str, object], counted: dic
     ("name", "reason"),
     [
         ("concurrent_per_a", "too many callbacks to the number"),
+        ("concurrent_per_b", "too many callbacks to the number"),
+        ("concurrent_per_block", "service full"),
         ("concurrent_per_source", "service full"),
         ("concurrent_max", "service full"),
     ],
@@ -156,17 +161,103 @@ def test_the_operator_at_the_command_line_is_not_counted() -> None:
     assert [refused(house, str(n), requested_from="cli") for n in range(3)] == [None] * 3
 
 
+EVERY_LIMIT = [
+    "asks_per_minute",
+    "asks_per_minute_account",
+    "asks_per_minute_a",
+    "asks_per_minute_b",
+    "asks_per_minute_block",
+    "asks_per_minute_source",
+    "concurrent_max",
+    "concurrent_per_account",
+    "concurrent_per_a",
+    "concurrent_per_b",
+    "concurrent_per_block",
+    "concurrent_per_source",
+]
+
+
 @pytest.mark.usefixtures("either_database")
-def test_a_hundred_at_once_get_what_the_limit_says() -> None:
+@pytest.mark.parametrize("name", EVERY_LIMIT)
+def test_a_hundred_at_once_get_what_the_limit_says(name: str) -> None:
     house = rows.house()
-    limit(concurrent_per_account=1000, concurrent_per_a=2, asks_per_minute_account=None, asks_per_minute_a=None)
-    limit(asks_per_minute_block=None, asks_per_minute_source=None)
+    rows.no_limits(**{name: 2})
     db.database.close()
     placed = at_once(reception.place, [(rows.order(house, str(n)), NOON) for n in range(100)])
     db.database.connect()
     assert sum(isinstance(each, reception.Placed) for each in placed) == 2
     assert models.Callback.select().count() == 2
     assert models.RefusalCount.get().refusals == 98
+
+
+def test_every_limit_is_tried() -> None:
+    limits = {each for each in Guards.__dataclass_fields__ if each.startswith(("asks_per", "concurrent"))}
+    assert limits | {"concurrent_per_account"} == set(EVERY_LIMIT)
+
+
+# What may be spent in a day ------------------------------------------------------------------------------------------
+
+
+CAPS = ["daily_spend_max_micros", "daily_spend_max_a_micros", "daily_spend_max_source_micros"]
+ELSEWHERE = {"requested_from": "192.0.2.8", "number_a": Number("5511911112222", "BR", Kind.ORDINARY)}
+
+
+def begin_and_settle(callback_id: str, at: datetime, seconds: int) -> object:
+    begun = reception.begin(callback_id, at)
+    if isinstance(begun, Refusal):
+        settlement.settle(callback_id, (), f"refused: {begun.reason}", b_answered=False, at=at)
+        return begun.reason
+    ended = at + timedelta(seconds=seconds)
+    usages = [LegUsage(leg, at, ended, seconds * 1_000_000, 100, 16, None) for leg in ("A", "B")]  # type: ignore[arg-type]
+    return settlement.settle(callback_id, usages, "A hung up", b_answered=True, at=ended).total_micros
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("cap", CAPS)
+def test_what_may_be_spent_in_a_day(cap: str) -> None:
+    """A minute of both legs costs 0.20: of 0.50 two are left, then nothing until midnight where the service is."""
+    house = rows.house(balance="100")
+    rows.no_limits(**{cap: 500_000, "time_zone": "America/Sao_Paulo"})
+    assert [begin_and_settle(rows.place(house, str(n)), NOON, 60) for n in range(2)] == [200_000, 200_000]
+    assert refused(house, "third") == "daily spend reached"
+    other = rows.account(house.customer, house.product, "cb2002")
+    assert refused(house, "other", login=other.login) == "daily spend reached", "whoever pays"
+    free = {} if cap == CAPS[0] else ELSEWHERE
+    assert refused(house, "free", **free) == ("daily spend reached" if cap == CAPS[0] else None)
+    assert refused(house, "operator", requested_from="cli") is None
+    before_midnight = datetime(2026, 3, 3, 2, 59, tzinfo=NOON.tzinfo)
+    assert refused(house, "evening", at=before_midnight) == "daily spend reached"
+    assert refused(house, "morning", at=before_midnight + timedelta(minutes=1)) is None
+
+
+@pytest.mark.usefixtures("either_database")
+@pytest.mark.parametrize("cap", CAPS)
+def test_a_hundred_at_once_set_no_more_aside_than_may_be_spent(cap: str) -> None:
+    house = rows.house(balance="100")
+    rows.no_limits(**{cap: 500_000})
+    payers = [rows.account(house.customer, house.product, f"cb2{n:03}", balance="10") for n in range(10)]
+    placed = [rows.place(house, f"k{n}", login=payers[n % 10].login) for n in range(100)]
+    db.database.close()
+    begun = at_once(reception.begin, [(each, NOON) for each in placed])
+    db.database.connect()
+    assert [each for each in begun if isinstance(each, Exception)] == []
+    assert sum(isinstance(each, reception.Begun) for each in begun) == 2
+    locked = [lock.amount_micros for lock in models.Lock.select()]
+    assert sum(locked) <= 500_000
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("cap", CAPS)
+def test_a_call_that_goes_on_gets_no_more_than_may_be_spent(cap: str) -> None:
+    house = rows.house(balance="100")
+    rows.no_limits(**{cap: 500_000})
+    callback_id = rows.place(house)
+    begun = reception.begin(callback_id, NOON)
+    assert isinstance(begun, reception.Begun)
+    assert begun.locked_micros == 200_000
+    pricings = (begun.authorization.pricing_a, begun.authorization.pricing_b)
+    held = ledger.hold(callback_id, Talking(*pricings, 0, 3600), NOON)
+    assert held == ledger.Held(400_000, 100_000), "two minutes of an hour; what is left buys no third"
 
 
 @pytest.mark.usefixtures("database")
@@ -202,3 +293,20 @@ def test_rows_that_say_nothing_any_more_are_swept() -> None:
         tally.take([tally.Ask("one", 2), tally.Ask("two", 1)], timedelta(minutes=1), NOON)
         assert tally.sweep(NOON + timedelta(seconds=31)) == 1
     assert tally.room(tally.Ask("two", 1), timedelta(minutes=1), NOON) == tally.Room(0, 60)
+
+
+@pytest.mark.usefixtures("either_database")
+def test_a_counter_waits_for_no_disk_and_is_there_for_who_comes_after() -> None:
+    setting = "PRAGMA synchronous" if db.dialect() == "sqlite" else "SHOW synchronous_commit"
+
+    def shown() -> object:
+        return db.database.execute_sql(setting).fetchone()[0]
+
+    usual = shown()
+    with db.counting():
+        tally.take([tally.Ask("one", 2)], timedelta(minutes=1), NOON)
+        assert shown() in (1, "off")
+    assert shown() == usual
+    db.database.close()
+    db.database.connect()
+    assert tally.room(tally.Ask("one", 2), timedelta(minutes=1), NOON).left == 1

@@ -241,3 +241,17 @@ def test_who_pressed_nine_is_not_called_again(house: rows.House) -> None:
     for kind, number_b in (("extended", rows.NUMBER_B), ("simple", None), ("hosted", None)):
         order = rows.order(house, f"again {kind}", kind=kind, number_b=number_b)
         assert reception.place(order, NOON) == Refusal(Reason.NEVER_CALL, "A")
+
+
+def test_a_destination_chosen_by_keys_is_guarded_as_one_that_was_typed(house: rows.House) -> None:
+    callback_id = begun(house)
+    found = logged_in(callback_id)
+    rows.place(house, "another", login="cb1001")
+    rows.no_limits(concurrent_per_b=1)
+    pricings = (found.terms.pricing_a.with_login(),)
+    verdict = hosted.choose(callback_id, "12065554123", pricings, 20 * US, NOON + 20 * SECOND)
+    assert verdict == Refusal(Reason.TOO_MANY_TO_NUMBER, "B")
+    rows.no_limits(asks_per_minute_block=1)
+    assert isinstance(hosted.choose(callback_id, "12065554123", pricings, 20 * US, NOON + 20 * SECOND), Chosen)
+    again = hosted.choose(callback_id, "12065554999", pricings, 20 * US, NOON + 21 * SECOND)
+    assert again == Refusal(Reason.TOO_OFTEN)

@@ -175,7 +175,7 @@ BEFORE_BILLING_IS_ASKED = {
     Reason.LINK_NEEDED,
     Reason.CHALLENGE_UNSOLVED,
 }
-COUNTED = {Reason.TOO_MANY_TRIES, Reason.TOO_OFTEN, Reason.TOO_MANY_TO_A, Reason.SERVICE_FULL}  # see test_guard.py
+COUNTED = {Reason.TOO_MANY_TRIES, Reason.TOO_OFTEN, Reason.TOO_MANY_TO_NUMBER, Reason.SERVICE_FULL}  # see test_guard.py
 CODES = {Reason.CODE_NEEDED, Reason.CODE_WRONG, Reason.CODE_OVER, Reason.CODES_TOO_OFTEN}  # see test_code_call.py
 
 

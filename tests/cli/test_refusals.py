@@ -75,7 +75,7 @@ CHANGES = [
 # Said where more than a quote is asked for, or of what cannot be typed here; the tests of reception, guards and pages have them.
 ELSEWHERE = {
     Reason.WRONG_CREDENTIALS, Reason.EMERGENCY, Reason.PREMIUM, Reason.NO_FUNDS, Reason.SAME_NUMBER,  # mistakes.txt
-    Reason.TOO_MANY, Reason.TOO_MANY_TRIES, Reason.TOO_OFTEN, Reason.TOO_MANY_TO_A, Reason.SERVICE_FULL, Reason.BAD_NUMBER,
+    Reason.TOO_MANY, Reason.TOO_MANY_TRIES, Reason.TOO_OFTEN, Reason.TOO_MANY_TO_NUMBER, Reason.SERVICE_FULL, Reason.BAD_NUMBER,
     Reason.NEVER_CALL, Reason.SOURCE_BARRED, Reason.LINK_NEEDED, Reason.CHALLENGE_UNSOLVED, Reason.CODE_NEEDED,
     Reason.CODE_WRONG, Reason.CODE_OVER, Reason.CODES_TOO_OFTEN,
 }  # fmt: skip

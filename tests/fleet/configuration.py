@@ -62,10 +62,9 @@ def configure(edge: str) -> dict[str, str]:
             limits = {"capacity": CAPACITY, "calls_per_second": CALLS_PER_SECOND} if name == LIMITED else {}
             Connection.create(name=name, vendor=vendor, tariff=cost, host=edge, port=5060, **limits)
         application = VoiceApplication.create(name="Callback", path="-", concurrent_per_account=CONCURRENT_MAX)
+        at_once = ("concurrent_per_a", "concurrent_per_b", "concurrent_per_block", "concurrent_per_source")
         limits_of_asking = [name for name in VoiceApplication._meta.fields if name.startswith("asks_per_minute")]
-        VoiceApplication.update(
-            **dict.fromkeys([*limits_of_asking, "concurrent_per_a", "concurrent_per_source"])
-        ).execute()
+        VoiceApplication.update(**dict.fromkeys([*limits_of_asking, *at_once])).execute()
         customer = Customer.create(name="Customer", wallet=Wallet.create(currency="USD"))
         accounts = []
         for login in [*(f"account{each}" for each in range(ACCOUNTS)), THRIFTY]:

@@ -145,6 +145,15 @@ def test_secrets_are_masked(tmp_path: Path) -> None:
         assert value("database_url", WEBCB_DATABASE_URL=url) == expected
 
 
+def test_who_takes_no_money_credits_no_funds_where_calls_cost_some() -> None:
+    assert (
+        load({"WEBCB_PAYMENT_PROVIDER": "test", "WEBCB_SIP_BINDS": "127.0.0.2:5070,[::1]:5070"}).payment_provider
+        == "test"
+    )
+    with pytest.raises(SettingsProblem, match="payment_provider: test takes no money"):
+        load({"WEBCB_PAYMENT_PROVIDER": "test", "WEBCB_SIP_BINDS": "192.0.2.1:5060"})
+
+
 # What is wrong -----------------------------------------------------------------------------------------------------------
 
 WRONG = [

@@ -7,18 +7,24 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.reference_pages import GUARDED, between, guard_table
 from tests.web import scene
 from tests.web.admin.conftest import enter
 from tests.web.admin.conftest import users as users
 from tests.web.hand import Hand
 from webcb.billing import credentials
+from webcb.billing.guard import Guards
 from webcb.web.access import STATIC_ENDPOINTS
 
 TOP = Path(__file__).parent.parent.parent
 
 
 def test_every_line_of_the_handbook_names_a_test_that_is_there() -> None:
-    lines = [line for line in (TOP / "docs" / "security.md").read_text().splitlines() if line.startswith("|")]
+    lines = [
+        line
+        for line in between((TOP / "docs/security.md").read_text(), "guards", "").splitlines()
+        if line.startswith("|")
+    ]
     lines = [line for line in lines if not re.match(r"\| ?(what \||---)", line)]
     assert len(lines) > 20
     for line in lines:
@@ -98,3 +104,12 @@ def _try(door: str, client: FlaskClient, name: str) -> object:
         return client.post("/selfcare/sign-in", data=fields)
     hand = Hand(client)
     return client.post("/", data=hand.fields | {"login": name, "password": f"not {scene.PASSWORD}"})
+
+
+def test_the_page_names_every_limit_with_its_default() -> None:
+    page = (TOP / "docs/security.md").read_text()
+    assert between(page, "guards", guard_table()) == page, "python -m tests.reference_pages writes it anew"
+    limits = {
+        each for each in Guards.__dataclass_fields__ if each.startswith(("asks_per", "concurrent", "daily_spend"))
+    }
+    assert {each.removesuffix("_micros") for each in limits} <= {name for names in GUARDED.values() for name in names}

@@ -8,10 +8,8 @@ from datetime import datetime, timedelta
 from webcb import db
 from webcb.billing import guard, query, tally
 from webcb.billing.authorization import Reason, Refusal
-from webcb.billing.guard import Guards
+from webcb.billing.guard import OPERATOR, Guards
 
-# What an operator asks for on the command line is not counted: it is he who sets the limits.
-OPERATOR = "cli"
 ASKS_WINDOW = timedelta(minutes=1)
 TRIES_WINDOW = timedelta(minutes=15)
 TRIES_OF_ACCOUNT_AND_SOURCE, TRIES_OF_ACCOUNT, TRIES_OF_SOURCE = 5, 50, 30
@@ -64,12 +62,50 @@ def refusal_of_asks(
         ("", guards.asks_per_minute, guards.concurrent_max),
         (f"account {account_id}", guards.asks_per_minute_account if account_id is not None else None, None),
         (f"a {number_a}", guards.asks_per_minute_a, guards.concurrent_per_a),
-        (f"b {guard.block(number_b)}", guards.asks_per_minute_block if number_b else None, None),
+        *_of_b(guards, number_b),
         (f"from {guard.source_network(source)}", guards.asks_per_minute_source, guards.concurrent_per_source),
     )
     asks = [tally.Ask(f"ask {path} {of}", most) for of, most, at_once in limits if most or at_once]
     return Refusal(Reason.TOO_OFTEN) if tally.take(asks, ASKS_WINDOW, at) else None
 
+
+def _of_b(guards: Guards, number_b: str) -> tuple[tuple[str, int | None, int | None], ...]:
+    """Subjects of B, with how often and how many at a time; none where it is not known, or the operator's own."""
+    if not number_b:
+        return ()
+    return (
+        (f"b {number_b}", guards.asks_per_minute_b, guards.concurrent_per_b),
+        (f"b {guard.block(number_b)}*", guards.asks_per_minute_block, guards.concurrent_per_block),
+    )
+
+
+def refusal_of_b(path: str, guards: Guards, number_b: str, source: str, at: datetime) -> Refusal | None:
+    """Count an ask for a B that A has chosen by keys, as `refusal_of_asks` counts those of a page."""
+    if source == OPERATOR:
+        return None
+    asks = [tally.Ask(f"ask {path} {of}", most) for of, most, at_once in _of_b(guards, number_b) if most or at_once]
+    if tally.take(asks, ASKS_WINDOW, at):
+        return Refusal(Reason.TOO_OFTEN)
+    return _refusal_of_open_b(guards, number_b)
+
+
+def _refusal_of_open_b(guards: Guards, number_b: str) -> Refusal | None:
+    """Too many callbacks that go on, to this B or to the numbers around it."""
+    if not number_b or (guards.concurrent_per_b is None and guards.concurrent_per_block is None):
+        return None
+    block = guard.block(number_b)
+    to_b, to_block = query.values(_OPEN_B, number_b, f"{block}000", f"{block}999")
+    if guards.concurrent_per_b is not None and to_b >= guards.concurrent_per_b:
+        return Refusal(Reason.TOO_MANY_TO_NUMBER, "B")
+    is_full = guards.concurrent_per_block is not None and to_block >= guards.concurrent_per_block
+    return Refusal(Reason.SERVICE_FULL) if is_full else None
+
+
+_OPEN_B = """
+    SELECT COALESCE(SUM(CASE WHEN cld = ? THEN 1 ELSE 0 END), 0), COUNT(*)
+      FROM leg JOIN callback ON callback.id = leg.callback_id
+     WHERE leg.name = 'B' AND leg.state <> 'ended' AND leg.cld BETWEEN ? AND ? AND callback.state <> 'ended'
+"""
 
 _OPEN = """
     SELECT (SELECT COUNT(*) FROM callback WHERE voice_application_id = application.id AND state <> 'ended') AS here,
@@ -80,13 +116,17 @@ _OPEN = """
 """
 
 
-def refusal_of_open(path: str, guards: Guards, number_a: str, source: str) -> Refusal | None:
-    """Too many callbacks that go on: of the voice application, to this A, or from this source. After `refusal_of_asks`."""
+def refusal_of_open(path: str, guards: Guards, digits: tuple[str, str], source: str) -> Refusal | None:
+    """Too many callbacks that go on: of the voice application, to this A or B, or from this source. After `refusal_of_asks`."""
     if source == OPERATOR:
         return None
+    number_a, number_b = digits
     open_now = query.rows(_OPEN, number_a, source, path)[0]
     if guards.concurrent_per_a is not None and open_now["to_a"] >= guards.concurrent_per_a:
-        return Refusal(Reason.TOO_MANY_TO_A, "A")
+        return Refusal(Reason.TOO_MANY_TO_NUMBER, "A")
+    refusal = _refusal_of_open_b(guards, number_b)
+    if refusal is not None:
+        return refusal
     is_full = any(
         most is not None and open_now[of] >= most
         for of, most in (("here", guards.concurrent_max), ("from_source", guards.concurrent_per_source))

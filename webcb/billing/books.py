@@ -1,11 +1,13 @@
 """The books door: whether everything written about money agrees with itself, and what stands in each book. It writes nothing."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from webcb import db, money
 from webcb.billing import chain, query
-from webcb.billing.ledger import AGAINST, COLUMNS
+from webcb.billing.erasure import ERASED
+from webcb.billing.ledger import AGAINST, COLUMNS, digest_of, linked
 from webcb.billing.settlement import XDR_COLUMNS
 
 ROWS_BETWEEN_WORDS = 20_000
@@ -73,6 +75,7 @@ _WALLETS = "SELECT currency, SUM(balance_micros) AS balance_micros FROM wallet G
 # Every wallet with its chain, one row after the other: no more of it is in memory than one row.
 _CHAINS = f"""
     SELECT wallet.id, ledger_head, carried_chain.hash, carried_chain.balance_micros, ledger.id, ledger.hash,
+           ledger.salt, ledger.personal,
            {", ".join(f"ledger.{column}" for column in COLUMNS)},
            {", ".join(f"xdr.{column}" for column in XDR_COLUMNS)}
       FROM wallet
@@ -81,7 +84,7 @@ _CHAINS = f"""
       LEFT JOIN xdr ON xdr.id = ledger.xdr_id
      ORDER BY wallet.id, ledger.id
 """  # noqa: S608
-_ROW = 6  # where in it the columns of the ledger row begin
+_ROW = 8  # where in it the columns of the ledger row begin
 _XDR = _ROW + len(COLUMNS)
 _AMOUNT, _BALANCE_AFTER = _ROW + COLUMNS.index("amount_micros"), _ROW + COLUMNS.index("balance_after_micros")
 _VENDOR, _XDR_ID = _ROW + COLUMNS.index("vendor_id"), _ROW + COLUMNS.index("xdr_id")
@@ -177,7 +180,8 @@ def _broken_chains(told: Told) -> Iterator[str]:
         if is_broken:
             continue
         xdr = () if found[_XDR_ID] is None else found[_XDR:]
-        if chain.link(end, found[_ROW:_XDR], xdr) != written:
+        row, salt, personal = found[_ROW:_XDR], found[6], found[7]
+        if linked(end, row, xdr, personal) != written or not _is_as_written(row_id, row, xdr, salt, personal):
             is_broken = True
             yield f"wallet {wallet_id}: its chain is broken at ledger row {row_id}"
         end = written
@@ -187,3 +191,10 @@ def _broken_chains(told: Told) -> Iterator[str]:
 def _open_end(wallet_id: int | None, head: str, end: str, is_broken: bool) -> Iterator[str]:
     if not is_broken and head != end:
         yield f"wallet {wallet_id}: its chain does not end where it should: ledger rows are missing or strange"
+
+
+def _is_as_written(row_id: int, row: Sequence[Any], xdr: Sequence[Any], salt: str, personal: str) -> bool:
+    """Whether what names persons is what the row was written with, or was erased: then it says nothing, and names nobody."""
+    if salt:
+        return digest_of(salt, row, xdr) == personal
+    return tuple(map(str, (row[0], *row[-2:]))) == (f"{ERASED}:{row_id}", ERASED, "")

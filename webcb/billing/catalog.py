@@ -47,12 +47,12 @@ _CONNECTIONS = """
            vendor_id, vendor.billing_time_zone AS time_zone, active
       FROM connection JOIN vendor ON vendor.id = connection.vendor_id
 """
-_PRESENTATION = tuple(field.name for field in fields(Presentation))
+_PRESENTATION = tuple(each.name for each in fields(Presentation))
 
 _EXCHANGE_RATES = "SELECT currency, day, per_base_micros FROM exchange_rate"
 
 _APPLICATIONS = """
-    SELECT path, access_code, special_charge_if_leg_b_fails, talk_seconds_max, ring_seconds_b, concurrent_per_account,
+    SELECT id, path, access_code, special_charge_if_leg_b_fails, talk_seconds_max, ring_seconds_b, concurrent_per_account,
            premium_allowed, active, kinds, second_number, internal_account_id, account_id_rule, use_account_id_as_ani,
            opening_hours, time_zone, {guards}
       FROM voice_application
@@ -117,9 +117,9 @@ _DAY_MICROS = 86_400_000_000
 class Book:
     """Everything that prices and routes calls but the rates: by id; `connections` are the active ones.
 
-    The passwords of the connections are still sealed. `guaranteed` are the products with profit guarantee,
-    `applications` the triggers by their paths. `prefix_lengths` are those of the destinations: a prefix of another length has
-    no rate. `terms` keeps what was made from this book and the rates that are its key.
+    The passwords of the connections are still sealed. `guaranteed` are the products with profit guarantee, `applications` the
+    triggers by their paths, `capped` those by id that have a limit of the day. `prefix_lengths` are those of the destinations: a
+    prefix of another length has no rate. `terms` keeps what was made from this book and the rates that are its key.
     """
 
     epoch: int
@@ -136,6 +136,7 @@ class Book:
         default_factory=dict
     )  # by product: of its usage charges and all vendors
     terms: dict[tuple[Any, ...], Terms | SoleTerms | Refusal] = field(default_factory=dict)
+    capped: Mapping[int, Application] = field(default_factory=dict)
 
     def prefixes(self, digits: str) -> list[str]:
         """The prefixes of a number that may have a rate."""
@@ -173,6 +174,10 @@ def _read_book(epoch: int) -> Book:
         (bool(each.pop("active")), _connection(each))
         for each in rows(_CONNECTIONS.format(presentation=", ".join(_PRESENTATION)))
     ]
+    applications = {
+        each.pop("id"): _application(each)
+        for each in rows(_APPLICATIONS.format(guards=", ".join(guard.Guards.__dataclass_fields__)))
+    }
     return Book(
         epoch=epoch,
         tariffs={each["id"]: _tariff(each) for each in rows(_TARIFFS)},
@@ -183,10 +188,8 @@ def _read_book(epoch: int) -> Book:
             (each["currency"], each["day"], each["per_base_micros"]) for each in rows(_EXCHANGE_RATES)
         ),
         guaranteed=frozenset(each["id"] for each in rows(_GUARANTEED)),
-        applications={
-            each["path"]: _application(each)
-            for each in rows(_APPLICATIONS.format(guards=", ".join(guard.Guards.__dataclass_fields__)))
-        },
+        applications={each.path: each for each in applications.values()},
+        capped={key: each for key, each in applications.items() if each.guards.is_capped},
         own_numbers=_own_numbers(),
         prefix_lengths=_prefix_lengths(),
     )

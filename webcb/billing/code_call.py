@@ -13,6 +13,7 @@ from typing import Final
 from webcb import db
 from webcb.billing import catalog, guard, proof, query, reception, tally
 from webcb.billing.authorization import Application, Reason, Refusal, authorize_alone
+from webcb.billing.facts import facts_of
 from webcb.billing.proof import Answer, Claim
 from webcb.billing.query import micros
 from webcb.billing.reception import Order, Placed
@@ -87,7 +88,8 @@ def _ask(claim: Claim, order: Order, language: str, at: datetime, *, again: bool
     application = catalog.book().applications[order.voice_application]
     account_id = _payer_id(claim, application)
     numbers = (order.number_a, None)
-    facts = reception.facts_of(account_id, order.voice_application, catalog.likely_node_id(), numbers, 0, at)
+    path, source = order.voice_application, order.requested_from
+    facts = facts_of(account_id, path, catalog.likely_node_id(), numbers, 0, at, source)
     verdict = authorize_alone(facts)
     if isinstance(verdict, Refusal):
         return verdict

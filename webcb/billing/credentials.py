@@ -100,6 +100,11 @@ def sign(purpose: str, text: str) -> str:
     return hmac.digest(_drawn_keys[0], f"{purpose}$".encode() + text.encode(errors="replace"), "sha256").hex()
 
 
+def has_key() -> bool:
+    """Whether the installation's secret key is in use."""
+    return bool(_keys)
+
+
 def spoken_code(callback_id: str) -> str:
     """The code that a callback says, CODE_DIGITS figures; nobody finds it without the key. Raises SealProblem where none is in use."""
     return str(int(sign("spoken code", callback_id), 16) % 10**CODE_DIGITS).zfill(CODE_DIGITS)

@@ -19,6 +19,7 @@ PREFIXES_LENGTH_MAX = 1000
 NETWORKS_LENGTH_MAX = 1000
 UNPROVEN = frozenset({"simple", "hosted"})  # kinds that ask for no password
 OPENING_LOOKED_FOR = timedelta(days=60)
+OPERATOR = "cli"  # the source of what an operator asks for: it is he who sets the limits
 BLOCK_DIGITS = (
     3  # numbers that differ in these last digits only are one block: fraud on revenue shares calls through them
 )
@@ -39,17 +40,29 @@ class Guards:
     asks_per_minute: int | None = None
     asks_per_minute_account: int | None = 30
     asks_per_minute_a: int | None = 10
+    asks_per_minute_b: int | None = 20
     asks_per_minute_block: int | None = 30
     asks_per_minute_source: int | None = 60
     concurrent_max: int | None = None
     concurrent_per_a: int | None = 3
+    concurrent_per_b: int | None = 10
+    concurrent_per_block: int | None = 30
     concurrent_per_source: int | None = 30
+    daily_spend_max_micros: int | None = None
+    daily_spend_max_a_micros: int | None = None
+    daily_spend_max_source_micros: int | None = None
     allowed_networks: str = ""
     needs_link: bool = False
     challenge_bits: int | None = None
     prove_a: str = "never"
     code_paid_by: str = "account"
     proof_days: int = 90
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether anything that may be spent in a day has a limit."""
+        limits = (self.daily_spend_max_micros, self.daily_spend_max_a_micros, self.daily_spend_max_source_micros)
+        return any(most is not None for most in limits)
 
 
 DEFAULTS = Guards()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from webcb import db
-from webcb.billing import catalog, cost, credentials, ledger, limit, never, query, slices
+from webcb.billing import asks, catalog, cost, credentials, ledger, limit, never, query, slices
 from webcb.billing.authorization import (
     Application,
     Facts,
@@ -18,9 +18,10 @@ from webcb.billing.authorization import (
     authorize,
     authorize_alone,
 )
+from webcb.billing.facts import facts_of
 from webcb.billing.pricing import Pricing
 from webcb.billing.query import Row, micros
-from webcb.billing.reception import LegNumbers, account_named, facts_of, shown_ani, translated_id
+from webcb.billing.reception import LegNumbers, account_named, shown_ani, translated_id
 from webcb.billing.route_choices import choices
 from webcb.billing.routing import RouteChoice
 from webcb.billing.slices import UNLIMITED_MICROS, Alone, Waiting
@@ -92,7 +93,8 @@ class Chosen:
 
 
 _TRIGGER = """
-    SELECT callback.kind, callback.account_id, callback.node_id, callback.state, path, languages, prompts_folder, confirm_by_key,
+    SELECT callback.kind, callback.account_id, callback.node_id, callback.state, requested_from,
+           path, languages, prompts_folder, confirm_by_key,
            use_account_id_as_ani, account_id_rule, ring_seconds_a, ring_seconds_b, talk_seconds_max, default_country,
            account.login, account.wallet_id, leg.cli AS cli_a, leg.cld AS cld_a, phone_proof.language AS code_language
       FROM callback
@@ -224,6 +226,12 @@ def choose(
     number_b = _typed_number(typed, found["default_country"])
     if number_b is None:
         return Refusal(Reason.BAD_NUMBER)
+    application = catalog.book().applications.get(found["path"])
+    if application is not None:
+        source = found["requested_from"]
+        refusal = asks.refusal_of_b(found["path"], application.guards, number_b.digits, source, at)
+        if refusal is not None:
+            return refusal
     lock = query.row("SELECT amount_micros FROM lock WHERE callback_id = ? AND state = 'held'", callback_id)
     held_micros = 0 if lock is None else int(lock["amount_micros"])
     facts = _facts(found, _number_a(found), 0, at, number_b)
@@ -289,7 +297,8 @@ def _cli_b(found: Row) -> str:
 
 
 def _facts(found: Row, number_a: Number, open_callbacks: int, at: datetime, number_b: Number | None = None) -> Facts:
-    return facts_of(found["account_id"], found["path"], found["node_id"], (number_a, number_b), open_callbacks, at)
+    account_id, path, source = found["account_id"], found["path"], found["requested_from"]
+    return facts_of(account_id, path, found["node_id"], (number_a, number_b), open_callbacks, at, source, held=True)
 
 
 def _with_login(verdict: SoleAuthorization) -> SoleAuthorization:

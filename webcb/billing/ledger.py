@@ -6,13 +6,14 @@ changes a wallet holds its row (`held_wallet`) from before reading until the end
 called inside an outer `db.writing()`: it is then a part of that one.
 """
 
+import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from webcb import db
-from webcb.billing import chain, query, slices
+from webcb.billing import catalog, chain, query, slices, spending
 from webcb.billing.query import micros
 from webcb.billing.slices import Need
 
@@ -64,7 +65,22 @@ COLUMNS = (
     "balance_after_micros", "xdr_id", "at", "made_by", "note",
 )  # fmt: skip
 
-_LEDGER = f"INSERT INTO ledger ({', '.join(COLUMNS)}, hash) VALUES ({query.marks(COLUMNS)}, ?)"  # noqa: S608
+_LEDGER = f"INSERT INTO ledger ({', '.join(COLUMNS)}, salt, personal, hash) VALUES ({query.marks(COLUMNS)}, ?, ?, ?)"  # noqa: S608
+
+SALT_BYTES = 8
+# What a person could be known by is in the chain as a salted digest alone (erasure.py): of a row its first and its last two columns,
+# of an xDR the two numbers.
+_PERSONAL_OF_XDR = slice(6, 8)
+
+
+def digest_of(salt: str, row: chain.Content, xdr: chain.Content) -> str:
+    """The digest of what a row, in the order of COLUMNS, and its xDR say of persons."""
+    return chain.digest(salt, (row[0], *row[-2:], *xdr[_PERSONAL_OF_XDR]))
+
+
+def linked(previous: str, row: chain.Content, xdr: chain.Content, personal: str) -> str:
+    """The hash of a row, over everything else it says and that digest."""
+    return chain.link(previous, (*row[1:-2], personal), (*xdr[: _PERSONAL_OF_XDR.start], *xdr[_PERSONAL_OF_XDR.stop :]))
 
 
 _WALLET = """
@@ -159,8 +175,10 @@ def _chained(wallet: Wallet, entries: Iterable[Entry], written_at: int) -> tuple
             made_by,
             note,
         )
-        head = chain.link(head, content, xdr)
-        rows.append((*content, head))
+        salt = secrets.token_hex(SALT_BYTES)
+        personal = digest_of(salt, content, xdr)
+        head = linked(head, content, xdr, personal)
+        rows.append((*content, salt, personal, head))
     return rows, balance_micros, head
 
 
@@ -210,11 +228,12 @@ WALLET_OF_CALLBACK = """
 """
 
 _HELD = """
-    SELECT lock.amount_micros, lock.wallet_id, callback.account_id,
+    SELECT lock.amount_micros, lock.wallet_id, callback.account_id, voice_application.path,
            balance_micros + credit_limit_micros - locked_micros AS available_micros
       FROM lock
       JOIN wallet ON wallet.id = lock.wallet_id
       JOIN callback ON callback.id = lock.callback_id
+      JOIN voice_application ON voice_application.id = callback.voice_application_id
      WHERE lock.callback_id = ? AND lock.state = 'held'
 """
 
@@ -238,7 +257,7 @@ def hold(callback_id: str, need: Need, at: datetime, *, beyond_balance: bool = F
         return Held(0, 0)
     holds = int(held["amount_micros"])
     more = slices.UNLIMITED_MICROS if beyond_balance else int(held["available_micros"])
-    spend_left = spend_left_micros(held["account_id"], at)
+    spend_left = least(spend_left_micros(held["account_id"], at), _left_of_the_day(callback_id, held["path"], at))
     if spend_left is not None:
         more = min(more, spend_left)
     more = max(0, more)
@@ -248,6 +267,19 @@ def hold(callback_id: str, need: Need, at: datetime, *, beyond_balance: bool = F
     query.change("UPDATE wallet SET locked_micros = locked_micros + ? WHERE id = ?", wanted, held["wallet_id"])
     query.change("UPDATE lock SET amount_micros = amount_micros + ? WHERE callback_id = ?", wanted, callback_id)
     return Held(holds + wanted, more - wanted)
+
+
+def least(*limits: int | None) -> int | None:
+    """The narrowest of some limits; None is none."""
+    return min((each for each in limits if each is not None), default=None)
+
+
+def _left_of_the_day(callback_id: str, path: str, at: datetime) -> int | None:
+    """What a callback may still cost by the limits of its voice application."""
+    application = catalog.book().applications.get(path)
+    if application is None or not application.guards.is_capped:
+        return None
+    return spending.left_micros(application, spending.spender_of(callback_id), at, held=True)
 
 
 _SPENDING = "SELECT daily_spend_max_micros, time_zone, wallet_id FROM account WHERE id = ?"

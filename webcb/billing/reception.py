@@ -11,7 +11,6 @@ from typing import Literal
 
 from webcb import db, translation
 from webcb.billing import asks, catalog, cost, credentials, guard, ledger, never, proof, query, slices
-from webcb.billing.account import Account
 from webcb.billing.authorization import (
     Application,
     Authorization,
@@ -22,8 +21,9 @@ from webcb.billing.authorization import (
     authorize_alone,
     lock_micros,
 )
+from webcb.billing.facts import OWNER_COLUMNS, OWNER_JOINS, facts_from, facts_of
 from webcb.billing.product import LegName
-from webcb.billing.query import Row, instant, micros
+from webcb.billing.query import Row, micros
 from webcb.billing.route_choices import choices
 from webcb.billing.routing import RouteChoice
 from webcb.billing.terms import Terms
@@ -221,12 +221,13 @@ def _place(
         return Placed(known, is_new=False)
     if never.is_never_called(order.number_a.digits):
         return Refusal(Reason.NEVER_CALL, "A")
-    path, guards, number_a = order.voice_application, application.guards, order.number_a.digits
-    source = order.requested_from
+    path, guards, source = order.voice_application, application.guards, order.requested_from
+    # The number of the trigger's own that Simple connects with is nobody to be guarded.
+    digits = (order.number_a.digits, "" if order.kind == "simple" else order.digits_b)
     is_proven = _is_proven(account_id, guards, order, at)
     payer = None if order.kind == "hosted" else account_id  # who pays for hosted ones is not who asks
     # The ask that brings the code is not counted: of the call that says it there are fewer (code_call.py).
-    refusal = asks.refusal_of_asks(path, guards, payer, (number_a, order.digits_b), source, at) if is_proven else None
+    refusal = asks.refusal_of_asks(path, guards, payer, digits, source, at) if is_proven else None
     if refusal is not None:
         return refusal
     facts = _facts_of_order(account_id, order, at)
@@ -235,7 +236,7 @@ def _place(
         return verdict
     if not is_proven:
         return Refusal(Reason.CODE_NEEDED, "A")
-    refusal = asks.refusal_of_open(path, guards, number_a, source)
+    refusal = asks.refusal_of_open(path, guards, digits, source)
     if refusal is not None:
         return refusal
     return Placed(write_callback(account_id, order, at), is_new=True)
@@ -243,7 +244,7 @@ def _place(
 
 def _is_proven(account_id: int, guards: guard.Guards, order: Order, at: datetime) -> bool:
     """Whether who asks needs no code, or has typed one that was said to A."""
-    if order.requested_from == asks.OPERATOR or not guard.needs_proof(guards, order.kind):
+    if order.requested_from == guard.OPERATOR or not guard.needs_proof(guards, order.kind):
         return True
     holder = order.holder if order.kind == "hosted" else ""
     return proof.is_proven(proof.Claim(account_id, order.number_a.digits, holder), guards.proof_days, at)
@@ -339,29 +340,16 @@ def shown_ani(login: str) -> str:
 
 # Asked by the engine ---------------------------------------------------------------------------------------------------
 
-# What of an account and of its owner decides about a callback.
-_OWNER_COLUMNS = """
-    account.id AS account_id, login, account.blocked, closed, activated, activation_at, expires_at, days_after_first_use,
-    days_after_last_use, first_used_at, last_used_at, daily_spend_max_micros IS NOT NULL AS is_capped, product_id,
-    customer.status, product.blocked AS product_blocked, customer.billing_time_zone, wallet.currency,
-    balance_micros + credit_limit_micros - locked_micros AS available_micros, (SELECT epoch FROM catalog) AS epoch
-"""
-_OWNER_JOINS = """
-      JOIN customer ON customer.id = account.customer_id
-      JOIN wallet ON wallet.id = account.wallet_id
-      JOIN product ON product.id = account.product_id
-"""
-
 _CALLBACK = f"""
-    SELECT callback.node_id, account.wallet_id, ring_seconds_a, ring_seconds_b, talk_seconds_max, voice_application.path,
-           callback.state = 'ended' OR lock.id IS NOT NULL AS begun_before,
-           a.cli AS cli_a, a.cld AS cld_a, b.cli AS cli_b, b.cld AS cld_b, {_OWNER_COLUMNS}
+    SELECT callback.node_id, requested_from, account.wallet_id, ring_seconds_a, ring_seconds_b, talk_seconds_max,
+           voice_application.path, callback.state = 'ended' OR lock.id IS NOT NULL AS begun_before,
+           a.cli AS cli_a, a.cld AS cld_a, b.cli AS cli_b, b.cld AS cld_b, {OWNER_COLUMNS}
       FROM callback
       JOIN leg AS a ON a.callback_id = callback.id AND a.name = 'A'
       JOIN leg AS b ON b.callback_id = callback.id AND b.name = 'B'
       JOIN voice_application ON voice_application.id = callback.voice_application_id
       JOIN account ON account.id = callback.account_id
-      {_OWNER_JOINS}
+      {OWNER_JOINS}
       LEFT JOIN lock ON lock.callback_id = callback.id
      WHERE callback.id = ?
 """  # noqa: S608
@@ -384,7 +372,8 @@ def begin(callback_id: str, at: datetime) -> Begun | Refusal:
     leg_b = LegNumbers(callback["cli_b"], callback["cld_b"])
     # What sort of numbers these are was judged when they were typed, and they were counted then.
     numbers = Number(leg_a.cld, "", Kind.ORDINARY), Number(leg_b.cld, "", Kind.ORDINARY)
-    verdict = authorize(_facts(callback, callback["path"], callback["node_id"], numbers, 0, at))
+    source = callback["requested_from"]
+    verdict = authorize(facts_from(callback, callback["path"], callback["node_id"], numbers, 0, at, source, held=True))
     if isinstance(verdict, Refusal):
         return verdict
     kind, beyond_balance = verdict.protection.kind, verdict.beyond_balance
@@ -422,67 +411,11 @@ def _freeze(callback_id: str, terms: Terms) -> None:
 
 # Facts -----------------------------------------------------------------------------------------------------------------
 
-_ACCOUNT = f"SELECT {_OWNER_COLUMNS} FROM account {_OWNER_JOINS} WHERE account.id = ?"  # noqa: S608
-
 _OPEN_CALLBACKS = "SELECT COUNT(*) FROM callback WHERE account_id = ? AND state <> 'ended' AND kind <> 'code'"
 
 
 def _facts_of_order(account_id: int, order: Order, at: datetime) -> Facts:
     (open_callbacks,) = query.values(_OPEN_CALLBACKS, account_id)
     numbers = (order.number_a, None if order.kind == "hosted" else order.number_b)
-    return facts_of(account_id, order.voice_application, catalog.likely_node_id(), numbers, open_callbacks, at)
-
-
-Numbers = tuple[Number, Number | None]
-
-
-def facts_of(
-    account_id: int, path: str, node_id: int | None, numbers: Numbers, open_callbacks: int, at: datetime
-) -> Facts:
-    """Everything a verdict on these numbers rests on, read in the transaction that is open; no second number: on A alone."""
-    owner = query.row(_ACCOUNT, account_id)
-    assert owner is not None  # noqa: S101  accounts are closed, never deleted
-    return _facts(owner, path, node_id, numbers, open_callbacks, at)
-
-
-def _facts(owner: Row, path: str, node_id: int | None, numbers: Numbers, open_callbacks: int, at: datetime) -> Facts:
-    """`owner` has _OWNER_COLUMNS."""
-    book = catalog.book(owner["epoch"])
-    application = book.applications.get(path)
-    number_a, number_b = numbers
-    terms = None
-    if application is not None:
-        digits = number_a.digits, None if number_b is None else number_b.digits
-        zone, currency = owner["billing_time_zone"], owner["currency"]
-        terms = catalog.offered(book, owner["product_id"], application, node_id, zone, currency, digits, at)
-    return Facts(
-        at=at,
-        account=_account(owner),
-        customer_status=owner["status"],
-        currency=owner["currency"],
-        available_micros=owner["available_micros"],
-        application=application,
-        node_id=node_id,
-        terms=terms,
-        number_a=number_a,
-        number_b=number_b,
-        product_blocked=bool(owner["product_blocked"]),
-        open_callbacks=open_callbacks,
-        spend_left_micros=ledger.spend_left_micros(owner["account_id"], at) if owner["is_capped"] else None,
-        own_numbers=book.own_numbers,
-    )
-
-
-def _account(owner: Row) -> Account:
-    return Account(
-        login=owner["login"],
-        blocked=bool(owner["blocked"]),
-        closed=bool(owner["closed"]),
-        activated=bool(owner["activated"]),
-        activation_at=instant(owner["activation_at"]),
-        expires_at=instant(owner["expires_at"]),
-        days_after_first_use=owner["days_after_first_use"],
-        days_after_last_use=owner["days_after_last_use"],
-        first_used_at=instant(owner["first_used_at"]),
-        last_used_at=instant(owner["last_used_at"]),
-    )
+    path, source = order.voice_application, order.requested_from
+    return facts_of(account_id, path, catalog.likely_node_id(), numbers, open_callbacks, at, source)

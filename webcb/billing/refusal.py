@@ -34,7 +34,7 @@ class Reason(StrEnum):
     # Before anything is looked at, or at the very end, by what was counted of late.
     TOO_MANY_TRIES = "too many tries"  # of passwords
     TOO_OFTEN = "asked too often"
-    TOO_MANY_TO_A = "too many callbacks to the number"
+    TOO_MANY_TO_NUMBER = "too many callbacks to the number"
     SERVICE_FULL = "service full"
     BAD_NUMBER = "not a number"  # typed by keys
     NEVER_CALL = "asked never to be called"

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from webcb import db
-from webcb.billing import catalog, ledger, query, rating
+from webcb.billing import catalog, ledger, query, rating, spending
 from webcb.billing.cost import Cost, cost, thawed
 from webcb.billing.ledger import Entry
 from webcb.billing.pricing import Pricing
@@ -90,6 +90,7 @@ class _Callback(NamedTuple):
     account_id: int
     customer_id: int
     locked_micros: int
+    voice_application_id: int
     epoch: int
 
 
@@ -105,7 +106,7 @@ class _Leg(NamedTuple):
 
 _CALLBACK = """
     SELECT callback.id, callback.state, callback.account_id, account.customer_id, COALESCE(lock.amount_micros, 0),
-           (SELECT epoch FROM catalog),
+           callback.voice_application_id, (SELECT epoch FROM catalog),
            wallet.id, wallet.currency, balance_micros, ledger_head, credit_limit_micros, low_balance_micros,
            a.cli, a.cld, a.pricing, a.pricing_if_b_fails, a.vendor_pricings,
            b.cli, b.cld, b.pricing, b.pricing_if_b_fails, b.vendor_pricings
@@ -125,10 +126,10 @@ def _held_callback(callback_id: str) -> tuple[_Callback, ledger.Wallet, dict[Leg
     found = query.values_if_any(_CALLBACK, callback_id)
     if found is None:
         raise LookupError(f"there is no callback {callback_id}")
-    legs: dict[LegName, _Leg] = {"A": _Leg._make(found[12:17]), "B": _Leg._make(found[17:22])}
-    if found[17] is None:  # no B has been chosen, or another may be
+    legs: dict[LegName, _Leg] = {"A": _Leg._make(found[13:18]), "B": _Leg._make(found[18:23])}
+    if found[18] is None:  # no B has been chosen, or another may be
         del legs["B"]
-    return _Callback._make(found[:6]), ledger.Wallet._make(found[6:12]), legs
+    return _Callback._make(found[:7]), ledger.Wallet._make(found[7:13]), legs
 
 
 _END_LEGS = """
@@ -158,6 +159,7 @@ def settle(callback_id: str, usages: Sequence[LegUsage], ending: str, b_answered
     for each in rated:
         entries += _write_bill(callback, wallet.currency, each, written_at, each.usage.leg)
     ledger.write(wallet, entries, at, unlock_micros=callback.locked_micros)
+    _note_spending(callback, total_micros, book, at)
     _end_rows(callback, usages, ending, written_at)
     if any(usage.used_seconds for usage in usages):
         ledger.note_use(callback.account_id, at)
@@ -185,7 +187,8 @@ def settle_b(callback_id: str, usage: LegUsage | None, at: datetime) -> int:
     )
     if usage is None:
         return 0
-    rated = _rate(legs["B"], usage, True, catalog.book(callback.epoch))
+    book = catalog.book(callback.epoch)
+    rated = _rate(legs["B"], usage, True, book)
     cost_micros = rated.charge.amount_micros
     unlock_micros = min(cost_micros, callback.locked_micros)
     query.change(
@@ -195,9 +198,17 @@ def settle_b(callback_id: str, usage: LegUsage | None, at: datetime) -> int:
     )
     bill = _write_bill(callback, wallet.currency, rated, micros(at), name)
     ledger.write(wallet, bill, at, unlock_micros=unlock_micros)
+    _note_spending(callback, cost_micros, book, at)
     if usage.used_seconds:
         ledger.note_use(callback.account_id, at)
     return cost_micros
+
+
+def _note_spending(callback: _Callback, charged_micros: int, book: catalog.Book, at: datetime) -> None:
+    """Count it where its voice application has a limit of the day."""
+    application = book.capped.get(callback.voice_application_id)
+    if application is not None and charged_micros:
+        spending.note(application, spending.spender_of(callback.id), charged_micros, at)
 
 
 class _RatedLeg(NamedTuple):

@@ -9,11 +9,11 @@ import select
 import signal
 import socket
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from webcb import clock, db, doorbell, jobs
-from webcb.billing import batch, credentials, tally
+from webcb.billing import batch, credentials, erasure, spending, tally
 from webcb.clerk import mail
 from webcb.clerk.courier import Courier
 from webcb.clerk.patrol import Patrol
@@ -28,6 +28,7 @@ log = logging.getLogger("webcb.clerk")
 LOOK_SECONDS: Final = 15.0  # a missed ring costs no more
 AGAIN_SECONDS: Final = 5.0  # after the database was away
 TIDY_SECONDS_MAX: Final = 1.0  # at a look
+MASKED_PIECES_MAX: Final = 20  # of callbacks whose numbers are old, at a look
 FAULTS_MAX: Final = 3  # of a job in one process: then it is said to have failed
 
 Run = Callable[[Work, Settings, Callable[[int], bool]], bool]
@@ -98,6 +99,8 @@ class Clerk:
                     pass
                 with db.writing():
                     tally.sweep(clock.utc_now())
+                    spending.sweep(clock.utc_now())
+                self._mask_old_numbers()
                 self._patrol.go(clock.utc_now())
                 self._tidy()
                 return self._seconds_to(mail.send_due(self._settings, clock.utc_now()))
@@ -116,6 +119,13 @@ class Clerk:
         while keeps_on() and retention.forget(self._settings, clock.utc_now()):
             pass
         archiving.go_on(clock.utc_now, keeps_on, lambda _: None)
+
+    def _mask_old_numbers(self) -> None:
+        """Some at every look: who has many that are old loses no time for calls."""
+        days = self._settings.personal_days
+        for _ in range(MASKED_PIECES_MAX if days else 0):
+            if not self._keep_on() or not erasure.mask_older(clock.utc_now() - timedelta(days=days)):
+                break
 
     def _take_one(self) -> bool:
         work = jobs.claim(owner(self._settings), clock.utc_now())

@@ -25,6 +25,7 @@ from webcb.cli import (
     lists,
     never,
     nodes,
+    persons,
     prompts,
     provisioning,
     rate_sheets,
@@ -65,6 +66,7 @@ PANELS = (
     batches,
     keys,
     users,
+    persons,
 )
 
 

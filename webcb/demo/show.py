@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import resources
+from ipaddress import ip_address
 from pathlib import Path
 
 from webcb import clock, db
@@ -145,7 +146,7 @@ def _set_up(folder: Path, http_port: int | None, host: str) -> _Stage:
         "http_workers": 1,
         "sip_binds": [str(engine)],
         "rtp_hosts": [host],
-        "payment_provider": "test",
+        "payment_provider": "test" if ip_address(host).is_loopback else "",
     }
     config = folder / "webcb.toml"
     config.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in chosen.items()))

@@ -102,7 +102,7 @@ _OPEN: Final = """
     SELECT callback.id, callback.state, callback.logged_in, release_asked_at, release_asked_by, deadline_at, terms, lost_at,
            account.blocked, account.closed, customer.status, product.blocked AS product_blocked,
            balance_micros + credit_limit_micros - locked_micros AS available_micros,
-           daily_spend_max_micros IS NOT NULL AS is_capped, COALESCE(lock.amount_micros, 0) AS held_micros, wallet.currency
+           account.daily_spend_max_micros IS NOT NULL AS is_capped, COALESCE(lock.amount_micros, 0) AS held_micros, wallet.currency
       FROM callback
       JOIN account ON account.id = callback.account_id
       JOIN customer ON customer.id = account.customer_id

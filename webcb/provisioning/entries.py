@@ -15,6 +15,7 @@ from webcb.provisioning.carriers import Connection, Vendor
 from webcb.provisioning.company import Company
 from webcb.provisioning.entry import Entry as Entry
 from webcb.provisioning.fields import (
+    FUNDS_MAX,
     Reader,
     amount,
     choice,
@@ -39,7 +40,6 @@ from webcb.provisioning.triggers import OwnNumber, VoiceApplication
 
 INTERVAL_SECONDS_MAX = 86_400
 PRICE_MAX = 1_000_000  # units a minute
-FUNDS_MAX = 1_000_000_000  # units
 DAYS_MAX = 36_500
 SELF_CARE = ("funds", "calls", "statements", "top-up", "call", "numbers")
 

@@ -160,6 +160,9 @@ def choice(choices: Sequence[str], description: str) -> Reader:
     return Reader(read, str, {"type": "string", "enum": list(choices)}, right, description)
 
 
+FUNDS_MAX = 1_000_000_000  # units
+
+
 def amount(description: str, *, most: int, least: int = 0, or_nothing: bool = False) -> Reader:
     """An amount of money in units of the currency, read exactly into micros; `least` and `most` in whole units."""
     right = f"an amount from {least} to {most} with at most 6 decimals, as in 0.10"

@@ -9,6 +9,7 @@ from webcb.billing.period import parse as parse_period
 from webcb.provisioning.carriers import RULE_RIGHT
 from webcb.provisioning.entry import Entry
 from webcb.provisioning.fields import (
+    FUNDS_MAX,
     Reader,
     amount,
     choice,
@@ -48,7 +49,12 @@ class VoiceApplication(Entry):
     """A trigger: the page people are called from, and its limits."""
 
     NOUN = "voice application"
-    COLUMNS: ClassVar[dict[str, str]] = {"unusual_charges": "unusual_charges_micros"}
+    COLUMNS: ClassVar[dict[str, str]] = {
+        "unusual_charges": "unusual_charges_micros",
+        "daily_spend_max": "daily_spend_max_micros",
+        "daily_spend_max_a": "daily_spend_max_a_micros",
+        "daily_spend_max_source": "daily_spend_max_source_micros",
+    }
     name: Annotated[str, naming("its name")]
     path: Annotated[
         str,
@@ -133,6 +139,7 @@ class VoiceApplication(Entry):
     asks_per_minute: Annotated[int | None, whole(1, 100_000, "callbacks asked for on it", or_nothing=True)] = None
     asks_per_minute_account: Annotated[int | None, whole(1, 100_000, "of those, of one account", or_nothing=True)] = 30
     asks_per_minute_a: Annotated[int | None, whole(1, 100_000, "of those, to one A", or_nothing=True)] = 10
+    asks_per_minute_b: Annotated[int | None, whole(1, 100_000, "of those, to one B", or_nothing=True)] = 20
     asks_per_minute_block: Annotated[
         int | None, whole(1, 100_000, "of those, to B's that differ in their last three digits only", or_nothing=True)
     ] = 30
@@ -141,6 +148,11 @@ class VoiceApplication(Entry):
     ] = 60
     concurrent_max: Annotated[int | None, whole(1, 100_000, "callbacks of it at a time", or_nothing=True)] = None
     concurrent_per_a: Annotated[int | None, whole(1, 100_000, "callbacks to one A at a time", or_nothing=True)] = 3
+    concurrent_per_b: Annotated[int | None, whole(1, 100_000, "callbacks to one B at a time", or_nothing=True)] = 10
+    concurrent_per_block: Annotated[
+        int | None,
+        whole(1, 100_000, "callbacks to B's that differ in their last three digits only, at a time", or_nothing=True),
+    ] = 30
     concurrent_per_source: Annotated[
         int | None, whole(1, 100_000, "callbacks asked for from one source address at a time", or_nothing=True)
     ] = 30
@@ -170,6 +182,21 @@ class VoiceApplication(Entry):
         ),
     ] = "0-6"
     unusual_mail: Annotated[str, mail_address("who is told of these alarms; empty: every administrator")] = ""
+    daily_spend_max: Annotated[
+        int | None,
+        amount(
+            "its callbacks of a day, in its time zone, may cost at most so much, in each currency; what is set aside counts",
+            most=FUNDS_MAX,
+            or_nothing=True,
+        ),
+    ] = None
+    daily_spend_max_a: Annotated[int | None, amount("the same of those to one A", most=FUNDS_MAX, or_nothing=True)] = (
+        None
+    )
+    daily_spend_max_source: Annotated[
+        int | None,
+        amount("the same of those asked for from one source address (IPv6: /64)", most=FUNDS_MAX, or_nothing=True),
+    ] = None
     allowed_networks: Annotated[
         str,
         parsed(

@@ -168,7 +168,7 @@ def _let_in(scope: str) -> Any:
     row = _key_of(key.strip()) if scheme.lower() == "bearer" and key.strip() else None
     if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= at):
         if key.strip():
-            with db.writing():
+            with db.counting():
                 tally.take([wrong], WRONG_WINDOW, at)
         return problem(401)
     if not _is_from(source, row.networks):
@@ -177,7 +177,7 @@ def _let_in(scope: str) -> Any:
         return problem(403, f"This API key has no scope {scope!r}.")
     g.api_key = row
     if row.used_at is None or at - row.used_at > USED_EVERY:
-        with db.writing():
+        with db.counting():
             ApiKey.update(used_at=at).where(ApiKey.id == row.id).execute()
     return None
 
@@ -207,7 +207,7 @@ def _full() -> Any:
     """Count the request; None where there is room for it, or the answer that says when there will be."""
     at = clock.utc_now()
     g.room_of = tally.Ask(f"key {current().id}", current().requests_per_minute)
-    with db.writing():
+    with db.counting():
         is_full = bool(tally.take([g.room_of], WINDOW, at))
     return problem(429, Retry_After="60") if is_full else None
 

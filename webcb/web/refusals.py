@@ -45,7 +45,7 @@ _WORDS = {
     ),
     Reason.DAILY_SPEND: Words(
         "login",
-        marked("This account has spent what it may spend in a day. Call again tomorrow, or ask the service provider."),
+        marked("What may be spent in a day is spent. Call again tomorrow, or ask the service provider."),
     ),
     Reason.TOO_MANY: Words(
         "login", marked("This account has as many calls going on as it may have. Wait until one of them has ended.")
@@ -104,7 +104,7 @@ _NUMBER_WORDS = {
     Reason.OWN_NUMBER: marked("This number leads back to this service, so it cannot be called. Enter another number."),
     Reason.BARRED: marked("This service does not call this destination. Enter a number of another destination."),
     Reason.QUIET_HOURS: marked("It is night where this phone is, and nobody is rung then. Try again in the morning."),
-    Reason.TOO_MANY_TO_A: marked("This phone is being called already. Wait until that call has ended."),
+    Reason.TOO_MANY_TO_NUMBER: marked("This phone is being called already. Wait until that call has ended."),
     Reason.NO_RATE: marked("There is no price for this number, so it cannot be called. Check its country code."),
     Reason.FORBIDDEN: marked("Calls to this destination are not allowed. Enter a number of another destination."),
     Reason.NO_ROUTE: marked("This number cannot be reached at the moment. Try another number, or try again later."),

@@ -111,6 +111,7 @@ PAGES = {
     "route": "tariffs/3/routes/1",
     "prompts": "prompts",
     "prompt": "prompts/brand/en/welcome",
+    "picture": "voice-applications/1/picture",
     "destinations": "destinations",
     "destination": "destinations/1",
     "off-peak-periods": "off-peak-periods",

@@ -37,6 +37,7 @@ PERMISSION = {
     "admin.prompts": "infrastructure.see",
     "admin.prompt": "infrastructure.see",
     "admin.prompt_sound": "infrastructure.see",
+    "admin.picture": "infrastructure.see",
     "admin.vouchers": "sales.see",
     "admin.voucher_new": "sales.change",
     "admin.alarms": "monitoring.see",

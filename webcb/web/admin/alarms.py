@@ -26,7 +26,7 @@ WAITS_MAX: Final = timedelta(seconds=30)  # a callback that no engine has claime
 REFUSALS_AN_HOUR_MAX: Final = 20
 LISTED_MAX: Final = 100
 # Refusals that come of guessing and flooding.
-GUARDED: Final = (Reason.WRONG_CREDENTIALS, Reason.TOO_MANY_TRIES, Reason.TOO_OFTEN, Reason.TOO_MANY_TO_A)
+GUARDED: Final = (Reason.WRONG_CREDENTIALS, Reason.TOO_MANY_TRIES, Reason.TOO_OFTEN, Reason.TOO_MANY_TO_NUMBER)
 
 Severity = Literal["critical", "warning"]
 

@@ -34,6 +34,12 @@ screen(
                 link=lambda row: url_for("trigger.page", path=row.path),
             ),
             Column("access_code", "Access code", lambda row: row.access_code),
+            Column(
+                "picture",
+                "Picture",
+                lambda row: row.logo_file or "upload one",
+                link=lambda row: url_for("admin.picture", row_id=row.id),
+            ),
             Column("active", "Active", lambda row: row.active, "yes"),
         ),
         "name",
@@ -152,6 +158,16 @@ screen(
                     ),
                     Item("concurrent_per_a", "Callbacks to one A at a time", "Empty: no limit, here and below."),
                     Item(
+                        "concurrent_per_b",
+                        "Callbacks to one B at a time",
+                        "The second number to connect is not counted.",
+                    ),
+                    Item(
+                        "concurrent_per_block",
+                        "Callbacks to one block of numbers at a time",
+                        "Of a thousand, as below.",
+                    ),
+                    Item(
                         "concurrent_per_source",
                         "Callbacks from one source address at a time",
                         "Behind one address there may be a whole office.",
@@ -168,12 +184,28 @@ screen(
                         "Asks a minute to one A",
                         "So that nobody's phone is made to ring on and on.",
                     ),
+                    Item("asks_per_minute_b", "Asks a minute to one B", "The second number to connect is not counted."),
                     Item(
                         "asks_per_minute_block",
                         "Asks a minute to one block of numbers",
                         "Numbers of B that differ in their last three digits only.",
                     ),
                     Item("asks_per_minute_source", "Asks a minute from one source address", "Of IPv6: from one /64."),
+                    Item(
+                        "daily_spend_max",
+                        "Spend a day at most",
+                        "All its callbacks, in each currency; what is set aside counts.",
+                    ),
+                    Item(
+                        "daily_spend_max_a",
+                        "Spend a day at most, calls to one A",
+                        "By the clocks of the time zone below.",
+                    ),
+                    Item(
+                        "daily_spend_max_source",
+                        "Spend a day at most, from one source address",
+                        "Of IPv6: from one /64.",
+                    ),
                 ),
             ),
             Panel(
@@ -246,7 +278,7 @@ screen(
                     Item(
                         "logo_file",
                         "Picture",
-                        "A .png, .jpg, .webp or .svg file in the folder logos of the data folder.",
+                        "A .png, .jpg, .webp or .svg file in the folder logos of the data folder; the list has a page to upload one.",
                     ),
                     Item("color", "Colour", "Of buttons and marks, as in #0f766e; it must be dark enough to be read."),
                     Item("headline", "Headline", "For readers of other languages: Talk to us. [pt] Fale conosco."),

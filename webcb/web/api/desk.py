@@ -140,7 +140,9 @@ def page(rows: Any, key: Any, shown: Any, *, descending: bool = True) -> dict[st
     }
 
 
-_BUSY = frozenset({Reason.TOO_OFTEN, Reason.TOO_MANY, Reason.TOO_MANY_TO_A, Reason.SERVICE_FULL, Reason.TOO_MANY_TRIES})
+_BUSY = frozenset(
+    {Reason.TOO_OFTEN, Reason.TOO_MANY, Reason.TOO_MANY_TO_NUMBER, Reason.SERVICE_FULL, Reason.TOO_MANY_TRIES}
+)
 
 
 def refuse(refusal: Refusal) -> Response:
