@@ -143,6 +143,11 @@ def typed(written: str, words: dict[str, str]) -> list[str]:
     needs = any(isinstance(each, click.Argument) and each.required for each in command.params) or (
         isinstance(command, click.Group) and not command.invoke_without_command
     )
+    values = {
+        name for each in command.params if isinstance(each, click.Option) and not each.is_flag for name in each.opts
+    }
+    if rest and rest[-1] in values:  # an option is spoken of, without a value
+        return [*arguments[: len(arguments) - len(rest)], "--help"]
     # Where only the name of a command stands there, it is spoken of, not typed.
     return [*arguments, "--help"] if needs and not rest else arguments
 
