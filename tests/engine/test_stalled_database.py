@@ -24,8 +24,8 @@ SLICE_SECONDS = 10  # renewed at half of it: in the stall
 TOLERANCE_SECONDS = 0.3  # between the phone's clock and the engine's, on a loaded host
 LET_GO_SECONDS_MAX = 1.0
 RELEASED_SECONDS_MAX = 2.0  # after the stall; the journal waits up to a second before it tries again
-# Who may write on PostgreSQL holds no rows of these; who only reads is not held up.
-HOLD_TABLES = "LOCK TABLE callback, leg, wallet, node IN EXCLUSIVE MODE"
+# Every transaction of an engine looks at its node first (lease.hold): on PostgreSQL that holds up all, in one place.
+HOLD_TABLES = "LOCK TABLE node IN EXCLUSIVE MODE"
 
 
 @dataclass(frozen=True)
