@@ -21,7 +21,7 @@ from webcb.models import Audit, VoiceApplication
 from webcb.web import access
 from webcb.web.admin import signing
 from webcb.web.admin.permission import may
-from webcb.web.admin.screen import blueprint
+from webcb.web.admin.screen import blueprint, found
 from webcb.web.admin.signing import guarded
 from webcb.web.branding import LOGO_BYTES_MAX, LOGO_FOLDER
 from webcb.web.forms import PressForm, add_error
@@ -74,7 +74,7 @@ def encoded(uploaded: bytes) -> bytes:
 def picture(row_id: int) -> Any:
     """The picture of a voice application's page: seen, replaced, taken away."""
     user: Any = signing.current()
-    row = VoiceApplication.get_or_none(VoiceApplication.id == row_id) or abort(404)
+    row = found(VoiceApplication, row_id)
     may_change = may(user.role, "infrastructure.change")
     form, status = PictureForm(), 200
     if request.method == "POST":
