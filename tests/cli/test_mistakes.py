@@ -179,7 +179,8 @@ def test_no_command_prints_a_secret(installed: Types) -> None:
 def started(*arguments: str, **more: object) -> subprocess.Popen[str]:
     environment = dict(os.environ)  # of an installation alone: conftest.typed
     environment["PYTHONPATH"] = str(Path(__file__).parent.parent.parent)
-    command = [sys.executable, "-m", "webcb.cli", *arguments]
+    # Who runs the tests in the background of a shell hands down that SIGINT is ignored; a terminal does not.
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "webcb.cli", *arguments]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True, **more)  # type: ignore[call-overload]
 
