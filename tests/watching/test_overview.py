@@ -140,6 +140,14 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self._ours, keys.encode())
 
+    def close(self) -> int:
+        """Take the terminal away, as a window that is closed or a line that breaks."""
+        os.close(self._ours)
+        try:
+            return self.process.wait(10)
+        finally:
+            self.process.kill()
+
     def end(self) -> int:
         try:
             wait_until(lambda: self.has_shown("") and self.process.poll() is not None, "it ends")
@@ -161,6 +169,14 @@ def test_the_live_view_takes_keys_and_gives_the_terminal_back(typed) -> None:  #
     assert terminal.end() == 0
     assert terminal.shown.count("\x1b[?1049h") == terminal.shown.count("\x1b[?1049l") == 1
     assert typed("top").out.startswith("20")  # no terminal: once
+
+
+@pytest.mark.sqlite_alone
+def test_the_live_view_ends_with_its_terminal(typed) -> None:  # noqa: F811
+    assert typed("init").status == 0
+    terminal = Terminal("-m", "webcb.cli", "top", "--every", "0.2")
+    wait_until(lambda: terminal.has_shown("Queues"), "the queues are shown")
+    assert terminal.close() >= 0  # by itself, not killed
 
 
 def test_a_database_that_is_away_is_said_and_asked_again() -> None:

@@ -1,6 +1,7 @@
 """The live view in the terminal: keys, and how often it looks. What it shows is put together in watching.overview."""
 
 import contextlib
+import errno
 import os
 import re
 import select
@@ -53,7 +54,11 @@ def top(once: bool, seconds: float, sort: str) -> None:
         if once or not (sys.stdout.isatty() and sys.stdin.isatty()):
             click.echo(plain(overview.look(clock.utc_now()), sort))
             return
-        _live(lambda: overview.look(clock.utc_now()), db.UNAVAILABLE, seconds, sort)
+        try:
+            _live(lambda: overview.look(clock.utc_now()), db.UNAVAILABLE, seconds, sort)
+        except OSError as wrong:  # the window was closed, or the way to it broke: nobody looks any more
+            if wrong.errno != errno.EIO:
+                raise
 
 
 def plain(seen: "Overview", sort: str) -> str:
@@ -141,19 +146,28 @@ def _table(section: "Section") -> Any:
 
 @contextlib.contextmanager
 def _keys() -> Iterator[Any]:
-    """A function that waits so many seconds for keys; "" where none came. The terminal is given back as it was."""
+    """A function that waits so many seconds for keys; "" where none came. The terminal is given back as it was.
+
+    OSError with EIO where there is no terminal any more.
+    """
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
 
     def pressed(seconds: float) -> str:
         ready, _, _ = select.select([descriptor], [], [], seconds)
-        return _SEQUENCE.sub("", os.read(descriptor, KEYS_MAX).decode(errors="replace")) if ready else ""
+        if not ready:
+            return ""
+        keys = os.read(descriptor, KEYS_MAX)
+        if not keys:
+            raise OSError(errno.EIO, "the terminal is gone")
+        return _SEQUENCE.sub("", keys.decode(errors="replace"))
 
     tty.setcbreak(descriptor)
     try:
         yield pressed
     finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        with contextlib.suppress(termios.error):  # of a terminal that is gone
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
 COMMANDS = (top,)
