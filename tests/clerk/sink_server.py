@@ -1,6 +1,5 @@
 """A program that is told of calls: a real HTTP server on a port of its own, which answers as a test says."""
 
-import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -91,10 +90,3 @@ def running(tls: ssl.SSLContext | None = None) -> Iterator[Program]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-def free_port() -> int:
-    """A port where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

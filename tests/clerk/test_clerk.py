@@ -4,7 +4,6 @@ import email
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from aiosmtpd.controller import Controller
 from tests.billing import rows
 from tests.billing.rows import NOON
 from tests.billing.test_batch import ORDER, lines, make
+from tests.ports import free_port
 from tests.waiting import wait_until
 from webcb import clock, db, doorbell
 from webcb.billing import batch, credentials
@@ -49,9 +49,7 @@ class Inbox:
 @pytest.fixture
 def inbox() -> Iterator[Inbox]:
     box = Inbox()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = Controller(box, hostname="127.0.0.1", port=port)
     server.start()
     box.port = port  # type: ignore[attr-defined]

@@ -21,6 +21,7 @@ from tests.billing.rows import NOON
 from tests.clerk import sink_server
 from tests.clerk.sink_server import Program
 from tests.engine import certificates
+from tests.ports import free_port
 from tests.waiting import wait_until
 from webcb import clock, db, sinks, webhook
 from webcb.billing import credentials
@@ -255,7 +256,7 @@ def test_a_token_that_has_expired_is_not_sent(settings: Settings, program: Progr
 
 
 def test_nobody_there(settings: Settings) -> None:
-    go_through(place(f"http://127.0.0.1:{sink_server.free_port()}/"), "calling A")
+    go_through(place(f"http://127.0.0.1:{free_port()}/"), "calling A")
     assert try_due(settings, NOON) == ["not reached: ConnectError"]
 
 

@@ -11,7 +11,8 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.demo.test_show import HOST, Demo, demo, free_http_port
+from tests.demo.test_show import HOST, Demo, demo
+from tests.ports import free_port
 from tests.web.conftest import open_browser
 from webcb.demo.phones import CALLER, FINGER, SHORT
 
@@ -21,7 +22,7 @@ WAIT_SECONDS_MAX = 40
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, str]]:
     """A demo that has come up, and the address of its pages."""
-    port = free_http_port()
+    port = free_port()
     with demo(tmp_path_factory.mktemp("d"), "--http-port", str(port)) as up:
         up.wait_until_told("To end all of it press Ctrl-C")
         yield up, f"http://{HOST}:{port}"

@@ -12,18 +12,14 @@ from pathlib import Path
 import pytest
 
 from bench.visitor import Visitor
-from tests.demo.test_carrier import free_port, sipp
+from tests.demo.test_carrier import sipp
+from tests.ports import free_port
 from tests.waiting import alive, descendants, wait_until
 from webcb.demo import show
 from webcb.demo.phones import BUSY, CALLER, SHORT
 from webcb.settings import Bind
 
 HOST = "127.0.0.1"
-
-
-def free_http_port() -> int:
-    with socket.create_server((HOST, 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 class Demo:
@@ -72,7 +68,7 @@ def demo(folder: Path, *arguments: str) -> Iterator[Demo]:
 
 def test_it_comes_up_connects_two_phones_and_ends_with_ctrl_c(tmp_path: Path) -> None:
     """One person, a call to the phone that hangs up after 10 seconds, one to the busy phone; then Ctrl-C."""
-    port = free_http_port()
+    port = free_port()
     with demo(tmp_path, "--http-port", str(port)) as shown:
         shown.wait_until_told("To end all of it press Ctrl-C")
         assert f"http://{HOST}:{port}/" in shown.text
@@ -97,7 +93,7 @@ def test_it_comes_up_connects_two_phones_and_ends_with_ctrl_c(tmp_path: Path) ->
 def test_a_softphone_is_really_called_and_the_data_are_kept_where_asked(tmp_path: Path) -> None:
     softphone = free_port()
     folder = tmp_path / "kept"
-    port = free_http_port()
+    port = free_port()
     answering = sipp(tmp_path, "-sn", "uas", "-aa", "-m", "1", "-p", str(softphone))  # silent: it is asked by OPTIONS
     try:
         arguments = ("--http-port", str(port), "--data-dir", str(folder))
@@ -133,7 +129,7 @@ def test_ports_in_use_are_gone_around_and_that_is_said() -> None:
 
 
 def test_a_part_that_dies_is_said(tmp_path: Path) -> None:
-    with demo(tmp_path, "--http-port", str(free_http_port())) as shown:
+    with demo(tmp_path, "--http-port", str(free_port())) as shown:
         shown.wait_until_told("To end all of it press Ctrl-C")
         carrier = next(
             pid

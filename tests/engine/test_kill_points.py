@@ -18,7 +18,8 @@ import pytest
 import webcb
 from tests.billing import rows
 from tests.engine.dutiful_phone import T1, T2, DutifulPhones
-from tests.engine.test_runner import SECRET, free_port
+from tests.engine.test_runner import SECRET
+from tests.ports import free_port
 from tests.waiting import wait_until
 from webcb import clock, doorbell, models
 from webcb.billing import books, credentials

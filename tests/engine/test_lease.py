@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.test_runner import PATIENCE_SECONDS, Site, free_port, site, wait_until  # noqa: F401  a fixture
+from tests.engine.test_runner import PATIENCE_SECONDS, Site, site, wait_until  # noqa: F401  a fixture
+from tests.ports import free_port
 from webcb import db, models
 from webcb.billing import books
 from webcb.engine import lease

@@ -1,5 +1,6 @@
 """The engine's voices on the real bridge: RTP of two peers through offer, answer, ringback, join, a new offer and silence."""
 
+import re
 import select
 import socket
 from collections.abc import Iterator
@@ -261,9 +262,9 @@ def test_opus_and_its_digits_are_passed_on_in_the_numbers_of_each(media: Media, 
         "opus/48000/2", "telephone-event/8000", "telephone-event/48000",
     ]  # fmt: skip
     # A answers in numbers of its own, B in those of the offer.
-    told = offers[0].replace(b"111", b"96").replace(b"110", b"97").replace(b" 101", b"")
-    told = told.replace(f"audio {a.port.rtp_port}".encode(), f"audio {peers[0].port}".encode())
-    told = told.replace(b"a=rtpmap telephone-event/8000\r\n", b"")
+    told = offers[0].replace(f"audio {a.port.rtp_port}".encode(), f"audio {peers[0].port}".encode())
+    for number, its in ((rb"\b111\b", b"96"), (rb"\b110\b", b"97"), (rb" 101\b", b"")):
+        told = re.sub(number, its, told)
     a.take_answer(told)
     b.take_answer(peers[1].answer(offers[1], opus, digits))
     assert a.codecs == b.codecs == ("opus", "telephone-event")

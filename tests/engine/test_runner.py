@@ -19,6 +19,7 @@ from tests.billing import rows
 from tests.engine.certificates import Authority
 from tests.engine.stream_phone import StreamPhone, server_context
 from tests.engine.udp_phone import Phone, UdpPhone
+from tests.ports import free_port
 from webcb import clock, doorbell, models
 from webcb.billing import books, credentials, reception
 
@@ -27,12 +28,6 @@ ENGINE = (
     "import sys; from webcb import settings; from webcb.engine import runner; sys.exit(runner.main(settings.load()))"
 )
 SECRET = "the secret of this test"
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -14,7 +14,8 @@ import webcb
 from tests.billing import rows
 from tests.engine.dutiful_phone import DutifulPhones, PhoneCall
 from tests.engine.test_kill_points import COMMAND
-from tests.engine.test_runner import SECRET, free_port
+from tests.engine.test_runner import SECRET
+from tests.ports import free_port
 from tests.waiting import wait_until
 from webcb import clock, db, doorbell, models
 from webcb.billing import credentials, reception

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from flask.testing import FlaskClient
 from selenium import webdriver
 
 from tests import databases
+from tests.ports import free_port
 from tests.web import scene
 from webcb import db
 from webcb.web import create_app
@@ -97,9 +97,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @contextmanager
 def serving(data_dir: Path) -> Iterator[Server]:
     """gunicorn over the installation in this folder, until the block ends."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     own = {
         "WEBCB_DATA_DIR": str(data_dir),
         "WEBCB_SECRET_KEY": scene.SECRET_KEY,

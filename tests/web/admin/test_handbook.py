@@ -3,7 +3,6 @@
 import csv
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from tests.callback.conftest import free_ports
+from tests.ports import free_port
 from tests.waiting import wait_until
 from webcb import db, settings
 from webcb.demo.carrier import CREDENTIALS
@@ -56,10 +56,8 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    with free_ports() as ports, socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        pages = Bind("127.0.0.1", probe.getsockname()[1])
-        probe.close()
+    with free_ports() as ports:
+        pages = Bind("127.0.0.1", free_port())
         engine, carrier = Bind("127.0.0.1", ports[0]), Bind("127.0.0.1", ports[1])
         own = {
             "WEBCB_DATA_DIR": str(tmp_path / "state"),
