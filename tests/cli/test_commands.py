@@ -29,6 +29,13 @@ def test_init_makes_an_installation_and_leaves_one_that_is_there(typed: Types) -
     assert typed("migrate").out == "schema version 1, as it was\n"
 
 
+def test_a_price_before_there_is_a_voice_application_says_how_to_make_one(typed: Types) -> None:
+    typed("init")
+    said = typed("quote", "--account", "cb1001", "+12065554123", "+5511999887766")
+    assert (said.status, said.out) == (1, "")
+    assert said.err == "webcb: there is no voice application yet; `webcb apply FILE` makes what the file describes\n"
+
+
 def test_config_shows_what_is_in_force_and_no_secret(typed: Types, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEBCB_SECRET_KEY", "unseenunseenunseen")
     monkeypatch.setenv("WEBCB_DATABASE_URL", "postgresql://webcb:hush@db.example/webcb")

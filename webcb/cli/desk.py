@@ -65,6 +65,10 @@ def application(typed: str) -> Any:
 
     rows = {row.path: row for row in VoiceApplication.select()}
     row = rows.get(typed) or next((each for each in rows.values() if each.name == typed), None)
+    if not rows:
+        raise click.ClickException(
+            "there is no voice application yet; `webcb apply FILE` makes what the file describes"
+        )
     if row is None:
         names = [name for each in rows.values() for name in (each.path, each.name)]
         raise click.ClickException(f"there is no voice application {typed!r}{near(typed, names)}")
