@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TICKS_RESTING 10 /* of a port of which the kernel takes care */
+#define TICKS_RESTING 10 /* of a port for which nothing is due: what its time depends on may have changed */
 #define FENCES_A_TURN 16 /* 0.5 ms at most: of a thousand calls that begin at once, packets would wait for the fences of all */
 #define NS_PER_SECOND 1000000000
 #define NS_PER_MS 1000000
@@ -53,7 +53,7 @@ struct port *bridge_take(const struct bridge *bridge, uint64_t port_id)
 
     if (port != NULL) {
         flow_take_back(port);
-        bridge->resting[port->place] = false;
+        bridge->due_ns[port->place] = 0;
     }
     return port;
 }
@@ -99,23 +99,14 @@ static bool serve_ask(struct bridge *bridge)
     return ask != ASK_STOP;
 }
 
-/*
- * Whose voice passes through the kernel and to whom nothing is played has time for some ticks, and is not even looked at: with
- * many calls, ports in no cache are what a tick takes.
- */
+/* A port for which nothing is due is not even looked at: with many calls, ports in no cache are what a tick takes. */
 static void pace_ports(struct bridge *bridge, const struct turn *turn)
 {
     const size_t turns = (size_t)(bridge->tick_ns / FRAME_NS);
 
-    for (size_t i = 0; i < bridge->open_count; i++) {
-        struct port *port;
-
-        if (bridge->resting[i] && (turns + i) % TICKS_RESTING != 0)
-            continue;
-        port = bridge->open[i];
-        pace_port(port, &bridge->pace, turn, bridge->tick_ns);
-        bridge->resting[i] = port->flow.slot != NULL && !player_is_busy(&port->player);
-    }
+    for (size_t i = 0; i < bridge->open_count; i++)
+        if (turn->now_ns >= bridge->due_ns[i] || (turns + i) % TICKS_RESTING == 0)
+            bridge->due_ns[i] = pace_port(bridge->open[i], &bridge->pace, turn, bridge->tick_ns);
 }
 
 static void serve_tick(struct bridge *bridge, const struct turn *turn)
@@ -211,7 +202,7 @@ static void *run(void *argument)
     ask_for_real_time();
     while (going_on) {
         size_t fences_left = FENCES_A_TURN;
-        struct turn turn = {bridge->batch, &bridge->ring, 0, bridge->latch, &fences_left};
+        struct turn turn = {bridge->batch, &bridge->ring, 0, bridge->latch, &fences_left, bridge->due_ns};
         bool packets = false;
 
         batch_wait(bridge->batch, patience);
@@ -309,8 +300,8 @@ static int lay_out(struct bridge *bridge, const struct bridge_plan *plan)
     bridge->pace.report_ns = (int64_t)plan->report_ms * NS_PER_MS;
     bridge->table = calloc(bridge->pairs, sizeof(struct port *));
     bridge->open = calloc(bridge->pairs, sizeof(struct port *));
-    bridge->resting = calloc(bridge->pairs, sizeof *bridge->resting);
-    if (bridge->table == NULL || bridge->open == NULL || bridge->resting == NULL)
+    bridge->due_ns = calloc(bridge->pairs, sizeof *bridge->due_ns);
+    if (bridge->table == NULL || bridge->open == NULL || bridge->due_ns == NULL)
         return ENOMEM;
     return draw_cname(bridge->pace.cname);
 }
@@ -381,7 +372,7 @@ void bridge_close(struct bridge *bridge)
     close_descriptor(bridge->tick_fd);
     close_descriptor(bridge->wake_fd);
     close_descriptor(bridge->event_fd);
-    free(bridge->resting);
+    free(bridge->due_ns);
     free(bridge->open);
     free(bridge->table);
     pthread_cond_destroy(&bridge->answered);

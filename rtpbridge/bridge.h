@@ -34,7 +34,7 @@ struct bridge {
     uint64_t ids_given;
     struct port **table;             /* by pair; NULL: not open */
     struct port **open;              /* the same ports without gaps */
-    bool *resting;                   /* in the same order: nothing is due at the port's every tick */
+    int64_t *due_ns;                 /* in the same order: when a tick must look at the port next; 0: the very next does */
     size_t open_count;
     int64_t gather_ns;
     struct latch_rules latch;

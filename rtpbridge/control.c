@@ -29,7 +29,7 @@ static int publish(struct bridge *bridge, struct port *port, size_t pair)
     bridge->table[pair] = port;
     port->place = bridge->open_count++;
     bridge->open[port->place] = port;
-    bridge->resting[port->place] = false;
+    bridge->due_ns[port->place] = 0;
     bridge_unlock(bridge);
     return bridge_ask(bridge, ASK_WATCH, port);
 }
@@ -45,7 +45,7 @@ static void forget(struct bridge *bridge, struct port *port)
     last = bridge->open[--bridge->open_count];
     last->place = port->place;
     bridge->open[port->place] = last;
-    bridge->resting[port->place] = bridge->resting[bridge->open_count];
+    bridge->due_ns[port->place] = bridge->due_ns[bridge->open_count];
     bridge_unlock(bridge);
 }
 

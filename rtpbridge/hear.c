@@ -38,6 +38,7 @@ static void sound_key(const struct port *port, const struct turn *turn, const st
             rtp_sender_switch(&peer->sender);
         }
         player_press(&peer->player, dtmf_digit_of(port->hearing.events.event));
+        turn_rouse(turn, peer);
     }
     if (!port->hearing.events.pressed)
         player_release(&peer->player);
@@ -52,6 +53,8 @@ static void hear_event(struct port *port, const struct packet *packet, const str
                   turn->now_ns, &told) != 0)
         return;
     hearing->has_events = hearing->has_events || told.began;
+    if (told.began)
+        turn_rouse(turn, port);
     take(port, turn, &told);
     sound_key(port, turn, &told);
 }

@@ -75,7 +75,28 @@ static bool is_silent(const struct port *port, const struct pace *pace, int64_t 
     return watch->running && port->far_sends && !watch->silent && now_ns - watch->heard_ns >= pace->silence_ns;
 }
 
-void pace_port(struct port *port, const struct pace *pace, const struct turn *turn, int64_t tick_ns)
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* A port without a far side, or whose fence is still to be raised or cannot be, is looked at by every tick. */
+static int64_t next_due(const struct port *port, const struct pace *pace, const struct latch_rules *rules)
+{
+    const struct watch *const watch = &port->watch;
+    int64_t due_ns = earlier(port->quality.window_ns, port->report_ns);
+
+    if (player_is_busy(&port->player) || port->hearing.events.pressed || !watch->running ||
+        (!port->fence.up && port->flow.slot == NULL))
+        return 0;
+    if (port->far_sends && !watch->silent)
+        due_ns = earlier(due_ns, watch->heard_ns + pace->silence_ns);
+    if (port->fence.up) /* who is on hold must be excused before his silence counts */
+        due_ns = earlier(due_ns, port->latch.heard_ns + rules->relearn_ns / (port->far_sends ? 1 : 2));
+    return due_ns;
+}
+
+int64_t pace_port(struct port *port, const struct pace *pace, const struct turn *turn, int64_t tick_ns)
 {
     struct watch *const watch = &port->watch;
     const int64_t now_ns = turn->now_ns;
@@ -104,6 +125,7 @@ void pace_port(struct port *port, const struct pace *pace, const struct turn *tu
         port->reports_begun = true;
         port->report_ns = now_ns + report_interval(port, pace);
     }
+    return next_due(port, pace, &turn->latch);
 }
 
 void pace_goodbye(struct port *port, const struct pace *pace, int64_t now_ns)

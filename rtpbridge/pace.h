@@ -16,8 +16,11 @@ struct pace {
     char cname[RTCP_CNAME_BYTES];
 };
 
-/* tick_ns: the moment on the grid of 20 ms that this call is for, at or before now_ns. */
-void pace_port(struct port *port, const struct pace *pace, const struct turn *turn, int64_t tick_ns);
+/*
+ * tick_ns: the moment on the grid of 20 ms that this call is for, at or before now_ns. Returns when it is to be called next, 0 for
+ * the very next tick, unless a packet or the host program changes something: to be called now and then besides is no harm.
+ */
+int64_t pace_port(struct port *port, const struct pace *pace, const struct turn *turn, int64_t tick_ns);
 /* Seconds since 1900, 32.32. */
 uint64_t pace_ntp_now(void);
 /* The last report of a port, with BYE; nothing where none was ever sent. */

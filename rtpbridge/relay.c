@@ -58,17 +58,19 @@ static void pass_on(struct port *port, const struct turn *turn, struct packet pa
     }
 }
 
-static void watch_hears(struct port *port, struct ring *ring, int64_t now_ns)
+static void watch_hears(struct port *port, const struct turn *turn)
 {
     struct watch *watch = &port->watch;
 
-    if (!watch->began)
-        ring_put(ring, (struct event){port->id, now_ns, EVENT_MEDIA_BEGAN, 0, 0});
-    else if (watch->silent)
-        ring_put(ring, (struct event){port->id, now_ns, EVENT_RESUMED, 0, 0});
+    if (!watch->began || watch->silent) {
+        const enum event_kind kind = watch->began ? EVENT_RESUMED : EVENT_MEDIA_BEGAN;
+
+        ring_put(turn->ring, (struct event){port->id, turn->now_ns, kind, 0, 0});
+        turn_rouse(turn, port);
+    }
     watch->began = true;
     watch->silent = false;
-    watch->heard_ns = now_ns;
+    watch->heard_ns = turn->now_ns;
 }
 
 /* True: it is the far side's, and opened. Nothing is changed by a packet that is not; of a stranger's nothing is read. */
@@ -92,6 +94,7 @@ static bool believe(struct port *port, const struct arrival *arrival, size_t *by
         return false;
     case LATCH_MOVED:
         port_moved(port);
+        turn_rouse(turn, port);
         port_fence(port, turn->now_ns, &turn->latch, turn->fences_left); /* now: at the next tick the buffer may be full of junk */
         break;
     case LATCH_ACCEPTED:
@@ -129,7 +132,7 @@ void relay_rtp(struct port *port, const struct arrival *arrival, const struct tu
     counters->received_packets++;
     counters->received_octets += packet.header.payload_bytes;
     counters->last_received_ns = turn->now_ns;
-    watch_hears(port, turn->ring, turn->now_ns);
+    watch_hears(port, turn);
     if (port->codec_of[packet.header.payload_type] == NO_CODEC) {
         counters->dropped_payload++;
         return;

@@ -18,7 +18,14 @@ struct turn {
     int64_t now_ns;
     struct latch_rules latch;
     size_t *fences_left;       /* that may be raised in it: each costs as much as some packets */
+    int64_t *due_ns;           /* by the port's place: when a tick must look at it next */
 };
+
+/* What has come to the port, or for it, has something to do with time: the next tick looks at it. */
+static inline void turn_rouse(const struct turn *turn, const struct port *port)
+{
+    turn->due_ns[port->place] = 0;
+}
 
 /* Takes one datagram that came to the port's RTP or RTCP socket; what goes on waits in the batch. */
 void relay_rtp(struct port *port, const struct arrival *arrival, const struct turn *turn);
