@@ -687,6 +687,7 @@ CREATE TABLE leg (
   jitter_us BIGINT CHECK (jitter_us >= 0), -- RFC 3550, A.8
   score_milli INTEGER CHECK (score_milli BETWEEN 1000 AND 5000), -- mean opinion score in thousandths; NULL: the codec has none
   one_way BOOLEAN, -- for 5 s it said nothing while the other was heard
+  scores TEXT CHECK (length(scores) <= 40000), -- mean opinion scores over time as JSON, noted while it talks: see opinion.py
   UNIQUE (callback_id, name)
 );
 CREATE INDEX leg_cld ON leg (cld);

@@ -32,6 +32,7 @@ __all__ = [
     "Port",
     "PortsUsedUp",
     "Prompt",
+    "Scores",
     "SrtpKey",
     "SrtpSuite",
     "TimedTone",
@@ -148,6 +149,19 @@ class Counters:
 
 
 _COUNTERS: Final = tuple(Counters.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The mean opinion scores of a port one after the other, a byte each: fiftieths of a point, 0 where there was nothing to judge.
+
+    Each is of `window_ms` (5 s; of more than an hour 10 s, of more than two 20 s ...), the first from `begun_ns` of CLOCK_MONOTONIC
+    on: when its far side was known first. That is 0, and there are none, before.
+    """
+
+    begun_ns: int
+    window_ms: int
+    fiftieths: bytes
 
 
 class Bridge:
@@ -431,6 +445,12 @@ class Port:
         read = ffi.new("struct counters *")
         self._ask(lib.bridge_port_counters, "counters", read)
         return Counters(**{name: getattr(read, name) for name in _COUNTERS})
+
+    def scores(self) -> Scores:
+        """How well the far side was heard, over the time since it was known."""
+        read = ffi.new("struct scores *")
+        self._ask(lib.bridge_port_scores, "scores", read)
+        return Scores(read.begun_ns, read.window_ms, bytes(ffi.buffer(read.fiftieths, read.count)))
 
     def close(self) -> None:
         """Sends RTCP BYE, ends a join and frees both ports; closing twice is no fault, nor after the bridge's close."""

@@ -123,6 +123,16 @@ struct counters {
     double round_trip_ms;        /* by its reports; 0: not known */
 };
 
+#define SCORES_MAX 720           /* an hour of 5 s; of a longer call each stands for 10 s, 20 s ... */
+
+/* The mean opinion scores of a port in order, each of the same time. */
+struct scores {
+    int64_t begun_ns;            /* CLOCK_MONOTONIC; 0: none has begun */
+    uint32_t window_ms;
+    uint32_t count;
+    uint8_t fiftieths[SCORES_MAX]; /* of a point; 0: there was nothing to judge */
+};
+
 /* What the kernel forwards from one port's far side to another's; of this process, or left by an earlier one. */
 struct kernel_entry {
     uint16_t rtp_port;
@@ -217,6 +227,7 @@ int bridge_port_play(struct bridge *bridge, uint64_t port_id, const struct play_
 int bridge_port_detect_inband(struct bridge *bridge, uint64_t port_id, bool detects);
 int bridge_port_stop(struct bridge *bridge, uint64_t port_id);
 int bridge_port_counters(struct bridge *bridge, uint64_t port_id, struct counters *counters);
+int bridge_port_scores(struct bridge *bridge, uint64_t port_id, struct scores *scores);
 /* EBUSY: one of them is joined to a third; EINVAL: they are one. A tone that plays at either ends. */
 int bridge_join(struct bridge *bridge, uint64_t port_a, uint64_t port_b);
 /* ENOTCONN: they are not joined to each other. */

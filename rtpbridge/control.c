@@ -263,6 +263,21 @@ int bridge_port_counters(struct bridge *bridge, uint64_t port_id, struct counter
     return error;
 }
 
+int bridge_port_scores(struct bridge *bridge, uint64_t port_id, struct scores *scores)
+{
+    const struct port *port;
+    int error = EBADF;
+
+    bridge_lock(bridge);
+    port = bridge_find(bridge, port_id);
+    if (port != NULL) {
+        port_scores(port, scores);
+        error = 0;
+    }
+    bridge_unlock(bridge);
+    return error;
+}
+
 /* What an earlier process left for them and nobody adopted is over. */
 static void join(const struct bridge *bridge, struct port *a, struct port *b)
 {

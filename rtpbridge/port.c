@@ -360,7 +360,18 @@ void port_judge(struct port *port, int64_t now_ns)
     };
 
     if (port->watch.running)
-        quality_time(&port->quality, &leg, now_ns);
+        quality_time(&port->quality, &port->history, &leg, now_ns);
+}
+
+void port_scores(const struct port *port, struct scores *scores)
+{
+    const struct quality_history *const history = &port->history;
+
+    _Static_assert(SCORES_MAX == QUALITY_SCORES_MAX, "all of them fit");
+    scores->begun_ns = history->begun_ns;
+    scores->window_ms = history->span * QUALITY_WINDOW_MS;
+    scores->count = history->count;
+    memcpy(scores->fiftieths, history->scores, history->count);
 }
 
 struct counters port_counters(const struct port *port)

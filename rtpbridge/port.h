@@ -93,6 +93,7 @@ struct port {
     unsigned int seed;
 
     struct counters counters;  /* some are filled in when asked for */
+    struct quality_history history; /* of this process; last, as the media thread touches it once in a window */
 };
 
 /*
@@ -122,6 +123,7 @@ void port_view(struct port *port, const uint8_t *packet, size_t packet_bytes);
 /* To be called now and then, for the windows of quality.h. */
 void port_judge(struct port *port, int64_t now_ns);
 struct counters port_counters(const struct port *port);
+void port_scores(const struct port *port, struct scores *scores);
 /* See bridge_port_hold(). */
 void port_hold(struct port *port, bool far_sends, bool far_receives, int64_t now_ns);
 /*

@@ -153,12 +153,52 @@ static void score_window(struct quality *quality, const struct quality_leg *leg)
     quality->scores++;
 }
 
-void quality_time(struct quality *quality, const struct quality_leg *leg, int64_t now_ns)
+/* The time that is kept doubles, the scores become half as many. */
+static void thin(struct quality_history *history)
 {
+    for (uint32_t i = 0; i < QUALITY_SCORES_MAX / 2; i++) {
+        const unsigned first = history->scores[2 * i], second = history->scores[2 * i + 1];
+
+        history->scores[i] = (uint8_t)(first == 0 || second == 0 ? first + second : (first + second + 1) / 2);
+    }
+    history->count = QUALITY_SCORES_MAX / 2;
+    history->span *= 2;
+}
+
+/* A window has ended with that score; 0: with none. */
+static void keep(struct quality_history *history, double score)
+{
+    history->open_sum += score;
+    history->open_scored += score > 0;
+    history->open_windows++;
+    if (history->open_windows == history->span && history->count == QUALITY_SCORES_MAX)
+        thin(history);
+    if (history->open_windows < history->span)
+        return;
+    history->scores[history->count++] =
+        history->open_scored == 0
+            ? 0
+            : (uint8_t)(history->open_sum / history->open_scored * QUALITY_SCORE_STEPS + 0.5);
+    history->open_windows = history->open_scored = 0;
+    history->open_sum = 0;
+}
+
+void quality_time(struct quality *quality, struct quality_history *history, const struct quality_leg *leg, int64_t now_ns)
+{
+    const int64_t window_ns = (int64_t)QUALITY_WINDOW_MS * NS_PER_MS;
+    int64_t next_ns = now_ns + window_ns;
+
     if (quality->window_ns != 0 && now_ns < quality->window_ns)
         return;
     if (quality->window_ns != 0) {
         score_window(quality, leg);
+        if (history->span == 0) {
+            history->begun_ns = quality->window_ns - window_ns;
+            history->span = 1;
+        }
+        keep(history, quality->score);
+        for (next_ns = quality->window_ns + window_ns; next_ns <= now_ns; next_ns += window_ns)
+            keep(history, 0); /* nobody looked */
         quality->one_way = leg->far_sends && leg->sent_packets > quality->window_sent &&
                            leg->received_packets == quality->window_received;
         if (quality->one_way && quality->window_joined && leg->joined)
@@ -168,5 +208,5 @@ void quality_time(struct quality *quality, const struct quality_leg *leg, int64_
     quality->before = quality->losses;
     quality->window_sent = leg->sent_packets;
     quality->window_received = leg->received_packets;
-    quality->window_ns = now_ns + (int64_t)QUALITY_WINDOW_MS * NS_PER_MS;
+    quality->window_ns = next_ns;
 }

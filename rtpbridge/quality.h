@@ -23,6 +23,20 @@ struct quality_losses {
     uint64_t runs;             /* of losses one after the other */
 };
 
+#define QUALITY_SCORES_MAX 720    /* an hour of windows; of what is longer two and two become one */
+#define QUALITY_SCORE_STEPS 50    /* of a point: how finely they are kept */
+
+/* The scores in order, from the beginning on; all zero before it. */
+struct quality_history {
+    int64_t begun_ns;
+    uint32_t span;             /* windows that one of them stands for: 1, 2, 4 ...; 0: none has begun */
+    uint32_t count;
+    uint8_t scores[QUALITY_SCORES_MAX]; /* in steps; 0: there was nothing to judge */
+    uint32_t open_windows;     /* of the next one */
+    uint32_t open_scored;
+    double open_sum;
+};
+
 /* All zero before the first packet. */
 struct quality {
     bool begun;
@@ -76,7 +90,7 @@ struct quality_leg {
     bool joined;
 };
 
-/* To be called now and then: ends the window when its time has come. */
-void quality_time(struct quality *quality, const struct quality_leg *leg, int64_t now_ns);
+/* To be called now and then: ends the window when its time has come, and keeps its score. */
+void quality_time(struct quality *quality, struct quality_history *history, const struct quality_leg *leg, int64_t now_ns);
 /* The mean opinion score of a loss in percent, its burst ratio (G.107, 7.4; 1: random) and a delay one way. */
 double quality_score(enum voice voice, double loss_percent, double burst_ratio, double delay_ms);

@@ -27,6 +27,7 @@ VALUES = {
     "webcb.ladder",
     "webcb.money",
     "webcb.number",
+    "webcb.opinion",
     "webcb.translation",
     "webcb.webhook",
 }
@@ -87,6 +88,7 @@ ENGINE_DOORS = {
         "exchange",
         "figures",
         "haste",
+        "hearing",
         "journal",
         "line",
         "offers",
@@ -174,6 +176,7 @@ RULES = [
     rule("webcb.fleet", pure=True),
     rule("webcb.money", pure=True),
     rule("webcb.number", pure=True),
+    rule("webcb.opinion", pure=True),
     rule("webcb.brand", pure=True),
     rule("webcb.translation", pure=True),
     rule("webcb.webhook", pure=True),

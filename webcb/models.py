@@ -198,6 +198,7 @@ class Leg(Table):
     jitter_us = BigIntegerField(null=True)
     score_milli = IntegerField(null=True)
     one_way = BooleanField(null=True)
+    scores = TextField(null=True)
 
 
 class Attempt(Table):

@@ -5,7 +5,9 @@ from tests.callback.installation import Installation
 from tests.callback.outcome import NORMAL, Billed, assert_ended
 from tests.callback.voice import PACKET_MS, PCMA, PCMU, SAMPLES, payloads, pressed
 from tests.callback.wire import Rtp
-from webcb.models import Leg, Xdr
+from tests.waiting import wait_until
+from webcb.models import Callback, Leg, Xdr
+from webcb.opinion import read_scores
 
 PACKETS = 150
 SPOKEN_MS = PACKETS * PACKET_MS
@@ -134,6 +136,8 @@ def test_one_way_audio_is_on_the_bill_and_the_voice_of_each_leg_on_its_row(webcb
     webcb.phone("A", "speaks", payloads("A", 600), quiet_ms=200)
     webcb.phone("B", "speaks_and_hangs_up", payloads("B", 1), quiet_ms=300, talk_ms=11_000)
     callback = webcb.place()
+    wait_until(lambda: all(leg.scores for leg in Leg.select()), "scores of both, while they talk")
+    assert Callback.get().state == "talking"
     billed = {"A": Billed(charge_a, True, NORMAL), "B": Billed(charge_b, True, NORMAL)}
     assert_ended(webcb, callback, "B hung up", billed)
     assert {xdr.leg: xdr.one_way for xdr in Xdr.select()} == {"A": False, "B": True}
@@ -143,6 +147,12 @@ def test_one_way_audio_is_on_the_bill_and_the_voice_of_each_leg_on_its_row(webcb
     assert spoken - 10 <= a.received_packets <= spoken  # B may have hung up before the last
     assert (a.lost_packets, b.received_packets) == (0, 1)
     assert a.score_milli > 4000
+    (of_a,), (of_b,) = read_scores(a.scores), read_scores(b.scores)
+    assert of_a.seconds == of_b.seconds == 5
+    assert len(of_a.hundredths) >= 2
+    assert all(each is not None and each > 400 for each in of_a.hundredths[1:])
+    assert of_b.hundredths[-1] is None  # nothing came of it
+    assert abs((of_b.begins_at - b.answered_at).total_seconds()) < 1
     assert 0 <= a.jitter_us < 50_000
     assert abs(b.sent_packets - len(webcb.wire.rtp_to(media_port(webcb.ports, "B")))) <= 1
     listed = webcb.run("xdrs", "--csv").stdout.splitlines()

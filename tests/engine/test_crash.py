@@ -47,6 +47,22 @@ def test_two_that_talk_go_on_and_are_charged_as_if_nothing_had_been(world: World
     assert_over(world, callback_id, Ending.B_HUNG_UP, {"A": 26, "B": 22})
 
 
+def test_what_was_noted_of_the_voice_is_kept(world: World, phones: tuple) -> None:
+    """The ports of the next engine measure anew; what the first one had noted stays before it."""
+    callback_id = world.place()
+    world.pass_seconds(20)
+    noted = "[[1795694400000000,5,[440,null]]]"
+    models.Leg.update(scores=noted).where(models.Leg.callback == callback_id).execute()
+    world.crash()
+    world.engine()
+    models.Leg.update(scores=None).where(models.Leg.callback == callback_id).execute()
+    world.pass_seconds(11)
+    assert [leg.scores for leg in world.legs(callback_id).values()] == [noted, noted]  # as they talk
+    models.Leg.update(scores=None).where(models.Leg.callback == callback_id).execute()
+    world.request(phones[1], "BYE")
+    assert [leg.scores for leg in world.legs(callback_id).values()] == [noted, noted]
+
+
 def test_the_deadline_of_the_money_stands(world: World, phones: tuple) -> None:
     callback_id = world.place()
     world.pass_seconds(200)

@@ -108,37 +108,89 @@ def test_scores_are_those_of_g107(
 
 def test_a_window_has_a_score_of_its_own(pure: ModuleType) -> None:
     leg = pure.ffi.new("struct quality_leg *", {"voice": pure.lib.VOICE_PCMA, "far_sends": True})
-    quality = pure.ffi.new("struct quality *")
-    pure.lib.quality_time(quality, leg, 0)
+    quality, history = pure.ffi.new("struct quality *"), pure.ffi.new("struct quality_history *")
+    pure.lib.quality_time(quality, history, leg, 0)
     scores = []
     for window in range(1, 5):  # the second has losses
         begin = 250 * (window - 1)
         note(pure, (n for n in range(begin, begin + 250) if window != 2 or n % 4), quality)
         leg.received_packets += 250
         leg.sent_packets += 250
-        pure.lib.quality_time(quality, leg, window * WINDOW_NS - 1)
-        pure.lib.quality_time(quality, leg, window * WINDOW_NS + window)
+        pure.lib.quality_time(quality, history, leg, window * WINDOW_NS - 1)
+        pure.lib.quality_time(quality, history, leg, window * WINDOW_NS + window)
         scores.append(quality.score)
     assert scores[0] > 4.3 and scores[1] < 3 and scores[3] == scores[0]
     assert quality.score_min == min(scores)
     assert quality.score_sum / quality.scores == pytest.approx(sum(scores) / 4)
     assert not quality.one_way
     leg.sent_packets += 250
-    pure.lib.quality_time(quality, leg, 6 * WINDOW_NS)
+    pure.lib.quality_time(quality, history, leg, 6 * WINDOW_NS)
     assert quality.one_way
 
 
 def test_one_way_is_kept_of_a_window_that_was_joined_from_its_beginning(pure: ModuleType) -> None:
     """What was sent before was a tone of ours, which nobody need answer."""
     leg = pure.ffi.new("struct quality_leg *", {"far_sends": True, "joined": False})
-    quality = pure.ffi.new("struct quality *")
+    quality, history = pure.ffi.new("struct quality *"), pure.ffi.new("struct quality_history *")
     seen = []
     for window, joined in enumerate((False, False, True, True, False)):
         leg.joined = joined
         leg.sent_packets += 250
-        pure.lib.quality_time(quality, leg, window * WINDOW_NS + 1)
+        pure.lib.quality_time(quality, history, leg, window * WINDOW_NS + 1)
         seen.append((quality.one_way, quality.was_one_way))
     assert seen == [(False, False), (True, False), (True, False), (True, True), (True, True)]
+
+
+def history_of(pure: ModuleType, windows: int, worse: Callable[[int], bool]) -> Any:
+    """What is kept after so many windows, of which those that are `worse` lose every fourth packet."""
+    leg = pure.ffi.new("struct quality_leg *", {"voice": pure.lib.VOICE_PCMA, "far_sends": True})
+    quality, history = pure.ffi.new("struct quality *"), pure.ffi.new("struct quality_history *")
+    begins = 7_000_000_000
+    pure.lib.quality_time(quality, history, leg, begins)
+    for window in range(windows):
+        quality.losses.packets += 250
+        quality.losses.lost += 62 * worse(window)
+        quality.losses.runs += 62 * worse(window)
+        pure.lib.quality_time(quality, history, leg, begins + (window + 1) * WINDOW_NS + 19_000_000)
+    assert history.begun_ns == begins
+    return history
+
+
+def test_scores_are_kept_in_order(pure: ModuleType) -> None:
+    history = history_of(pure, 6, lambda window: window == 2)
+    good, bad = 220, history.scores[2]  # 4.41 of a window without loss, G.107 with G.113's figures
+    assert [history.scores[i] for i in range(history.count)] == [good, good, bad, good, good, good]
+    assert 50 < bad < 150
+
+
+def test_of_an_hour_and_more_two_scores_become_one(pure: ModuleType) -> None:
+    most = pure.lib.QUALITY_SCORES_MAX
+    history = history_of(pure, most, lambda window: window == 2)
+    assert (history.span, history.count) == (1, most)
+    bad = history.scores[2]
+    history = history_of(pure, most + 3, lambda window: window in (2, most + 1))
+    assert (history.span, history.count, history.open_windows) == (2, most // 2 + 1, 1)
+    mean = (220 + bad + 1) // 2
+    assert [history.scores[i] for i in (0, 1, 2, most // 2)] == [220, mean, 220, mean]
+    history = history_of(pure, 9 * most, lambda _: False)
+    assert (history.span, history.count) == (16, 9 * most // 16)
+    assert set(history.scores[0 : history.count]) == {220}
+
+
+def test_windows_that_nobody_judged_have_no_score(pure: ModuleType) -> None:
+    leg = pure.ffi.new("struct quality_leg *", {"voice": pure.lib.VOICE_PCMA, "far_sends": True})
+    quality, history = pure.ffi.new("struct quality *"), pure.ffi.new("struct quality_history *")
+    pure.lib.quality_time(quality, history, leg, 1)
+    for moment in (1, 4, 5):  # two windows passed unseen
+        quality.losses.packets += 250
+        pure.lib.quality_time(quality, history, leg, 1 + moment * WINDOW_NS)
+    assert [history.scores[i] for i in range(history.count)] == [220, 220, 0, 0, 220]
+
+
+def test_scores_of_a_port_that_nobody_speaks_to(bridge: Bridge, new_phone: NewPhone) -> None:
+    port = new_phone().connected(bridge)
+    found = port.scores()
+    assert (found.begun_ns, found.fiftieths) == (0, b"")
 
 
 def test_counters_of_a_leg(bridge: Bridge, new_phone: NewPhone) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 from webcb.billing.authorization import Reason
-from webcb.engine import archive, callback, counted, events, ports, rows, warning
+from webcb.engine import archive, callback, counted, events, hearing, ports, rows, warning
 from webcb.engine.callback import Plan
 from webcb.engine.calls import Calls, Connections, Resolver
 from webcb.engine.causes import Q850, Ending, LegName
@@ -42,7 +42,6 @@ from webcb.engine.commands import (
     WriteInvite,
     WriteLeg,
 )
-from webcb.engine.figures import Figures, figures
 from webcb.engine.line import Line, Timekeeper
 from webcb.engine.media import Media
 from webcb.engine.resumption import Resumable
@@ -157,7 +156,7 @@ class Exchange:
         `end_rest` ends what else is up of it, once it is certain that it goes on and before anything of it is written. False: it can
         perhaps a moment later, for who died still has its ports.
         """
-        running = Running(resumable.callback, is_resumed=resumable.b is not None)
+        running = Running(resumable.callback, is_resumed=resumable.b is not None, heard=dict(resumable.heard))
         try:
             self._calls.take_over(running, "A", resumable.a, resumable.voice_a)
             if resumable.b is not None:
@@ -205,6 +204,20 @@ class Exchange:
     def starts(self) -> Starts:
         """The gates of the connections."""
         return self._calls.starts
+
+    def heard(self) -> list[hearing.Heard]:
+        """How well those who talk were heard, of whom it is to be noted again; to be asked about every second."""
+        now_us = self._now_us()
+        due = [
+            each
+            for each in self._running.values()
+            if each.callback.phase is callback.Phase.TALKING and each.heard_next_us <= now_us
+        ]
+        noted = [(each, hearing.so_far(each)) for each in due]
+        for each, found in noted:
+            if found:  # else at the next look: its first five seconds are not over
+                each.heard_next_us = now_us + hearing.HEARD_SECONDS * SECOND_US
+        return [one for _, found in noted for one in found]
 
     @property
     def running(self) -> int:
@@ -406,7 +419,7 @@ class Exchange:
     def _settle_b(self, running: Running, settle: SettleB) -> None:
         """B is over and A is not: its charge is written, its voice freed, and another may take its place."""
         writes, confirm = self._take_writes(running)
-        figures = self._figures(running).get("B")
+        figures = hearing.measured(running).get("B")
         at, done = self._at(running), confirm
         if self._spool is not None and settle.usage is not None:
             line = partial(rows.settlement_line_of_b, running.callback.plan, settle.usage, at, figures)
@@ -419,6 +432,7 @@ class Exchange:
         if running.callback.plan.menu is not None:
             self._calls.reserve(running)
         running.waits_until.pop("B", None)
+        running.heard.pop("B", None)
 
     def _at(self, running: Running) -> datetime:
         return running.callback.plan.instant(self._now_us())
@@ -438,7 +452,7 @@ class Exchange:
 
     def _settle(self, running: Running, settle: Settle) -> None:
         self._calls.flush()  # the hang-ups go first: the rest takes its time
-        running.figures = self._figures(running)
+        running.figures = hearing.measured(running)
         self._post_settle(running, settle, self._take_writes(running)[0])  # nobody is up who would have to be told
         running.is_settling = True
         self._let_go(running)
@@ -459,19 +473,6 @@ class Exchange:
             partial(rows.settle, running.callback.plan, settle, at, running.figures, writes),
             partial(self._settled, running, settle, writes),
         )
-
-    def _figures(self, running: Running) -> dict[LegName, Figures]:
-        """Of the legs that have a voice still, and had it with somebody."""
-        answered = ((name, voice, running.callback.leg(name)) for name, voice in running.voices.items())
-        try:
-            return {
-                name: figures(voice.port.counters(), leg.codecs)
-                for name, voice, leg in answered
-                if leg.answered_us is not None
-            }
-        except (OSError, ValueError) as wrong:  # no bill waits for these
-            log.warning("callback %s: its voice cannot be measured: %s", running.id, wrong)
-            return {}
 
     def _settled(self, running: Running, settle: Settle, writes: Sequence[Write], result: Any) -> None:
         if isinstance(result, Exception):

@@ -14,7 +14,7 @@ US_OF_MS: Final = 1000
 class Figures:
     """Packets from and to the leg, those of its own that were lost, mean opinion score in thousandths (None: the codec has none).
 
-    `one_way`: for 5 s nothing was heard of it while the other spoke.
+    `one_way`: for 5 s nothing was heard of it while the other spoke. `scores`: over time, see opinion.py.
     """
 
     codec: str
@@ -24,9 +24,10 @@ class Figures:
     jitter_us: int
     score_milli: int | None
     one_way: bool
+    scores: str | None
 
 
-def figures(port: Counters, codecs: Sequence[str]) -> Figures:
+def figures(port: Counters, codecs: Sequence[str], scores: str | None) -> Figures:
     """Those of a port whose leg has agreed on these codecs; the first of its voices is what it speaks."""
     return Figures(
         next((name for name in codecs if name in VOICES), ""),
@@ -36,4 +37,5 @@ def figures(port: Counters, codecs: Sequence[str]) -> Figures:
         round(port.jitter_ms * US_OF_MS),
         round(port.score_mean * 1000) or None,
         port.was_one_way,
+        scores,
     )

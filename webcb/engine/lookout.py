@@ -96,6 +96,8 @@ class Lookout:
         if self._neighbours.has_others:
             known = tuple(self._exchange.known)
             self._journal.post(partial(neighbours.taken_from, self._node.id, known), self._taken)
+        if heard := self._exchange.heard():  # in the transaction of the sign of life
+            self._journal.post(partial(rows.write_scores, heard))
         watch = partial(
             recovery.watch, self._node.id, self._exchange.known, self._lived_until, at, at_us, self._may_resume
         )

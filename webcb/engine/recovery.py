@@ -147,7 +147,7 @@ def _by_blocked_tariffs(node_id: int) -> frozenset[str]:
 
 _LEGS: Final = """
     SELECT leg.name, leg.cld, leg.cli, leg.pricing, leg.pricing_if_b_fails, leg.placed_at, leg.ringing_at, leg.answered_at,
-           leg.ended_at, leg.invite, leg.dialog, leg.voice,
+           leg.ended_at, leg.invite, leg.dialog, leg.voice, leg.scores,
            COALESCE(leg.connection_id, attempt.connection_id) AS connection_id, attempt.setup_ms,
            attempt.position AS attempts, attempt.placed_at AS attempt_placed_at,
            connection.username, connection.sealed_password, connection.host, connection.transport,

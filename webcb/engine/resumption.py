@@ -15,10 +15,12 @@ from webcb.billing import credentials, query, slices
 from webcb.billing.pricing import Pricing
 from webcb.billing.query import instant, micros
 from webcb.engine import ivr
+from webcb.engine.causes import LegName
 from webcb.engine.events import LegPlan
 from webcb.engine.leg import Leg, LegState
 from webcb.engine.state import NOBODY, NOTHING_YET, Callback, Phase, Plan
 from webcb.engine.trust import Trust
+from webcb.opinion import before_another
 from webcb.sip.digest import Credentials
 
 log = logging.getLogger(__name__)
@@ -50,6 +52,7 @@ class Resumable:
     b: OpenDialog | None
     voice_a: str
     voice_b: str
+    heard: tuple[tuple[LegName, str | None], ...] = ()  # of each leg: the scores that are on its row
 
 
 def print_terms(plan: Plan, place: str) -> str:
@@ -151,9 +154,10 @@ def read(
         b_answered=is_talking or callback["b_answered"],
         logged_in=logged_in,
     )
+    heard = tuple((leg["name"], before_another(leg["scores"])) for leg in legs)
     if not is_talking or b is None:
-        return Resumable(state, dialog_of(a), None, opened(a["voice"]), "")
-    return Resumable(state, dialog_of(a), dialog_of(b), opened(a["voice"]), opened(b["voice"]))
+        return Resumable(state, dialog_of(a), None, opened(a["voice"]), "", heard[:1])
+    return Resumable(state, dialog_of(a), dialog_of(b), opened(a["voice"]), opened(b["voice"]), heard)
 
 
 def _menu(stored: dict[str, Any] | None) -> ivr.Setup | None:

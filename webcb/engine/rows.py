@@ -39,6 +39,7 @@ from webcb.engine.commands import (
 )
 from webcb.engine.events import Chosen, LegPlan, LoggedIn, NotChosen, NotLoggedIn
 from webcb.engine.figures import Figures
+from webcb.engine.hearing import Heard
 from webcb.engine.ivr import Setup
 from webcb.engine.lease import TakenOver
 from webcb.engine.spool import print_settlement, print_settlement_of_b
@@ -401,7 +402,7 @@ def _usages(plan: Plan, settle: Settle, figures: Mapping[LegName, Figures]) -> l
 def _write_figures(plan: Plan, leg: LegName, figures: Figures) -> None:
     query.change(
         "UPDATE leg SET codec = ?, received_packets = ?, sent_packets = ?, lost_packets = ?, jitter_us = ?, score_milli = ?,"
-        " one_way = ? WHERE callback_id = ? AND name = ?",
+        " one_way = ?, scores = COALESCE(?, scores) WHERE callback_id = ? AND name = ?",
         figures.codec,
         figures.received_packets,
         figures.sent_packets,
@@ -409,9 +410,15 @@ def _write_figures(plan: Plan, leg: LegName, figures: Figures) -> None:
         figures.jitter_us,
         figures.score_milli,
         figures.one_way,
+        figures.scores,
         plan.callback_id,
         leg,
     )
+
+
+def write_scores(heard: Sequence[Heard]) -> None:
+    """Note how well legs were heard up to now: of the scores, the callback and the leg of each."""
+    query.change_each("UPDATE leg SET scores = ? WHERE callback_id = ? AND name = ? AND state <> 'ended'", heard)
 
 
 def _used(plan: Plan, usage: Usage, figures: Figures | None) -> LegUsage:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from webcb.billing import rating
 from webcb.billing.pricing import Pricing
 from webcb.billing.query import instant, rows
+from webcb.opinion import latest
 
 _SECOND: Final = timedelta(seconds=1)
 
@@ -14,11 +15,12 @@ _GOING_ON = """
     SELECT callback.id, callback.state, callback.requested_at, callback.talking_at, callback.deadline_at,
            callback.release_asked_at, account.login, a.cld AS cld_a, a.pricing AS pricing_a, a.answered_at AS answered_a,
            a.ended_at AS ended_a, b.cld AS cld_b, b.pricing AS pricing_b, b.answered_at AS answered_b, b.ended_at AS ended_b,
-           of_a.name AS connection_a, of_b.name AS connection_b
+           of_a.name AS connection_a, of_b.name AS connection_b,
+           a.scores AS scores_a, b.scores AS scores_b
       FROM callback
       JOIN account ON account.id = callback.account_id
       JOIN leg AS a ON a.callback_id = callback.id AND a.name = 'A'
-      JOIN leg AS b ON b.callback_id = callback.id AND b.name = 'B'
+      LEFT JOIN leg AS b ON b.callback_id = callback.id AND b.name = 'B'
       LEFT JOIN connection AS of_a ON of_a.id = a.connection_id
       LEFT JOIN connection AS of_b ON of_b.id = b.connection_id
      WHERE callback.state <> 'ended'
@@ -28,13 +30,16 @@ _GOING_ON = """
 
 @dataclass(frozen=True)
 class Active:
-    """A call that goes on. `cost_micros` None: nothing can have been charged yet; `seconds_left` None: not known yet."""
+    """A call that goes on. `cost_micros` None: nothing can have been charged yet; `seconds_left` None: not known yet.
+
+    `scores`: the last mean opinion score of A and of B, in hundredths; None: not known, or the codec has none.
+    """
 
     id: str
     state: str
     account: str
     number_a: str
-    number_b: str
+    number_b: str  # "": A is in the menu, and has dialled nobody
     connections: str
     requested_at: datetime
     talked_seconds: int | None
@@ -42,6 +47,7 @@ class Active:
     cost_micros: int | None
     currency: str
     is_releasing: bool
+    scores: tuple[int | None, int | None]
 
 
 def active_calls(at: datetime, most: int) -> list[Active]:
@@ -60,7 +66,7 @@ def _active(row: dict[str, Any], at: datetime) -> Active:
         state=row["state"],
         account=row["login"],
         number_a=row["cld_a"],
-        number_b=row["cld_b"],
+        number_b=row["cld_b"] or "",
         connections=" → ".join(name for name in (row["connection_a"], row["connection_b"]) if name),
         requested_at=requested_at,
         talked_seconds=None if talking_at is None else max(0, (until - talking_at) // timedelta(seconds=1)),
@@ -68,6 +74,7 @@ def _active(row: dict[str, Any], at: datetime) -> Active:
         cost_micros=sum(costs) if costs else None,
         currency=Pricing.from_json(row["pricing_a"]).currency if row["pricing_a"] else "",
         is_releasing=row["release_asked_at"] is not None,
+        scores=(latest(row["scores_a"]), latest(row["scores_b"])),
     )
 
 

@@ -18,6 +18,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.web import scene
+from tests.web.admin.pages import AFTER, IN_DOCS, PAGES
 from tests.web.conftest import Server, dress, open_browser, serving
 from webcb import clock, db
 from webcb.billing import credentials, reception, settlement, voucher
@@ -54,191 +55,13 @@ from webcb.models import (
     VoiceApplication,
 )
 from webcb.number import parse_number
+from webcb.opinion import print_scores
 
 PASSWORD = "correct horse battery"
 WIDTHS = (390, 768, 1440)
 HEIGHT_MAX = 2600
 DOCS = Path(__file__).parents[3] / "docs" / "operator" / "images"
 DOCS_WIDTH, DOCS_HEIGHT_MAX, DOCS_QUALITY = 1200, 1000, 55
-
-# The pages that docs/operator shows.
-IN_DOCS = (
-    "dashboard",
-    "voice-application",
-    "nodes",
-    "connection",
-    "routing",
-    "prompts",
-    "off-peak-period",
-    "rate",
-    "rate-sheet",
-    "product",
-    "usage-charges",
-    "customer",
-    "accounts",
-    "account-generator",
-    "account-funds",
-    "vouchers-new",
-    "active-calls",
-    "callback",
-    "statistics",
-    "test-number",
-    "alarms",
-    "unusual-pattern",
-    "wizard",
-    "checklist",
-    "users",
-)
-
-# The name of a picture -> the page.
-PAGES = {
-    "sign-in": "sign-in",
-    "dashboard": "",
-    "voice-applications": "voice-applications",
-    "voice-application": "voice-applications/1",
-    "own-numbers": "own-numbers",
-    "own-number": "own-numbers/1",
-    "nodes": "nodes",
-    "node": "nodes/1",
-    "drain": "nodes/1/drain",
-    "undrain": "nodes/3/drain",
-    "vendors": "vendors",
-    "vendor": "vendors/1",
-    "connections": "connections",
-    "connection": "connections/1",
-    "routing": "routing",
-    "routes": "tariffs/3/routes",
-    "route": "tariffs/3/routes/1",
-    "prompts": "prompts",
-    "prompt": "prompts/brand/en/welcome",
-    "picture": "voice-applications/1/picture",
-    "destinations": "destinations",
-    "destination": "destinations/1",
-    "off-peak-periods": "off-peak-periods",
-    "off-peak-period": "off-peak-periods/1",
-    "tariffs": "tariffs",
-    "tariff": "tariffs/1",
-    "rates": "tariffs/1/rates",
-    "rate": "tariffs/1/rates/1",
-    "rate-sheet": "tariffs/1/sheet",
-    "products": "products",
-    "product": "products/1",
-    "usage-charges": "products/1/usage-charges",
-    "usage-charge": "products/1/usage-charges/1",
-    "customers": "customers",
-    "customer": "customers/1",
-    "customer-funds": "customers/1/funds",
-    "customer-statement": "customers/1/statement",
-    "accounts": "accounts",
-    "account": "accounts/1",
-    "account-funds": "accounts/1/funds",
-    "account-statement": "accounts/1/statement",
-    "account-generator": "account-generator",
-    "batches": "batches",
-    "batch": "batches/1",
-    "vouchers": "vouchers",
-    "vouchers-new": "vouchers/new",
-    "distributors": "distributors",
-    "distributor": "distributors/1",
-    "jobs": "jobs",
-    "job": "jobs/1",
-    "job-running": "jobs/2",
-    "active-calls": "active-calls",
-    "callbacks": "callbacks",
-    "callback": "callbacks/{ended}",
-    "callback-running": "callbacks/{running}",
-    "block-and-disconnect": "callbacks/{running}/block",
-    "refund": "callbacks/{ended}/refund/A",
-    "xdrs": "xdrs",
-    "attempts": "attempts",
-    "statistics": "statistics",
-    "statistics-of-days": "statistics?by=day&measure=revenue&from={month_ago}",
-    "test-number": "test-number?number=%2B12065550123&product=Callback",
-    "price-calculator": "price-calculator?application=-&login=alice&number_a=%2B5511999887766&number_b=%2B12065550123",
-    "refusals": "refusals",
-    "never-called": "never-called",
-    "alarms": "alarms",
-    "unusual-patterns": "unusual",
-    "unusual-pattern": "unusual/1",
-    "wizard": "setup/1",
-    "wizard-prices": "setup/2",
-    "wizard-customer": "setup/3",
-    "wizard-service": "setup/4",
-    "checklist": "checklist",
-    "currencies": "currencies",
-    "exchange-rate": "currencies/1",
-    "companies": "company",
-    "company": "company/1",
-    "users": "users",
-    "sessions": "sessions",
-    "session": "sessions/1",
-    "user": "users/1",
-    "user-new": "users/new",
-    "api-keys": "api-keys",
-    "api-key": "api-keys/1",
-    "api-key-new": "api-keys/new",
-    "webhooks": "webhooks",
-    "webhooks-dead": "webhooks?now=dead",
-    "webhook": "webhooks/3",
-    "audit": "audit",
-    "settings": "settings",
-    "me": "me",
-    "search": "search?q=alice",
-    "search-in-vain": "search?q=nobody",
-    "nothing-matches": "accounts?q=nobody",
-    "test-number-in-error": "test-number?number=12&product=Callback",
-    "price-calculator-in-error": "price-calculator?application=-&login=nobody&number_a=12&number_b=x",
-    "error": "tariffs/999",
-}
-
-# What comes of a page after something was done on it: its name -> the page, and what was done.
-SUBMIT = "document.querySelector('main form.entry button').click()"
-AFTER = {
-    "voice-application-in-error": (
-        "voice-applications/1",
-        "account_id_rule.value = 's/('; languages.value = 'xx'; color.value = '#ffffff';"
-        "document.querySelector('main button[value=save]').click()",
-    ),
-    "connection-in-error": ("connections/new", "document.querySelector('main button[value=save]').click()"),
-    "tariff-in-error": ("tariffs/new", "document.querySelector('main button[value=save]').click()"),
-    "rate-in-error": (
-        "tariffs/1/rates/new",
-        "formula.value = '1x60@'; document.querySelector('main button[value=save]').click()",
-    ),
-    "off-peak-period-in-error": (
-        "off-peak-periods/new",
-        "definition.value = 'hr{25}'; document.querySelector('main button[value=save]').click()",
-    ),
-    "account-in-error": ("accounts/new", "document.querySelector('main button[value=save]').click()"),
-    "account-generator-in-error": ("account-generator", "length.value = '1'; quantity.value = '500';" + SUBMIT),
-    "account-funds-in-error": ("accounts/1/funds", SUBMIT),
-    "vouchers-in-error": ("vouchers/new", "document.querySelector('main form button').click()"),
-    "user-in-error": ("users/new", SUBMIT),
-    "api-key-in-error": ("api-keys/new", SUBMIT),
-    "wizard-in-error": ("setup/1", "port.value = 'x'; cost.value = 'much';" + SUBMIT),
-    "rate-sheet-of-changes": (
-        "tariffs/1/sheet",
-        "const sheet = 'Destination,First interval,Next interval,First price,Next price\\n'"
-        " + '55,60,6,0.06,0.06\\n1,60,60,0.09,0.09\\n1900,1,1,3,3\\n';"
-        "const files = new DataTransfer(); files.items.add(new File([sheet], 'spring.csv'));"
-        "file.files = files.files; document.querySelector('main button[value=preview]').click()",
-    ),
-    "rate-sheet-in-error": (
-        "tariffs/1/sheet",
-        "const files = new DataTransfer(); files.items.add(new File(['Destination,First price\\nabc,much\\n'], 'bad.csv'));"
-        "file.files = files.files; document.querySelector('main button[value=preview]').click()",
-    ),
-    "disconnect": (
-        "callbacks/{running}",
-        "const button = document.querySelector('[data-sure]'); delete button.dataset.sure; button.click()",
-    ),
-    "column-choice": ("accounts", "document.querySelector('details.columns').open = true"),
-    "roles": ("users", "document.querySelector('details.roles').open = true"),
-    "removal": ("tariffs/1", "document.querySelector('details.danger').open = true"),
-    "password-in-error": ("me", "document.querySelector('main form button').click()"),
-    "formula-written": ("tariffs/1/rates/1", "document.querySelector('details.writer').open = true"),
-    "period-written": ("off-peak-periods/1", "document.querySelector('details.writer').open = true"),
-}
 
 
 def _call(seconds_ago: int) -> str:
@@ -310,6 +133,14 @@ def _said(callback_id: str) -> None:
         "score_milli": 4360,
     }
     Leg.update(**heard).where(Leg.callback == callback_id).execute()
+    _scored(callback_id, "A", 218, 219, 217, 220, 213, 190, 171, 204, 216, 219, 220, 218)
+    _scored(callback_id, "B", 220, 219, 220, 219, 0, 0, 214, 218, 220, 219, 217, 219)
+
+
+def _scored(callback_id: str, name: str, *fiftieths: int) -> None:
+    """How well a leg was heard over time."""
+    leg = Leg.get((Leg.callback == callback_id) & (Leg.name == name))
+    Leg.update(scores=print_scores(None, leg.answered_at, 5, bytes(fiftieths))).where(Leg.id == leg.id).execute()
 
 
 def _in_order(callback_id: str) -> None:
@@ -364,6 +195,8 @@ def furnish() -> dict[str, str]:
     Account.update(blocked=False).execute()
     _said(ended)
     running = _call(61)
+    _scored(running, "A", 219, 220, 212, 196, 217, 220)
+    _scored(running, "B", 220, 219, 218, 220, 220, 219)
     _told(ended, at)
     db.database.close()
     return {"ended": ended, "running": running, "month_ago": f"{at - timedelta(days=29):%Y-%m-%d}"}

@@ -92,6 +92,53 @@ def test_the_check_that_failed_is_shown(admin: Operator) -> None:
     assert results["The two numbers differ"] == "not reached"
 
 
+def scored(callback_id: str, **scores: str) -> None:
+    for name, text in scores.items():
+        Leg.update(scores=text).where((Leg.callback == callback_id) & (Leg.name == name)).execute()
+
+
+def test_mos_over_time_is_a_picture_a_table_and_a_file(admin: Operator) -> None:
+    callback_id = placed(admin)
+    engine = scene.Engine(callback_id)
+    engine.talk(ago=61)
+    admin.get(f"/admin/callbacks/{callback_id}/scores.svg", 404)  # nothing was measured yet
+    scored(callback_id, A="[[1795694400000000,5,[440,null,312]]]", B="[[1795694403000000,5,[440,436]]]")
+    running = admin.get(f"/admin/callbacks/{callback_id}")
+    assert "Noted every 10 s." in running
+    engine.end("A hung up", 61, 61)
+    Leg.update(codec="PCMU", received_packets=1, sent_packets=1, lost_packets=0, jitter_us=0).execute()
+    page = admin.get(f"/admin/callbacks/{callback_id}")
+    assert f"/admin/callbacks/{callback_id}/scores.svg" in page
+    said = text_of(page)
+    assert "A 2026-11-26 12:00:00 5 4.40 A 2026-11-26 12:00:05 5 — A 2026-11-26 12:00:10 5 3.12" in said
+    assert "what came after" not in said
+    chart = admin.client.get(f"/admin/callbacks/{callback_id}/scores.svg")
+    assert chart.mimetype == "image/svg+xml"
+    assert "Leg A" in chart.text and "Leg B" in chart.text
+    assert "<script" not in chart.text
+    lines = admin.client.get(f"/admin/callbacks/{callback_id}/scores.csv").text.splitlines()
+    assert lines[0].lstrip("\ufeff") == "Leg,From,Seconds,MOS"
+    assert lines[1:] == [
+        "A,2026-11-26 12:00:00.000,5,4.40",
+        "A,2026-11-26 12:00:05.000,5,",
+        "A,2026-11-26 12:00:10.000,5,3.12",
+        "B,2026-11-26 12:00:03.000,5,4.40",
+        "B,2026-11-26 12:00:08.000,5,4.36",
+    ]
+
+
+def test_what_was_not_measured_is_said(admin: Operator) -> None:
+    """One engine crashed and another went on with the call; and one that crashed had no next one in time."""
+    callback_id = placed(admin)
+    engine = scene.Engine(callback_id)
+    engine.talk(ago=61)
+    engine.end("engine stopped", 61, 61)
+    scored(callback_id, A="[[1795694400000000,5,[440]],[1795694460000000,5,[430]]]")
+    said = text_of(admin.get(f"/admin/callbacks/{callback_id}"))
+    assert "nothing was measured from 12:00:05 to 12:01:00, until another engine carried the call on" in said
+    assert "what came after 12:01:05 is not known" in said
+
+
 def test_the_capture_is_for_who_sees_numbers(admin: Operator, reader: Operator) -> None:
     callback_id = placed(admin)
     message(callback_id, 1, INVITE, sent=True)

@@ -57,6 +57,8 @@ PERMISSION = {
     "admin.never_called_change": "monitoring.change",
     "admin.explain": "monitoring.see",
     "admin.packets": "numbers",
+    "admin.scores_chart": "monitoring.see",
+    "admin.scores_file": "monitoring.see",
     "admin.disconnect": "monitoring.change",
     "admin.block_and_disconnect": "monitoring.change",
     "admin.refund": "sales.change",

@@ -11,9 +11,10 @@ import pytest
 from tests.web import scene
 from tests.web.admin.conftest import Operator, text_of
 from tests.web.hand import Hand
+from tests.web.test_kinds import Visitor
 from webcb import clock, db
 from webcb.billing import query, settlement
-from webcb.models import Connection, User, Xdr
+from webcb.models import Callback, Connection, Leg, User, Xdr
 from webcb.watching.going_on import active_calls
 from webcb.web.admin import statistics
 
@@ -156,7 +157,10 @@ def test_active_calls_show_what_runs(admin: Operator, support: Operator) -> None
     assert call.cost_micros == 55_000 + 200_000  # 62 s: A 66 s at 0.05, B two minutes at 0.10
     (ended,) = active_calls(clock.utc_now() + timedelta(hours=1), 10)
     assert (ended.talked_seconds, ended.seconds_left) == (600, 0)
+    assert call.scores == (None, None)
+    Leg.update(scores="[[1795694400000000,5,[440,412]]]").where(Leg.name == "A").execute()
     part = admin.get("/admin/active-calls?part=1")
+    assert "4.1 / —" in text_of(part)
     assert "<html" not in part
     assert "0.255" in part
     assert "0.255" not in support.get("/admin/active-calls")
@@ -169,3 +173,12 @@ def test_active_calls_show_what_runs(admin: Operator, support: Operator) -> None
     assert "being ended" not in admin.get("/admin/active-calls")
     assert admin.client.post(address[1], data={"csrf_token": token[1], "sure": "y"}).status_code == 303
     assert "being ended" in admin.get("/admin/active-calls")
+
+
+def test_who_is_in_the_menu_is_an_active_call_too(admin: Operator) -> None:
+    """A hosted callback has no leg B before a destination is dialled."""
+    Visitor(admin.client.application.test_client(), "hosted").press("connect")
+    engine = scene.Engine(Callback.get().id)
+    engine.claim_hosted()
+    engine.answer_a(ago=5)
+    assert "in the menu" in text_of(admin.get("/admin/active-calls"))

@@ -16,11 +16,11 @@ from webcb.billing.pricing import Pricing
 from webcb.billing.routing import COST_SECONDS
 from webcb.billing.tariff import pricing, rate_in_force
 from webcb.ladder import Message, label, ladder, printable
-from webcb.models import Account, Attempt, Audit, Callback, Connection, Destination, Ledger, Leg, Lock, Xdr
+from webcb.models import Account, Attempt, Audit, Connection, Destination, Ledger, Leg, Lock, Xdr
 from webcb.models import Message as MessageRow
-from webcb.web.admin import signing
+from webcb.web.admin import scores, signing
 from webcb.web.admin.permission import may
-from webcb.web.admin.screen import blueprint
+from webcb.web.admin.screen import blueprint, found_callback
 from webcb.web.admin.signing import guarded
 from webcb.web.forms import PressForm
 
@@ -146,6 +146,7 @@ def explain(callback_id: str) -> Any:
         callback=callback,
         legs=legs,
         voices=[leg for leg in legs if leg.codec is not None],
+        heard=scores.heard(callback.id, legs),
         moments=_moments(callback, legs),
         checks=checks(callback.ending, lock is not None),
         priced=_priced(legs) if money else [],
@@ -250,14 +251,6 @@ def packets(callback_id: str) -> Any:
     return Response(
         capture.pcap(messages), mimetype="application/vnd.tcpdump.pcap", headers={"Content-Disposition": name}
     )
-
-
-def found_callback(callback_id: str) -> Any:
-    """The callback of an id; 404 where there is none."""
-    row = Callback.get_or_none(Callback.id == callback_id) if callback_id.isalnum() else None
-    if row is None:
-        abort(404)
-    return row
 
 
 @blueprint.post("/callbacks/<callback_id>/disconnect", endpoint="disconnect")

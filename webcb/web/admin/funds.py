@@ -24,9 +24,8 @@ from webcb.models import Account, Company, Customer, Ledger, Xdr
 from webcb.money import AmountError, format_amount, parse_amount
 from webcb.web import visitor
 from webcb.web.admin import signing
-from webcb.web.admin.explain import found_callback
 from webcb.web.admin.permission import may
-from webcb.web.admin.screen import blueprint, found
+from webcb.web.admin.screen import blueprint, found, found_callback
 from webcb.web.admin.signing import guarded
 from webcb.web.forms import add_error
 

@@ -1,7 +1,7 @@
 """Charts as SVG files, drawn by pygal: no script in them, readable on light and dark. Pages show them as images."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from xml.etree import ElementTree
 
@@ -21,7 +21,7 @@ _STYLE: Final = Style(
     foreground="#7a8894",
     foreground_strong="#7a8894",
     foreground_subtle="#7a8894",
-    colors=("#17998d",),
+    colors=("#17998d", "#c2701d", "#7a63c9", "#3f7fbf"),
     opacity=".85",
     guide_stroke_color="#9aa6b080",
     major_guide_stroke_color="#9aa6b0",
@@ -41,6 +41,19 @@ def stepped(label: str, points: Sequence[tuple[float, float]]) -> Response:
                     no_data_text="Nothing to plot yet", include_x_axis=True, disable_xml_declaration=True,
                     x_title="seconds", xrange=(0, points[-1][0] if points else 1))  # fmt: skip
     made.add(label, list(points))
+    return _as_file(made)
+
+
+MOS_RANGE: Final = (1, 4.5)
+
+
+def over_time(lines: Mapping[str, Sequence[tuple[float, float | None]]]) -> Response:
+    """A line of mean opinion scores for each leg, seconds across, broken where there is none, as an SVG file."""
+    made = pygal.XY(style=_STYLE, width=900, height=300, legend_at_bottom=True, js=(), margin=4, explicit_size=False,
+                    show_dots=False, no_data_text="Nothing to judge yet", disable_xml_declaration=True, range=MOS_RANGE,
+                    y_labels=(1, 2, 3, 4, 4.5), allow_interruptions=True, x_title="seconds")  # fmt: skip
+    for label, points in lines.items():
+        made.add(label, list(points))
     return _as_file(made)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, abort
 
-from webcb.models import Table
+from webcb.models import Callback, Table
 from webcb.web.admin import editor as editing
 from webcb.web.admin import listing as lists
 from webcb.web.admin.editor import Editor
@@ -97,6 +97,14 @@ def parts(
 def found(table: Any, row_id: int) -> Any:
     """The row of an id; 404 where there is none."""
     row = table.get_or_none(table.id == row_id) if row_id < 2**63 else None
+    if row is None:
+        abort(404)
+    return row
+
+
+def found_callback(callback_id: str) -> Any:
+    """The callback of an id; 404 where there is none."""
+    row = Callback.get_or_none(Callback.id == callback_id) if callback_id.isalnum() else None
     if row is None:
         abort(404)
     return row
