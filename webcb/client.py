@@ -155,6 +155,16 @@ class Client:
             }
         return _call(self._json("POST", "/click-to-dial/calls", json=sent, headers=_named(order)))
 
+    def say_code(self, caller: str, callee: str, *, language: str = "en", again: bool = False) -> bool:
+        """Have `caller` called and told a code; False where none is needed. `again`: he has not heard the last one."""
+        sent = {"caller": {"number": caller}, "callee": {"number": callee}, "language": language, "again": again}
+        return bool(self._json("POST", "/codes", json=sent)["state"] != "not needed")
+
+    def enter_code(self, caller: str, callee: str, code: str) -> datetime:
+        """The code that `caller` heard; returns until when it proves his number. A wrong one is an ApiProblem CODE_WRONG."""
+        sent = {"caller": {"number": caller}, "callee": {"number": callee}, "code": code}
+        return datetime.fromisoformat(self._json("POST", "/codes/heard", json=sent)["provenUntil"])
+
     def call(self, call_id: str) -> Call:
         """Where a call stands."""
         return _call(self._json("GET", f"/click-to-dial/calls/{quote(call_id, safe='')}"))

@@ -86,6 +86,48 @@ def open_database(url: str, connections_max: int = CONNECTIONS_MAX, idle_ms: int
     raise DatabaseProblem(f"{scheme}:// is no database this runs on; use sqlite:///path or postgresql://...")
 
 
+class _Kept(threading.local):
+    """Which file this thread's connection was opened on."""
+
+    file: tuple[int, int, int] | None = None
+
+
+_kept = _Kept()
+
+
+def take_connection() -> None:
+    """This thread's connection for one piece of work, such as a request; `give_back_connection` ends it.
+
+    On SQLite the thread keeps it: whoever opens one anew reads the whole schema, which costs more than most pages. It is opened
+    anew all the same where another file stands in the place of the one it was opened on.
+    """
+    opened = database.obj
+    if isinstance(opened, SqliteDatabase) and not opened.in_transaction():
+        file = _file_now(opened)
+        if file != _kept.file:
+            opened.close()
+        opened.connect(reuse_if_open=True)
+        _kept.file = file or _file_now(opened)
+    else:
+        opened.connect(reuse_if_open=True)
+
+
+def give_back_connection() -> None:
+    """The work is done. On PostgreSQL the connection is for others now; one with an open transaction is closed, which undoes it."""
+    opened: Any = database.obj
+    is_kept = isinstance(opened, SqliteDatabase)
+    if not opened.is_closed() and (not is_kept or opened.connection().in_transaction):
+        opened.close()
+
+
+def _file_now(opened: SqliteDatabase) -> tuple[int, int, int] | None:
+    try:
+        found = Path(opened.database).stat()
+    except OSError:
+        return None
+    return id(opened), found.st_dev, found.st_ino
+
+
 def file_of(url: str) -> Path:
     """The file of an SQLite URL: sqlite:///relative, sqlite:////absolute, either with ?mode=ro behind it."""
     return Path(url.partition("://")[2].removesuffix(READ_ONLY).removeprefix("/"))

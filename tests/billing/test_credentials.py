@@ -47,6 +47,33 @@ def test_an_unknown_id_costs_the_same_work_as_a_wrong_password():
     assert 0.4 < min(taken[stored]) / min(taken[""]) < 2.5
 
 
+def test_what_was_right_is_found_right_again_without_an_argon2_and_nothing_else(monkeypatch):
+    credentials.use_key("one")
+    stored, newer = credentials.hash_password("open sesame"), credentials.hash_password("close sesame")
+    verified = []
+    monkeypatch.setattr(
+        credentials, "_verify", lambda *typed, verify=credentials._verify: verified.append(typed) or verify(*typed)
+    )
+    tries = [(stored, "open sesame"), (stored, "open sesam"), (newer, "open sesame"), ("", "open sesame")]
+    for _ in range(3):
+        assert [credentials.verify_password(*typed) for typed in tries] == [True, False, False, False]
+    assert [verified.count(typed) for typed in tries] == [1, 3, 3, 3]
+
+    drawn = credentials.hash_drawn("abc")
+    assert credentials.verify_password(drawn, "abc")
+    credentials.use_key("two")
+    assert not credentials.verify_password(drawn, "abc")
+
+
+def test_a_process_remembers_a_bounded_number_of_passwords(monkeypatch):
+    monkeypatch.setattr(credentials, "_verify", lambda *_: True)
+    credentials.use_key("one")
+    for number in range(credentials.REMEMBERED_MAX + 5):
+        assert credentials.verify_password("hash", str(number))
+    assert len(credentials._memory) == credentials.REMEMBERED_MAX
+    assert not any(b"hash" in mark for mark in credentials._memory)
+
+
 def test_a_trunk_password_opens_with_the_key_it_was_sealed_with():
     credentials.use_key("one")
     sealed = credentials.seal("trunk")

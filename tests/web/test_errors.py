@@ -80,5 +80,6 @@ def test_an_installation_without_a_front_page(client: FlaskClient) -> None:
 
 
 def test_every_connection_is_given_back(client: FlaskClient) -> None:
+    """To the pool on PostgreSQL; on SQLite the thread keeps its own, which then holds nobody up."""
     Hand(client)
-    assert db.database.is_closed()
+    assert db.database.is_closed() if db.dialect() == "postgresql" else not db.database.in_transaction()

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from webcb import db
-from webcb.billing import catalog, guard, proof, query, reception, tally
+from webcb.billing import asks, catalog, guard, never, proof, query, reception, tally
 from webcb.billing.authorization import Application, Reason, Refusal, authorize_alone
 from webcb.billing.facts import facts_of
 from webcb.billing.proof import Answer, Claim
@@ -48,6 +48,39 @@ def place(order: Order, code: str, language: str, at: datetime, *, again: bool =
         if answer is not Answer.NONE_ASKED:
             return Refusal(Reason.CODE_WRONG if answer is Answer.WRONG else Reason.CODE_OVER, "A")
     return _ask(claim, order, language, at, again=again)
+
+
+def ask(order: Order, language: str, at: datetime, *, again: bool = False) -> Asked | Refusal | None:
+    """Have A told a code, for who types it later (`enter`); nothing is placed. None: this order needs none, or none any more."""
+    if payer(order, at) is None:
+        return None
+    claim = _claim(order)
+    if claim is None or order.number_b is None:
+        return Refusal(Reason.APPLICATION_CLOSED)
+    verdict = reception.quote(order, at)
+    if isinstance(verdict, Refusal):
+        return verdict
+    if never.is_never_called(order.number_a.digits):
+        return _noted(Refusal(Reason.NEVER_CALL, "A"), order, at)
+    asked = _ask(claim, order, language, at, again=again)
+    return _noted(asked, order, at) if isinstance(asked, Refusal) else asked
+
+
+def _noted(refusal: Refusal, order: Order, at: datetime) -> Refusal:
+    asks.note_refusal(order.voice_application, refusal, order.requested_from, at)
+    return refusal
+
+
+def enter(order: Order, code: str, at: datetime) -> datetime | Answer:
+    """Type the code that A was told; returns until when it proves A, or why it does not."""
+    claim = _claim(order)
+    if claim is None:
+        return Answer.NONE_ASKED
+    answer = proof.enter(claim, "".join(code.split()), at)
+    if answer is not Answer.RIGHT:
+        return answer
+    days = catalog.book().applications[order.voice_application].guards.proof_days
+    return at + max(timedelta(days=days), proof.GOOD_FOR)
 
 
 def payer(order: Order, at: datetime) -> str | None:

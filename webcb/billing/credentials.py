@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import secrets
 import threading
+from collections import OrderedDict
 from functools import lru_cache
 
 from argon2 import PasswordHasher
@@ -22,6 +23,14 @@ VERIFICATIONS_AT_ONCE = 8  # of one process: bounds their memory, whatever the n
 
 _hasher = PasswordHasher(time_cost=ARGON2_PASSES, memory_cost=ARGON2_MEMORY_KIB, parallelism=ARGON2_LANES)
 _verifications = threading.BoundedSemaphore(VERIFICATIONS_AT_ONCE)
+
+# Who asks for a price for each number he types sends his password each time, and an argon2 takes longer than all the rest. What was
+# found right is remembered by a digest under a key that this process alone has and nobody writes down; a new password has another
+# hash, so nothing remembered is ever old. What is wrong is not remembered: guessing stays slow, and unknown IDs answer alike.
+REMEMBERED_MAX = 1024
+_memory_key = secrets.token_bytes(32)
+_memory: OrderedDict[bytes, None] = OrderedDict()
+_memory_guard = threading.Lock()
 
 # Of a password nobody knows: an unknown ID takes as long as a wrong password.
 _NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$3MrMSvXRZrTy6QFaI2pD9Q$k1qsewNwWtDzJYQv91ynoMIlxZEg+wSY2FKhOmve+FI"
@@ -50,6 +59,31 @@ def hash_password(password: str) -> str:
 
 def verify_password(stored: str, password: str) -> bool:
     """Whether the password is the one `stored` was made of; "" (nobody, or no password set) is never, after as long."""
+    mark = hmac.digest(_memory_key, f"{stored}\0{password}".encode(errors="replace"), "sha256")
+    if _is_remembered(mark):
+        return True
+    is_right = _verify(stored, password)
+    if is_right:
+        _remember(mark)
+    return is_right
+
+
+def _is_remembered(mark: bytes) -> bool:
+    with _memory_guard:
+        if mark in _memory:
+            _memory.move_to_end(mark)
+            return True
+    return False
+
+
+def _remember(mark: bytes) -> None:
+    with _memory_guard:
+        _memory[mark] = None
+        while len(_memory) > REMEMBERED_MAX:
+            _memory.popitem(last=False)
+
+
+def _verify(stored: str, password: str) -> bool:
     is_drawn = stored.startswith(f"{_DRAWN}$")
     with _verifications:
         try:
@@ -114,6 +148,8 @@ def use_key(secret_key: str) -> None:
     """Seal, unseal and check drawn passwords with the installation's secret key from now on; called once at the start of a process."""
     digest = hashlib.sha256(b"webcb trunk passwords\0" + secret_key.encode()).digest()
     _opened.cache_clear()
+    with _memory_guard:
+        _memory.clear()
     _keys[:] = [Fernet(base64.urlsafe_b64encode(digest))]
     _drawn_keys[:] = [hashlib.sha256(b"webcb drawn passwords\0" + secret_key.encode()).digest()]
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, abort, request, session
 
 from webcb.models import Callback
-from webcb.web import visitor
+from webcb.web import found, visitor
 
 View = Callable[..., Any]
 
@@ -35,7 +35,7 @@ def placed_here(view: View) -> View:
 
     @wraps(view)
     def guarded(callback_id: str) -> Any:
-        callback = Callback.get_or_none(Callback.id == callback_id) if callback_id.isalnum() else None
+        callback = found.one(Callback, "id = ?", callback_id) if callback_id.isalnum() else None
         if callback is None or not visitor.has_placed(callback.idempotency_key):
             abort(404)
         return view(callback)

@@ -141,12 +141,11 @@ def serve_app() -> Flask:
 def _open_database() -> None:
     # What the processes count is told while the database is away, too.
     if request.endpoint and request.endpoint not in access.STATIC_ENDPOINTS | {"health.metrics"}:
-        db.database.connect(reuse_if_open=True)
+        db.take_connection()
 
 
 def _close_database(_error: BaseException | None) -> None:
-    if not db.database.is_closed():
-        db.database.close()
+    db.give_back_connection()
 
 
 def _add_headers(answer: Response) -> Response:

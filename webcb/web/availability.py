@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from webcb.billing import guard
-from webcb.models import Callback, Node, VoiceApplication
+from webcb.billing import guard, query
+from webcb.models import VoiceApplication
 
 HEARD_WITHIN: Final = timedelta(
     seconds=30
 )  # an engine writes its heart-beat every second; one that starts anew needs some
+
+_HEARD: Final = "SELECT id FROM node WHERE heard_at > ? AND NOT draining LIMIT 1"
+_GOING_ON: Final = "SELECT COUNT(*) FROM callback WHERE voice_application_id = ? AND state <> 'ended'"
 
 State = Literal["open", "closed", "full", "down"]
 
@@ -34,7 +37,7 @@ def look(application: VoiceApplication, at: datetime) -> Availability:
     hours, zone = application.opening_hours, application.time_zone
     if not guard.is_open(hours, zone, at):
         return Availability("closed", guard.opens_at(hours, zone, at))
-    if not Node.select().where(Node.heard_at > at - HEARD_WITHIN, ~Node.draining).exists():
+    if query.values_if_any(_HEARD, query.micros(at - HEARD_WITHIN)) is None:
         return Availability("down")
     most = application.concurrent_max
     if most is not None and _going_on(application) >= most:
@@ -43,5 +46,4 @@ def look(application: VoiceApplication, at: datetime) -> Availability:
 
 
 def _going_on(application: VoiceApplication) -> int:
-    open_ones = Callback.select().where((Callback.voice_application == application) & (Callback.state != "ended"))
-    return int(open_ones.count())
+    return int(query.values(_GOING_ON, application.id)[0])

@@ -14,11 +14,12 @@ from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 from flask import Response, current_app, g, request
-from peewee import JOIN, IntegrityError
+from peewee import IntegrityError
 
 from webcb import clock, db, webhook
 from webcb.billing import credentials, guard, tally
 from webcb.models import Account, ApiKey, Audit, VoiceApplication
+from webcb.web import found
 from webcb.web.problem import problem
 
 PREFIX: Final = "webcb_"
@@ -183,14 +184,11 @@ def _let_in(scope: str) -> Any:
 
 
 def _key_of(key: str) -> Any:
-    return (
-        ApiKey.select(ApiKey, Account, VoiceApplication)
-        .join(Account, JOIN.LEFT_OUTER)
-        .switch(ApiKey)
-        .join(VoiceApplication, JOIN.LEFT_OUTER)
-        .where(ApiKey.key_hash == hashed(key))
-        .first()
-    )
+    row: Any = found.one(ApiKey, "key_hash = ?", hashed(key))
+    if row is not None and row.account_id is not None:
+        row.account = found.one(Account, "id = ?", row.account_id)
+        row.voice_application = found.one(VoiceApplication, "id = ?", row.voice_application_id)
+    return row
 
 
 def _is_from(source: str, networks: str) -> bool:

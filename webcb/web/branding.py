@@ -8,7 +8,7 @@ from flask import Blueprint, Response, abort, current_app, url_for
 
 from webcb import brand
 from webcb.models import VoiceApplication
-from webcb.web import languages
+from webcb.web import found, languages
 from webcb.web.access import public
 
 FRONT_PAGE: Final = "-"  # the path of the voice application whose page is /
@@ -62,7 +62,7 @@ def of(application: VoiceApplication) -> Brand:
 
 def application_at(path: str) -> VoiceApplication:
     """The voice application of a path; 404 where there is none."""
-    application = VoiceApplication.get_or_none(VoiceApplication.path == path) if path.isprintable() else None
+    application = found.one(VoiceApplication, "path = ?", path) if path.isprintable() else None
     if application is None:
         abort(404)
     return application

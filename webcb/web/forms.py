@@ -1,9 +1,13 @@
 """The forms of the pages: their fields, and the reading of what was typed. Protection against forged posts is Flask-WTF's."""
 
+from typing import Any
+
 from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
+from markupsafe import Markup, escape
 from wtforms import Field, HiddenField, PasswordField, StringField
 from wtforms.validators import DataRequired, Length
+from wtforms.widgets.core import Input, clean_key
 
 from webcb.billing.credentials import PASSWORD_LENGTH_MAX
 from webcb.billing.reception import CallbackKind
@@ -29,7 +33,31 @@ def code_field() -> Field:
     )
 
 
-class HostedForm(FlaskForm):  # type: ignore[misc]
+def attributes(**given: Any) -> Markup:
+    """What `wtforms.widgets.html_params` makes of the same, which formats and escapes each part of each attribute anew."""
+    parts = []
+    for name, value in sorted(given.items()):
+        if value is False:
+            continue
+        key = clean_key(name)
+        parts.append(key if value is True else f'{key}="{str(escape(value)).replace(_QUOTE, "&quot;")}"')
+    return Markup(" ".join(parts))  # noqa: S704  each value was escaped
+
+
+_QUOTE = '"'
+Input.html_params = staticmethod(attributes)
+
+
+class Form(FlaskForm):  # type: ignore[misc]
+    """A form of the pages for everybody."""
+
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]
+        def get_translations(self, _form: Any) -> Any:
+            """Flask-WTF would read WTForms' own texts from their file for every form."""
+            return languages.form_translations()
+
+
+class HostedForm(Form):
     """The Hosted trigger page (domain 1): only where to ring; everything else is said on the phone.
 
     `nonce` is this one form's mark, `quoted` the mark of the price that was shown with it, `answer` that of the challenge; `code` was
@@ -95,7 +123,7 @@ class ExtendedForm(SimpleForm):
 FORMS: dict[CallbackKind, type[HostedForm]] = {"extended": ExtendedForm, "simple": SimpleForm, "hosted": HostedForm}
 
 
-class PressForm(FlaskForm):  # type: ignore[misc]
+class PressForm(Form):
     """A form of one button: nothing is typed, only the token shows that it was our page that asked."""
 
 

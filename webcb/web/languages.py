@@ -4,10 +4,11 @@ He chooses by hand (`?lang=`, kept in the session), else his browser does. The a
 """
 
 import io
+from collections.abc import Callable
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import flask_babel
 from babel import Locale
@@ -16,9 +17,11 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
-from flask import Flask, request, session
+from flask import Flask, g, request, session
 from flask_babel import Babel, Domain, get_locale
+from markupsafe import Markup
 from werkzeug.utils import cached_property
+from wtforms.i18n import messages_path
 
 # What each calls itself, in the order of the choice.
 NAMES: Final = {
@@ -44,7 +47,8 @@ def marked(text: str) -> str:
 
 def gettext(text: str, **values: object) -> str:
     """The text in the reader's language, its placeholders filled."""
-    return str(flask_babel.gettext(text, **values))
+    said = str(_translations(language()).gettext(text))
+    return said % values if values else said
 
 
 def ngettext(one: str, many: str, count: int) -> str:
@@ -72,7 +76,7 @@ def init_app(app: Flask) -> None:
     """Let the pages speak the visitor's language."""
     Languages(app, default_locale=ENGLISH, locale_selector=_selected)
     app.before_request(_choose)
-    app.context_processor(lambda: {"language": language(), "languages": NAMES, "direction": direction()})
+    app.context_processor(_of_page)
 
 
 def language() -> str:
@@ -112,8 +116,36 @@ def country(code: str) -> str:
     return str(_locale().territories.get(code, code))
 
 
+def _of_page() -> dict[str, Any]:
+    """What every template knows. Its `_` has the language already: Flask-Babel's asks for it with each of some dozens of texts."""
+    code = language()
+    return {"_": _writer(code), "language": code, "languages": NAMES, "direction": direction()}
+
+
+@cache
+def _writer(code: str) -> Callable[..., Markup]:
+    catalogue = _translations(code)
+
+    def written(text: str, **values: object) -> Markup:
+        """A text in the language, its placeholders filled; what fills them is escaped."""
+        return Markup(catalogue.gettext(text)) % values  # noqa: S704  a text of ours
+
+    return written
+
+
+def form_translations() -> NullTranslations:
+    """What WTForms itself says of a field, in the reader's language."""
+    return _form_translations(language())
+
+
 def _locale() -> Locale:
-    return get_locale() or Locale(ENGLISH)
+    try:
+        kept = g.get(
+            "_flask_babel"
+        )  # a page asks some dozen times, and Flask-Babel looks through four proxies each time
+    except RuntimeError:
+        kept = None
+    return getattr(kept, "babel_locale", None) or get_locale() or Locale(ENGLISH)
 
 
 def _selected() -> str:
@@ -129,6 +161,11 @@ def _choose() -> None:
     chosen = request.args.get("lang")
     if chosen in NAMES and request.blueprint not in _ENGLISH_BLUEPRINTS:
         session["language"] = chosen
+
+
+@cache
+def _form_translations(code: str) -> NullTranslations:
+    return Translations.load(messages_path(), [code], domain="wtforms")
 
 
 @cache

@@ -19,7 +19,7 @@ from webcb.billing.guard import UNPROVEN
 from webcb.billing.reception import CallbackKind, Order
 from webcb.models import Callback, Leg, VoiceApplication
 from webcb.number import as_typed, country_names, country_of_typed, display_number, example_number
-from webcb.web import availability, branding, challenge, errors, languages, links, refusals, visitor
+from webcb.web import availability, branding, challenge, errors, found, languages, links, refusals, visitor
 from webcb.web.access import public
 from webcb.web.availability import Availability
 from webcb.web.branding import FRONT_PAGE, application_at
@@ -137,16 +137,16 @@ def _kind(form: HostedForm) -> CallbackKind:
 
 
 def _again(callback_id: str) -> dict[str, str]:
-    callback = Callback.get_or_none(Callback.id == callback_id) if callback_id.isalnum() else None
+    callback = found.one(Callback, "id = ?", callback_id) if callback_id.isalnum() else None
     if callback is None or not visitor.has_placed(callback.idempotency_key):
         return {}
     numbers = {leg.name: display_number(leg.cld) for leg in Leg.select().where(Leg.callback == callback)}
-    found = {"kind": callback.kind, "number_a": numbers["A"]}
+    again = {"kind": callback.kind, "number_a": numbers["A"]}
     if callback.kind != "hosted":
-        found["login"] = callback.account.login
+        again["login"] = callback.account.login
     if callback.kind == "extended":
-        found["number_b"] = numbers["B"]
-    return found
+        again["number_b"] = numbers["B"]
+    return again
 
 
 def _read(form: HostedForm, application: VoiceApplication, at: datetime) -> Order | None:

@@ -19,7 +19,7 @@ from webcb.billing.code_call import Asked
 from webcb.billing.reception import CallbackKind, Order
 from webcb.models import Callback, VoiceApplication
 from webcb.number import NumberError, parse_number
-from webcb.web import availability, branding, languages, progress, refusals, throttle, visitor
+from webcb.web import availability, branding, found, languages, progress, refusals, throttle, visitor
 from webcb.web.access import from_elsewhere, public
 from webcb.web.forms import number_error
 from webcb.web.languages import gettext
@@ -136,9 +136,9 @@ def call(path: str) -> Any:
 def now(path: str, callback_id: str) -> Any:
     """Where it stands: `{"headline", "detail", "is_ended", "is_releasing"}`, for who has its token."""
     _allowed(path)
-    found = _owned(callback_id)
+    callback = _owned(callback_id)
     with force_locale(_language()):
-        sight = progress.look(found.id)
+        sight = progress.look(callback.id)
         return jsonify(
             headline=sight.headline, detail=sight.detail, is_ended=sight.is_ended, is_releasing=sight.is_releasing
         )
@@ -159,7 +159,7 @@ def release(path: str, callback_id: str) -> Any:
 def _say_who_may(answer: Response) -> Response:
     """To a browser: which site may read this (Fetch, 3.2); never with cookies."""
     path = (request.view_args or {}).get("path", "")
-    application = VoiceApplication.get_or_none(VoiceApplication.path == path) if path.isprintable() else None
+    application = found.one(VoiceApplication, "path = ?", path) if path.isprintable() else None
     answer.vary.add("Origin")
     if application is not None and _is_allowed(application):
         answer.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
@@ -253,7 +253,7 @@ def _owned(callback_id: str) -> Callback:
     said = request.get_json(silent=True)
     token = str(said.get("token", "")) if isinstance(said, dict) else ""
     right = credentials.sign("widget", callback_id)
-    found = Callback.get_or_none(Callback.id == callback_id) if callback_id.isalnum() else None
-    if found is None or not hmac.compare_digest(right.encode(), token.encode(errors="replace")):
+    callback = found.one(Callback, "id = ?", callback_id) if callback_id.isalnum() else None
+    if callback is None or not hmac.compare_digest(right.encode(), token.encode(errors="replace")):
         abort(404)
-    return found
+    return callback

@@ -1,6 +1,6 @@
 """The integrators' API: who may, CAMARA's calls, once and only once, prices and xDRs, and that nothing sent to it is our fault."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +10,10 @@ from flask.testing import FlaskClient
 from tests.web import scene
 from tests.web.api.conftest import CALLS, PARTIES, bearing, make_key
 from webcb import clock, db
-from webcb.models import Callback, VoiceApplication
+from webcb.billing import code_call, credentials
+from webcb.models import Callback, NeverCall, PhoneProof, VoiceApplication
+
+CODES = "/api/v1/codes"
 
 
 def test_a_call_from_its_order_to_its_end(client: FlaskClient, key: str) -> None:
@@ -176,9 +179,54 @@ def test_nothing_that_is_sent_is_our_fault(client: FlaskClient, app: Flask, nast
     assert all("<html" not in answer.text for answer in asked if answer.status_code != 308)
 
 
-def test_a_caller_that_has_to_be_proven_is_told_so_and_rung_by_no_program(client: FlaskClient, key: str) -> None:
-    VoiceApplication.update(prove_a="always").execute()
+def test_a_caller_that_has_to_be_proven_is_proven_by_the_code_he_heard(client: FlaskClient, key: str) -> None:
+    VoiceApplication.update(prove_a="always", proof_days=2).execute()
     refused = client.post(CALLS, json=PARTIES, headers=bearing(key))
     assert (refused.status_code, refused.json["code"]) == (403, "CALLER_NOT_PROVEN")
-    db.database.connect(reuse_if_open=True)
+    assert "POST /api/v1/codes" in refused.json["message"]
+
+    def heard(code: str) -> Any:
+        return client.post(f"{CODES}/heard", json=PARTIES | {"code": code}, headers=bearing(key))
+
+    def kinds() -> list[str]:
+        return sorted(each.kind for each in Callback.select())
+
+    early = heard("123456")
+    assert (early.status_code, early.json["title"]) == (409, "NO_CODE")
+    assert kinds() == [], "nobody's phone rings by an order or a guess"
+    said = client.post(CODES, json=PARTIES | {"language": "es"}, headers=bearing(key))
+    assert (said.status_code, said.json["state"]) == (202, "being said")
+    assert client.post(CODES, json=PARTIES, headers=bearing(key)).json == {"state": "said before"}
+    (call,) = Callback.select()
+    assert (call.kind, PhoneProof.get().language) == ("code", "es")
+    wrong = heard("x")
+    assert (wrong.status_code, wrong.json["title"], wrong.content_type) == (
+        422,
+        "CODE_WRONG",
+        "application/problem+json",
+    )
+    assert client.post(CALLS, json=PARTIES, headers=bearing(key)).status_code == 403
+    right = heard(credentials.spoken_code(call.id))
+    assert right.status_code == 200
+    assert datetime.fromisoformat(right.json["provenUntil"]) > clock.utc_now() + timedelta(hours=47)
+    assert client.post(CODES, json=PARTIES, headers=bearing(key)).json == {"state": "not needed"}
+    assert client.post(CALLS, json=PARTIES, headers=bearing(key)).status_code == 201
+    assert kinds() == ["code", "extended"]
+
+
+def test_a_code_is_said_to_nobody_who_could_not_be_called_and_not_too_often(client: FlaskClient, key: str) -> None:
+    VoiceApplication.update(prove_a="always").execute()
+    dear = client.post(CODES, json=PARTIES | {"callee": {"number": "+19005550123"}}, headers=bearing(key))
+    assert (dear.status_code, dear.json["title"]) == (422, "CALLEE_NOT_AVAILABLE")
+    NeverCall.create(number=PARTIES["caller"]["number"][1:], asked_at=clock.utc_now())
+    assert client.post(CODES, json=PARTIES, headers=bearing(key)).status_code == 422
     assert Callback.select().count() == 0
+    NeverCall.delete().execute()
+    for _ in range(code_call.OF_NUMBER):
+        said = client.post(CODES, json=PARTIES | {"again": True}, headers=bearing(key))
+        assert said.status_code == 202, said.text
+        Callback.update(state="ended", ended_at=clock.utc_now(), ending="A did not answer").execute()
+    refused = client.post(CODES, json=PARTIES | {"again": True}, headers=bearing(key))
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "3600")
+    for wrong in ({"language": "xx"}, {"again": "yes"}, {"language": 5}):
+        assert client.post(CODES, json=PARTIES | wrong, headers=bearing(key)).status_code == 400

@@ -20,7 +20,17 @@ from webcb.web.api import contract
 
 CAMARA = Path(__file__).parent / "click-to-dial.yaml"
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
-OF_THE_ACCOUNT = {"createCall", "getCall", "terminateCall", "getRecording", "quote", "getAccount", "listXdrs"}
+OF_THE_ACCOUNT = {
+    "createCall",
+    "getCall",
+    "terminateCall",
+    "getRecording",
+    "quote",
+    "sayCode",
+    "enterCode",
+    "getAccount",
+    "listXdrs",
+}
 
 
 def test_every_route_is_in_the_contract(app: Flask, client: FlaskClient) -> None:

@@ -3,7 +3,7 @@
 Whether they may is asked of billing, as by the pages; who asks is a key (webcb/web/bearer.py). The contract is contract.py.
 """
 
-from webcb.web.api import account, calls, contract, operator
+from webcb.web.api import account, calls, codes, contract, operator
 from webcb.web.api.desk import blueprint
 
-__all__ = ["account", "blueprint", "calls", "contract", "operator"]
+__all__ = ["account", "blueprint", "calls", "codes", "contract", "operator"]

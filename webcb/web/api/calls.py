@@ -14,8 +14,9 @@ from webcb import camara, clock, db, webhook
 from webcb.billing import credentials, query, reception
 from webcb.billing.authorization import Refusal
 from webcb.billing.reception import Order, Placed
-from webcb.models import Callback, Leg, Sink
+from webcb.models import Callback, Sink
 from webcb.number import Number
+from webcb.web import found
 from webcb.web.api.desk import Unreadable, blueprint, body, idempotency_key, numbers, refuse, ring
 from webcb.web.bearer import current, webhook_networks, with_key
 
@@ -175,14 +176,14 @@ def _write_sinks(callback_id: str, sink: dict[str, Any] | None) -> None:
 
 def _own(call_id: str) -> Any:
     """The callback of this id that this key's account placed by the API; for everybody else it does not exist."""
-    row = Callback.get_or_none(Callback.id == call_id) if call_id.isalnum() and call_id.isascii() else None
-    if row is None or row.account != current().account or not row.idempotency_key.startswith(_MARK):
+    row: Any = found.one(Callback, "id = ?", call_id) if call_id.isalnum() and call_id.isascii() else None
+    if row is None or row.account_id != current().account_id or not row.idempotency_key.startswith(_MARK):
         raise Unreadable(404)
     return row
 
 
 def _call(callback: Any) -> dict[str, Any]:
-    digits = {leg.name: leg.cld for leg in Leg.select().where(Leg.callback == callback)}
+    digits = dict(query.tuples("SELECT name, cld FROM leg WHERE callback_id = ?", callback.id))
     status = camara.status(callback.state, callback.ending, has_talked=callback.talking_at is not None)
     call: dict[str, Any] = {
         "callId": callback.id,

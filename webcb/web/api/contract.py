@@ -119,6 +119,26 @@ _OWN: Final = {
             body="QuoteRequest",
         )
     },
+    "/codes": {
+        "post": _operation(
+            "sayCode",
+            "Call the caller and say a code, where his phone is to be proven.",
+            "calls",
+            {"200": _answer("Code"), "202": _answer("Code")},
+            "400 413 415 422",
+            body="CodeRequest",
+        )
+    },
+    "/codes/heard": {
+        "post": _operation(
+            "enterCode",
+            "Hand in the code that the caller heard.",
+            "calls",
+            {"200": _answer("Proof")},
+            "400 409 413 415 422",
+            body="HeardRequest",
+        )
+    },
     "/account": {"get": _operation("getAccount", "The key's account.", "account", {"200": _answer("OwnAccount")}, "")},
     "/xdrs": {
         "get": _operation(

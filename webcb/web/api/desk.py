@@ -145,13 +145,18 @@ _BUSY = frozenset(
 )
 
 
+_PROVE: Final = "Have it said by POST /api/v1/codes, hand it in by POST /api/v1/codes/heard, then place the call again."
+
+
 def refuse(refusal: Refusal) -> Response:
     """Billing's no, in CAMARA's words."""
     said = str(refusals.words(refusal).text)
     if refusal.reason is Reason.SAME_NUMBER:
         return problem(422, said, "SAME_CALLER_CALLEE")
     if refusal.reason is Reason.CODE_NEEDED:
-        return problem(403, said, "CALLER_NOT_PROVEN")
+        return problem(403, f"{said} {_PROVE}", "CALLER_NOT_PROVEN")
+    if refusal.reason is Reason.CODES_TOO_OFTEN:
+        return problem(429, said, Retry_After="3600")
     if refusal.reason in _BUSY:
         return problem(429, said, Retry_After="60")
     if refusal.leg is not None:

@@ -99,6 +99,27 @@ SCHEMAS: Final[dict[str, Any]] = {
         },
     ),
     "QuoteRequest": _object("caller callee", is_closed=True, caller=ref("Party"), callee=ref("Party")),
+    "CodeRequest": _object(
+        "caller callee",
+        is_closed=True,
+        caller=ref("Party"),
+        callee=ref("Party"),
+        language={"type": "string", "enum": ["en", "es", "pt", "fr", "de", "ru", "ar"], "description": "of the voice"},
+        again={"type": "boolean", "description": "the caller has not heard the last one"},
+    ),
+    "Code": _object(
+        "state",
+        state={"type": "string", "enum": ["being said", "said before", "not needed"]},
+        goodUntil=INSTANT,
+    ),
+    "HeardRequest": _object(
+        "caller callee code",
+        is_closed=True,
+        caller=ref("Party"),
+        callee=ref("Party"),
+        code={"type": "string", "maxLength": 16},
+    ),
+    "Proof": _object("provenUntil", provenUntil=INSTANT),
     "Price": _object("pricePerMinute", pricePerMinute=AMOUNT),
     "Quote": _object(
         "currency longestSeconds caller callee",
