@@ -128,7 +128,7 @@ def test_the_command_makes_a_link_that_opens_the_page(app: Flask, monkeypatch: p
 
 # The challenge ---------------------------------------------------------------------------------------------------------
 
-BITS = 8
+BITS = 16  # with few, an answer to another sum is right now and then
 
 
 def solve(page: str, bits: int = BITS) -> str:
