@@ -5,7 +5,8 @@ a copy of the same file, in as many durable commits: what is above it is the pro
 into tables without indexes or checks. `grouped` puts GROUP callbacks into one commit, as the engine's journal does under load.
 
 Callbacks are as different as they are in life: each has numbers of its own, to DESTINATIONS of 3 to 8 digits beside the two countries,
-and another length. What the program keeps of one helps the next only where the same rates serve it.
+and another length. What the program keeps of one helps the next only where the same rates serve it. Garbage is collected as in
+the engine.
 """
 
 import random
@@ -24,6 +25,7 @@ from webcb.billing import books, credentials, limit, query, reception, settlemen
 from webcb.billing.formula import Intervals
 from webcb.billing.pricing import OffPeak, Pricing
 from webcb.billing.settlement import LegUsage
+from webcb.engine import runner
 from webcb.number import Kind, Number
 
 RUNS = 3
@@ -39,6 +41,7 @@ Figures = dict[str, float]
 def run() -> Figures:
     """Measure, print a table, return the figures: medians of RUNS."""
     figures: Figures = {}
+    runner.spare_garbage_collection()
     with tempfile.TemporaryDirectory() as folder:
         for name, group in (("single", 1), ("grouped", GROUP)):
             with _house(Path(folder) / name) as house:

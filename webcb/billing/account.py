@@ -1,8 +1,8 @@
 """Accounts as values: their state at a moment, and when they end (domain 5)."""
 
-from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class State(StrEnum):
@@ -16,8 +16,7 @@ class State(StrEnum):
     NO_FUNDS = "no funds"
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """What decides whether an account may be used; instants are aware."""
 
     login: str
@@ -34,7 +33,7 @@ class Account:
     @classmethod
     def of(cls, row: object) -> "Account":
         """From anything that has these by the same names, such as a row of the table."""
-        return cls(**{field.name: getattr(row, field.name) for field in fields(cls)})
+        return cls._make(getattr(row, name) for name in cls._fields)
 
 
 def ends_at(account: Account) -> datetime | None:

@@ -5,7 +5,7 @@ What the legs are charged by is terms.py's. The facts are read by reception.py; 
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from webcb.billing import account, guard, limit, slices
 from webcb.billing.account import Account
@@ -133,8 +133,7 @@ class Application:
         return guard.is_open(self.opening_hours, self.time_zone, at)
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """Everything a verdict rests on, as of `at`; `application` is None where there is none of that name.
 
     `terms` are None where there is no application. `open_callbacks` counts the account's others; `spend_left_micros` is what the
@@ -276,8 +275,9 @@ def _refusal_of_numbers(facts: Facts, application: Application) -> Refusal | Non
     legs: list[tuple[LegName, Number]] = [("A", facts.number_a)]
     if facts.number_b is not None:
         legs.append(("B", facts.number_b))
-    for reason, kinds in ((Reason.EMERGENCY, _EMERGENCY), (Reason.PREMIUM, barred)):
-        for leg, number in legs:
+    special = [each for each in legs if each[1].kind is not Kind.ORDINARY]
+    for reason, kinds in ((Reason.EMERGENCY, _EMERGENCY), (Reason.PREMIUM, barred)) if special else ():
+        for leg, number in special:
             if number.kind in kinds:
                 return Refusal(reason, leg)
     for leg, number in legs:

@@ -93,14 +93,14 @@ def facts_from(
 
 def _account(owner: Row) -> Account:
     return Account(
-        login=owner["login"],
-        blocked=bool(owner["blocked"]),
-        closed=bool(owner["closed"]),
-        activated=bool(owner["activated"]),
-        activation_at=instant(owner["activation_at"]),
-        expires_at=instant(owner["expires_at"]),
-        days_after_first_use=owner["days_after_first_use"],
-        days_after_last_use=owner["days_after_last_use"],
-        first_used_at=instant(owner["first_used_at"]),
-        last_used_at=instant(owner["last_used_at"]),
+        owner["login"],
+        bool(owner["blocked"]),
+        bool(owner["closed"]),
+        bool(owner["activated"]),
+        instant(owner["activation_at"]),
+        instant(owner["expires_at"]),
+        owner["days_after_first_use"],
+        owner["days_after_last_use"],
+        instant(owner["first_used_at"]),
+        instant(owner["last_used_at"]),
     )

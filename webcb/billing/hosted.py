@@ -180,7 +180,7 @@ def log_in(callback_id: str, typed: str, ran_us: int, at: datetime) -> LoggedIn 
     open_callbacks = query.values(_OPEN, named["id"])[0]
     facts = _facts({**found, "account_id": named["id"]}, _number_a(found), open_callbacks, at)
     if held["wallet_id"] == named["wallet_id"]:
-        facts = replace(facts, available_micros=facts.available_micros + held["amount_micros"])
+        facts = facts._replace(available_micros=facts.available_micros + held["amount_micros"])
     verdict = authorize_alone(facts)
     if isinstance(verdict, Refusal):
         return verdict
@@ -236,8 +236,7 @@ def choose(
     held_micros = 0 if lock is None else int(lock["amount_micros"])
     facts = _facts(found, _number_a(found), 0, at, number_b)
     spend_left = facts.spend_left_micros
-    facts = replace(
-        facts,
+    facts = facts._replace(
         available_micros=facts.available_micros + held_micros,
         spend_left_micros=None if spend_left is None else spend_left + held_micros,
     )

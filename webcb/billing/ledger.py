@@ -7,7 +7,7 @@ called inside an outer `db.writing()`: it is then a part of that one.
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -113,7 +113,7 @@ def write(wallet: Wallet, entries: Sequence[Entry], at: datetime, unlock_micros:
 
     `wallet` is as `held_wallet` gives it now. Funds that fall below what the wallet names are noted.
     """
-    rows, balance_micros, head = _chained(wallet, entries, micros(at))
+    rows, balance_micros, head = _chained(wallet, entries, micros(at), _salts(len(entries)))
     if rows:
         query.change_each(_LEDGER, rows)
     if rows or unlock_micros:
@@ -143,9 +143,10 @@ def _note_fall(wallet: Wallet, threshold_micros: int, balance_micros: int, at: d
         )
 
 
-def write_each(wallets: Iterable[tuple[Wallet, Entry]], at: datetime) -> None:
+def write_each(wallets: Sequence[tuple[Wallet, Entry]], at: datetime) -> None:
     """Write an entry to the chain of each of many wallets that nobody else knows yet, such as those made in this transaction."""
-    written = [(wallet.id, _chained(wallet, [entry], micros(at))) for wallet, entry in wallets]
+    written_at, salts = micros(at), _salts(len(wallets))
+    written = [(wallet.id, _chained(wallet, [entry], written_at, salts)) for wallet, entry in wallets]
     query.change_each(_LEDGER, [row for _, (rows, _, _) in written for row in rows])
     query.change_each(
         "UPDATE wallet SET balance_micros = ?, ledger_head = ? WHERE id = ?",
@@ -153,7 +154,16 @@ def write_each(wallets: Iterable[tuple[Wallet, Entry]], at: datetime) -> None:
     )
 
 
-def _chained(wallet: Wallet, entries: Iterable[Entry], written_at: int) -> tuple[list[Sequence[Any]], int, str]:
+def _salts(count: int) -> Iterator[str]:
+    """So many salts, drawn at once: every draw is a call of the kernel."""
+    digits = 2 * SALT_BYTES
+    drawn = secrets.token_hex(SALT_BYTES * count)
+    return (drawn[at : at + digits] for at in range(0, len(drawn), digits))
+
+
+def _chained(
+    wallet: Wallet, entries: Iterable[Entry], written_at: int, salts: Iterator[str]
+) -> tuple[list[Sequence[Any]], int, str]:
     """The rows of entries as the next of a wallet's chain; its balance, and the end of its chain, after them."""
     wallet_id, currency, balance_micros, head = wallet[:4]
     rows: list[Sequence[Any]] = []
@@ -175,7 +185,7 @@ def _chained(wallet: Wallet, entries: Iterable[Entry], written_at: int) -> tuple
             made_by,
             note,
         )
-        salt = secrets.token_hex(SALT_BYTES)
+        salt = next(salts)
         personal = digest_of(salt, content, xdr)
         head = linked(head, content, xdr, personal)
         rows.append((*content, salt, personal, head))

@@ -7,10 +7,10 @@ import logging
 import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from webcb import db, translation
-from webcb.billing import asks, catalog, cost, credentials, guard, ledger, never, proof, query, slices
+from webcb.billing import asks, catalog, credentials, guard, ledger, never, proof, query, slices
 from webcb.billing.authorization import (
     Application,
     Authorization,
@@ -69,16 +69,14 @@ class Placed:
     is_new: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LegNumbers:
+class LegNumbers(NamedTuple):
     """Calling and called number of a leg, E.164 digits; cli may be ""."""
 
     cli: str
     cld: str
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(NamedTuple):
     """Everything the engine needs of a callback that may begin; seconds whole.
 
     `funds_micros` is what it may cost as yet: `locked_micros`, or no limit. Where `slice_seconds` is a number, more is asked for
@@ -399,12 +397,11 @@ def begin(callback_id: str, at: datetime) -> Begun | Refusal:
 
 
 def _freeze(callback_id: str, terms: Terms) -> None:
-    fails = terms.pricing_a_if_b_fails
     query.change_each(
         "UPDATE leg SET pricing = ?, pricing_if_b_fails = ?, vendor_pricings = ? WHERE callback_id = ? AND name = ?",
         (
-            (terms.pricing_a.as_json(), fails and fails.as_json(), cost.frozen(terms.routes_a), callback_id, "A"),
-            (terms.pricing_b.as_json(), None, cost.frozen(terms.routes_b), callback_id, "B"),
+            (*terms.frozen_a, callback_id, "A"),
+            (*terms.frozen_b, callback_id, "B"),
         ),
     )
 

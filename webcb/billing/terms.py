@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from webcb.billing import product, rating, routing, slices, tariff
+from webcb.billing import cost, product, rating, routing, slices, tariff
 from webcb.billing.currency import ExchangeRates
 from webcb.billing.pricing import Pricing
 from webcb.billing.product import LegName, UsageCharge
@@ -97,6 +97,17 @@ class Terms:
     def pricings_of_a(self) -> tuple[Pricing, ...]:
         """Every pricing leg A may be settled by."""
         return (self.pricing_a,) if self.pricing_a_if_b_fails is None else (self.pricing_a, self.pricing_a_if_b_fails)
+
+    @cached_property
+    def frozen_a(self) -> tuple[str, str | None, str]:
+        """What is kept on the row of leg A: its pricing, that if B fails, by what each vendor charges."""
+        fails = self.pricing_a_if_b_fails
+        return self.pricing_a.as_json(), None if fails is None else fails.as_json(), cost.frozen(self.routes_a)
+
+    @cached_property
+    def frozen_b(self) -> tuple[str, None, str]:
+        """The same of leg B."""
+        return self.pricing_b.as_json(), None, cost.frozen(self.routes_b)
 
     @cached_property
     def protection(self) -> Protection:

@@ -103,7 +103,7 @@ async def _run(settings: Settings, nice: int) -> int:
     return 0
 
 
-def _spare_garbage_collection() -> None:
+def spare_garbage_collection() -> None:
     """What is there by now stays to the end, and is not looked through again and again; what comes is mostly freed without that."""
     gc.collect()
     gc.freeze()
@@ -218,7 +218,7 @@ class Engine:
             far_bell.start()
             self._opened.callback(far_bell.close)
         told = ", ".join(map(str, settings.sip_binds))
-        _spare_garbage_collection()
+        spare_garbage_collection()
         log.info(
             "engine of node %s is up: SIP on %s, %d callbacks at once", settings.node_name, told, self._callbacks_max
         )
