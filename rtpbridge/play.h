@@ -33,6 +33,9 @@ bool playlist_is_endless(const struct playlist *list);
 
 struct player {
     bool playing;
+    char key;                  /* of the peer's telephone events: heard as a tone while it is pressed */
+    uint8_t voice_payload;
+    uint8_t event_payload;     /* PLAY_NO_EVENTS: it has none */
     struct playlist *list;     /* also after its end, until another comes */
     size_t place;
     bool entered;              /* the item at place has begun */
@@ -40,12 +43,9 @@ struct player {
     struct tone tone;
     struct dtmf_sender digit;
     uint32_t digit_timestamp;
-    char key;                  /* of the peer's telephone events: heard as a tone while it is pressed */
     unsigned int key_frames;   /* that it must still last */
     struct tone key_tone;
     struct voice_encoder encoder;
-    uint8_t voice_payload;
-    uint8_t event_payload;     /* PLAY_NO_EVENTS: it has none */
     struct rtp_header header;  /* of the next frame, as a source of its own */
 };
 

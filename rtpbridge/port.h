@@ -46,44 +46,48 @@ struct role {
     bool comfort_noise;        /* CN (RFC 3389) */
 };
 
+/*
+ * What every packet needs stands first and close together, in the order in which a packet comes to it: with many calls no port is
+ * in any cache, and each further line of 64 octets is waited for.
+ */
 struct port {
     uint64_t id;
     size_t place;              /* in the bridge's list of open ports */
-    union address host;        /* of ours that both sockets are bound to */
-    uint16_t rtp_port;
+    struct port *peer;         /* NULL: not joined */
     int rtp_fd;
     int rtcp_fd;
-    struct port *peer;         /* NULL: not joined */
     unsigned int requests;     /* of the media thread, that the system has still to answer */
+    uint16_t rtp_port;
     bool unwatched;            /* nothing is sent any more, and what comes is let go */
-
-    struct latch latch;
-    struct fence fence;
     bool far_sends;
     bool far_receives;
-    struct codec codecs[CODECS_MAX];
-    size_t codecs_count;
-    struct role roles[CODECS_MAX];
-    uint8_t codec_of[PAYLOAD_TYPES];     /* place in codecs, or NO_CODEC */
-    uint32_t frame_ms;                   /* 0: it named none */
-    struct recoder recoder;
-    struct recoding recodings[PAYLOAD_TYPES]; /* into what the peer understands */
-    struct envelope envelope;            /* all NULL: plain RTP */
-    struct secured secured;
-    struct listener listener;            /* hear_packet() where there is a far side */
-    struct hearing hearing;
-
-    struct rtp_receiver receiver;
-    struct quality quality;
-    enum voice spoken;         /* by the far side, last */
-    struct rtp_sender sender;
-    struct watch watch;
-    struct player player;
-    int64_t play_ns;           /* its next frame is due */
-    struct flow_part flow;
-
     bool rtcp_multiplexed;
     bool rtcp_reachable;       /* rtcp_destination is known to be the far side's */
+    struct latch latch;
+    struct envelope envelope;            /* all NULL: plain RTP */
+    struct watch watch;
+    enum voice spoken;         /* by the far side, last */
+    struct listener listener;            /* hear_packet() where there is a far side */
+    struct rtp_receiver receiver;
+    struct rtp_sender sender;
+    struct flow_part flow;
+    struct counters counters;  /* some are filled in when asked for */
+    struct quality quality;
+    struct hearing hearing;
+    struct player player;
+    int64_t play_ns;           /* its next frame is due */
+
+    uint8_t codec_of[PAYLOAD_TYPES];     /* place in codecs, or NO_CODEC */
+    struct role roles[CODECS_MAX];
+    struct codec codecs[CODECS_MAX];
+    size_t codecs_count;
+    uint32_t frame_ms;                   /* 0: it named none */
+    struct recoding recodings[PAYLOAD_TYPES]; /* into what the peer understands */
+    struct recoder recoder;
+
+    union address host;        /* of ours that both sockets are bound to */
+    struct fence fence;
+    struct secured secured;
     union address rtcp_destination;
     struct rtcp_heard rtcp_heard;
     struct rtcp_view rtcp_view;
@@ -91,8 +95,6 @@ struct port {
     uint64_t reported_packets; /* sent when the last report went */
     int64_t report_ns;         /* the next is due */
     unsigned int seed;
-
-    struct counters counters;  /* some are filled in when asked for */
     struct quality_history history; /* of this process; last, as the media thread touches it once in a window */
 };
 
