@@ -25,7 +25,8 @@ from tests.waiting import wait_until
 from webcb import clock, db, doorbell
 from webcb.billing import batch, credentials
 from webcb.clerk import mail
-from webcb.models import Account, Customer, Job, LowBalance, Unusual, User, VoiceApplication
+from webcb.clerk.runner import Clerk
+from webcb.models import Account, Callback, Customer, Job, Leg, LowBalance, Unusual, User, VoiceApplication
 from webcb.settings import Settings
 
 KEY = "a key of the tests alone"
@@ -181,6 +182,28 @@ def test_told_to_end_it_gives_the_job_back(settings: Settings, clerk: subprocess
     job = Job.get_by_id(job_id)
     assert (job.state, job.lease_until) == ("waiting", None)
     assert 0 < job.done < 20_000
+
+
+def test_numbers_that_are_old_enough_are_masked_at_every_look(settings: Settings) -> None:
+    old, young = "0" * 20, "1" * 20
+    ages = {old: 31, young: 29}
+    for name, days in ages.items():
+        at = clock.utc_now() - timedelta(days=days)
+        Callback.create(
+            id=name, kind="extended", voice_application=VoiceApplication.get(), account=Account.get(), idempotency_key=name, requested_at=at,
+            requested_from="192.0.2.1", state="ended", ended_at=at, ending="A busy", force_insert=True,
+        )  # fmt: skip
+        Leg.create(callback=name, name="A", cli="", cld="5511999887766", state="ended", ended_at=at)
+    db.database.close()
+
+    def numbers() -> dict[str, str]:
+        with db.database.connection_context():
+            return {each.callback_id: each.cld for each in Leg.select()}
+
+    Clerk(replace(settings, personal_days=0), lambda: True).work()
+    assert set(numbers().values()) == {"5511999887766"}, "kept for as long as nobody says otherwise"
+    Clerk(replace(settings, personal_days=30), lambda: True).work()
+    assert numbers() == {old: "x" * 13, young: "5511999887766"}
 
 
 def test_operators_are_told_of_what_is_unusual(settings: Settings, inbox: Any) -> None:

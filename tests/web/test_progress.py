@@ -11,7 +11,7 @@ from tests.web import scene
 from tests.web.hand import Hand
 from webcb import doorbell
 from webcb.models import Account, Callback, Leg, VoiceApplication
-from webcb.web import follow
+from webcb.web import follow, progress
 
 
 @pytest.fixture
@@ -59,6 +59,17 @@ def test_the_page_at_every_state(hand: Hand, engine: scene.Engine) -> None:
     assert re.search(r"0:4[23] of 12:40", talking)
     assert "Cost so far 0.150 USD" in talking
     assert "Hang up" in talking
+
+
+def test_how_long_they_may_talk_keeps_to_the_limits_of_the_day(hand: Hand, engine: scene.Engine) -> None:
+    engine.talk()
+    by_funds = progress.look(engine.callback_id).reachable_seconds
+    assert by_funds is not None
+    VoiceApplication.update(daily_spend_max_a_micros=1_000_000).execute()
+    of_day = progress.look(engine.callback_id).reachable_seconds
+    assert of_day is not None and 0 < of_day < by_funds
+    VoiceApplication.update(daily_spend_max_a_micros=None, daily_spend_max_micros=1_000_000).execute()
+    assert progress.look(engine.callback_id).reachable_seconds == of_day
 
 
 def test_who_waits_for_a_line_reads_how_many_are_before_them(hand: Hand, engine: scene.Engine) -> None:

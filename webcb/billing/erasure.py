@@ -112,15 +112,19 @@ def _in_pieces(ids: Sequence[str], digits: str | None) -> None:
 # A number ------------------------------------------------------------------------------------------------------------
 
 
-def erase_number(digits: str, made_by: str, at: datetime) -> Erased:
-    """Forget a number (E.164 digits): in callbacks, xDRs, traces, lists, counters. Raises ErasureProblem while a call of it goes on."""
+def erase_number(digits: str, made_by: str, at: datetime, *, in_the_past: bool = False) -> Erased:
+    """Forget a number (E.164 digits): in callbacks, xDRs, traces, lists, counters. Raises ErasureProblem while a call of it goes on.
+
+    `in_the_past`: the tables are an archive's, in which nothing goes on, whatever its rows say.
+    """
     found = query.rows(
         "SELECT DISTINCT callback.id, callback.state FROM leg JOIN callback ON callback.id = leg.callback_id"
         " WHERE leg.cld = ? OR leg.cli = ? ORDER BY callback.id",
         digits,
         digits,
     )
-    _refuse_open(found)
+    if not in_the_past:
+        _refuse_open(found)
     ids = [str(each["id"]) for each in found]
     _in_pieces(ids, digits)
     named = _naming([digits])
@@ -142,7 +146,7 @@ def erase_number(digits: str, made_by: str, at: datetime) -> Erased:
 # An account ----------------------------------------------------------------------------------------------------------
 
 
-def erase_account(login: str, made_by: str, at: datetime) -> Erased:
+def erase_account(login: str, made_by: str, at: datetime, *, in_the_past: bool = False) -> Erased:
     """Forget whose an account was: it is closed, gets another ID, and its callbacks name nobody. Raises ErasureProblem, LookupError."""
     account = query.row("SELECT id, web_login, wallet_id FROM account WHERE login = ?", login)
     if account is None:
@@ -153,10 +157,11 @@ def erase_account(login: str, made_by: str, at: datetime) -> Erased:
         account_id,
         account_id,
     )
-    if used is not None:
+    if used is not None and not in_the_past:
         raise ErasureProblem(f"it pays for {used['name']}: name another account there first")
     found = query.rows("SELECT id, state FROM callback WHERE account_id = ? ORDER BY id", account_id)
-    _refuse_open(found)
+    if not in_the_past:
+        _refuse_open(found)
     ids = [str(each["id"]) for each in found]
     numbers = _numbers_of(account_id)
     _in_pieces(ids, None)
@@ -191,6 +196,45 @@ def erase_account(login: str, made_by: str, at: datetime) -> Erased:
     )
     left = () if customer is None else (f"its customer, {customer['name']}, is as it was",)
     return Erased(len(ids), left)
+
+
+# A customer ----------------------------------------------------------------------------------------------------------
+
+
+def erase_customer(name: str, made_by: str, at: datetime, *, in_the_past: bool = False) -> Erased:
+    """Forget a customer: every account of it, its name, mail and login. Raises ErasureProblem before anything is done, LookupError."""
+    customer = query.row("SELECT id, web_login FROM customer WHERE name = ?", name)
+    if customer is None:
+        raise LookupError(f"there is no customer {name}")
+    customer_id = int(customer["id"])
+    if not in_the_past:
+        _refuse_open(
+            query.rows(
+                "SELECT callback.id, callback.state FROM callback JOIN account ON account.id = callback.account_id"
+                " WHERE account.customer_id = ?",
+                customer_id,
+            )
+        )
+    callbacks = 0
+    for (login,) in query.tuples("SELECT login FROM account WHERE customer_id = ? ORDER BY id", customer_id):
+        if not str(login).startswith(ERASED):
+            callbacks += erase_account(str(login), made_by, at, in_the_past=in_the_past).callbacks
+    words = {name, customer["web_login"] or name}
+    named = _naming(words)
+    with db.writing():
+        query.change(
+            "UPDATE customer SET name = ?, mail = '', web_login = NULL, web_password = '' WHERE id = ?",
+            f"{ERASED} customer {customer_id}",
+            customer_id,
+        )
+        for table in ("owner_session", "recovery"):
+            query.change(f"DELETE FROM {table} WHERE customer_id = ?", customer_id)  # noqa: S608
+        for word in words:
+            _forget_counted(word)
+        _forget_named(named)
+        subject = f"customer {ERASED} customer {customer_id}"
+        Audit.create(at=at, made_by=made_by, action="erase", subject=subject, detail=f"{callbacks} callbacks")
+    return Erased(callbacks)
 
 
 def _refuse_open(callbacks: Sequence[query.Row]) -> None:

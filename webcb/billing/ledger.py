@@ -267,7 +267,7 @@ def hold(callback_id: str, need: Need, at: datetime, *, beyond_balance: bool = F
         return Held(0, 0)
     holds = int(held["amount_micros"])
     more = slices.UNLIMITED_MICROS if beyond_balance else int(held["available_micros"])
-    spend_left = least(spend_left_micros(held["account_id"], at), _left_of_the_day(callback_id, held["path"], at))
+    spend_left = least(spend_left_micros(held["account_id"], at), left_of_the_day(callback_id, held["path"], at))
     if spend_left is not None:
         more = min(more, spend_left)
     more = max(0, more)
@@ -284,12 +284,12 @@ def least(*limits: int | None) -> int | None:
     return min((each for each in limits if each is not None), default=None)
 
 
-def _left_of_the_day(callback_id: str, path: str, at: datetime) -> int | None:
-    """What a callback may still cost by the limits of its voice application."""
+def left_of_the_day(callback_id: str, path: str, at: datetime, *, held: bool = True) -> int | None:
+    """What a callback may still cost by the limits of its voice application; `held` as in `spending.left_micros`."""
     application = catalog.book().applications.get(path)
     if application is None or not application.guards.is_capped:
         return None
-    return spending.left_micros(application, spending.spender_of(callback_id), at, held=True)
+    return spending.left_micros(application, spending.spender_of(callback_id), at, held=held)
 
 
 _SPENDING = "SELECT daily_spend_max_micros, time_zone, wallet_id FROM account WHERE id = ?"

@@ -79,15 +79,18 @@ def backup(file: Path) -> None:
 def restore(file: Path) -> None:
     """Restore a backup into the database of the settings, which must be empty.
 
-    Every row is compared with the backup's. Callbacks that went on at the moment of the backup are settled by the engine as it starts.
+    Every row is compared with the backup's; then what was erased after the backup was made is erased again, by the file `erased` of the
+    data folder. Callbacks that went on at the moment of the backup are settled by the engine as it starts.
     """
     from webcb import db
     from webcb import settings as reader
     from webcb.cli import desk
     from webcb.keeping import backup as backups
+    from webcb.keeping import forgetting
     from webcb.keeping.copying import CopyProblem
 
-    url = reader.load().database
+    settings = reader.load()
+    url = settings.database
     target = db.open_database(url)
     try:
         total = backups.restore(file.absolute(), target, _told)
@@ -99,6 +102,9 @@ def restore(file: Path) -> None:
     if path is not None:
         path.chmod(0o600)
     click.echo(f"{total} rows restored, each compared with the backup's; the books are right")
+    with desk.opened():
+        for line in forgetting.again(settings.data_dir, desk.who()):
+            click.echo(f"left: {line}")
 
 
 def _told(table: str, rows: int) -> None:

@@ -98,7 +98,7 @@ def release(callback: Callback) -> Any:
 
 # Everybody who follows a call asks this several times a second: plain SQL, fifty times as quick as two objects.
 _LOOK = """
-    SELECT callback.state, callback.kind, callback.logged_in,
+    SELECT callback.id, path, callback.state, callback.kind, callback.logged_in,
            callback.ending, callback.release_asked_at, callback.talking_at, callback.deadline_at,
            callback.ended_at, leg.name, leg.cld, leg.state AS leg_state, leg.placed_at, leg.answered_at,
            leg.queue_position, leg.ended_at AS leg_ended_at, leg.pricing, callback.account_id, talk_seconds_max,
@@ -175,13 +175,14 @@ def _reachable_seconds(row_a: Row, row_b: Row, at: datetime) -> int | None:
     if row_a["talking_at"] is None or not row_a["held_micros"] or answered_a is None or answered_b is None:
         return None
     left = row_a["available_micros"]
-    if row_a["is_capped"]:
-        left = min(left, ledger.spend_left_micros(row_a["account_id"], at) or 0)
+    of_account = ledger.spend_left_micros(row_a["account_id"], at) if row_a["is_capped"] else None
+    of_day = ledger.left_of_the_day(row_a["id"], row_a["path"], at, held=False)
+    limited = ledger.least(left, of_account, of_day) or 0
     return joint_limit(
         _pricing(row_a["pricing"]).answered(answered_a),
         _pricing(row_b["pricing"]).answered(answered_b),
         (answered_b - answered_a) // timedelta(microseconds=1),
-        row_a["held_micros"] + max(0, left),
+        row_a["held_micros"] + max(0, limited),
         row_a["talk_seconds_max"],
     )
 
