@@ -190,8 +190,8 @@ def test_numbers_that_are_old_enough_are_masked_at_every_look(settings: Settings
     for name, days in ages.items():
         at = clock.utc_now() - timedelta(days=days)
         Callback.create(
-            id=name, kind="extended", voice_application=VoiceApplication.get(), account=Account.get(), idempotency_key=name, requested_at=at,
-            requested_from="192.0.2.1", state="ended", ended_at=at, ending="A busy", force_insert=True,
+            id=name, kind="extended", voice_application=VoiceApplication.get(), account=Account.get(), idempotency_key=name,
+            requested_at=at, requested_from="192.0.2.1", state="ended", ended_at=at, ending="A busy", force_insert=True,
         )  # fmt: skip
         Leg.create(callback=name, name="A", cli="", cld="5511999887766", state="ended", ended_at=at)
     db.database.close()
