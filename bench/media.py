@@ -30,7 +30,9 @@ _DESCRIPTORS_PER_CALL = 8  # of rtpengine, which inherits the limit
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the phones; CPU seconds per million packets sent, latency in microseconds.
+    """One run of the phones; CPU seconds per million packets sent, the relay's per million that arrived, latency in microseconds.
+
+    A relay that loses packets has less to do for each that was sent: only by those that arrived can two be compared.
 
     `late_p99_us` is how late the phones themselves were: with much of it the machine had no more to give, and they sent in heaps.
     `begin_p999_us` is the latency of the first second, in which every call begins, `begin_both_cpu_s` what phones and relay took in it.
@@ -95,13 +97,14 @@ def _measure(load: Path, relay: Relay, calls: int, seconds: int) -> Run:
         machine_s = _since(machine)
         begin_sent, _received, begin_cpu_us, *_, begin_p999_ns, _late_ns = _read_numbers(process)
         sent, received, cpu_us, per_second, p50_ns, p99_ns, p999_ns, late_ns = _read_numbers(process)
+    assert received > 0, "nothing came through the relay"
     million = sent / 1e6
     return Run(
         per_second=per_second,
         lost_percent=(sent - received) / sent * 100,
         machine_cpu_s=machine_s / million,
         phones_cpu_s=cpu_us / 1e6 / million,
-        relay_cpu_s=relay_s / million,
+        relay_cpu_s=relay_s / received * 1e6,
         p50_us=p50_ns / 1e3,
         p99_us=p99_ns / 1e3,
         p999_us=p999_ns / 1e3,
