@@ -6,6 +6,7 @@ carries, and not what the phones leave it.
 
 import json
 import os
+import random
 import resource
 import socket
 import subprocess
@@ -13,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,8 @@ SECONDS_MAX = 60.0  # for any one step
 LOOK_SECONDS = 0.01
 HOST = "127.0.0.1"
 HEARD = "heard.json"
+PORTS = range(5_000, 9_000)
+LOG_SHOWN = 4_000  # characters of its end, where something does not come in time
 LIMITS = {  # of the application, as high as they go
     "concurrent_per_account": 1_000,
     "concurrent_per_a": 100_000,
@@ -107,10 +110,14 @@ def house(
         os.sched_setaffinity(0, last)  # a process begins where the one is that starts it
         engine = _start(commands["engine"], environment, log, ends)
         os.sched_setaffinity(0, others)
-        wait(lambda: sip_answers(carrier), "the carrier answers")
-        wait(lambda: sip_answers(chosen.sip_binds[0]), "the engine answers")
-        wait(lambda: pages_answer(chosen.http_bind), "the pages answer")
-        yield chosen, engine.pid, web.pid
+        try:
+            wait(lambda: sip_answers(carrier), "the carrier answers")
+            wait(lambda: sip_answers(chosen.sip_binds[0]), "the engine answers")
+            wait(lambda: pages_answer(chosen.http_bind), "the pages answer")
+            yield chosen, engine.pid, web.pid
+        except TimeoutError:
+            print((folder / "log").read_text()[-LOG_SHOWN:], file=sys.stderr)
+            raise
 
 
 def _start(
@@ -153,9 +160,12 @@ def _configuration(carrier: Bind) -> str:
 
 
 def _free_port(kind: int) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A port below those that the kernel draws from by itself: thousands of phones do so before this one is bound."""
+    for port in random.sample(PORTS, len(PORTS)):
+        with socket.socket(socket.AF_INET, kind) as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
+    raise OSError(f"no port of {PORTS} is free")
 
 
 def wait(condition: Callable[[], bool], what: str) -> None:

@@ -13,8 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from webcb.pool import CONNECTION, IDLE_MS, server_options
-
 log = logging.getLogger(__name__)
 
 CHANNEL: Final = "webcb_engines"  # as the triggers have it
@@ -56,6 +54,8 @@ class FarBell(threading.Thread):
     def run(self) -> None:
         """Listen until `close`."""
         import psycopg  # only who has PostgreSQL has it
+
+        from webcb.pool import CONNECTION, IDLE_MS, server_options
 
         while not self._is_over.is_set():
             try:

@@ -112,11 +112,16 @@ class Installation:
         self.engine = self.another_engine()
 
     def another_engine(self, *options: str) -> subprocess.Popen[bytes]:
-        """An engine process, beside the one that runs where an option permits that."""
+        """An engine process, beside the one that runs where an option permits that; it leads a session, as under `webcb serve`."""
         with (self.folder / "engine.log").open("ab") as log:
             command = [*COMMAND, "engine", *options]
             return subprocess.Popen(
-                command, env=self.environment, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
+                command,
+                env=self.environment,
+                cwd=self.folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     def stop_engine(self) -> None:

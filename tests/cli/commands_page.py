@@ -9,6 +9,7 @@ from webcb.cli import commands
 
 def command_reference() -> str:
     """A section for every command: what it does, how it is written, its arguments and options."""
+    commands.read_in()
     return "\n".join(_section(command, f"webcb {name}") for name, command in commands.commands.items())
 
 

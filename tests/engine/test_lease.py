@@ -11,7 +11,7 @@ from tests.engine.test_runner import PATIENCE_SECONDS, Site, site, wait_until  #
 from tests.ports import free_port
 from webcb import db, models
 from webcb.billing import books
-from webcb.engine import lease
+from webcb.engine import lease, succession
 
 # How long the rows of who was frozen in a transaction may be held: PostgreSQL ends that (webcb/pool.py).
 HELD_SECONDS_MAX = {"sqlite": 0, "postgresql": 20}
@@ -54,7 +54,11 @@ def test_an_engine_of_the_same_installation_has_the_node_at_once(database: str) 
 def test_an_installation_is_known_by_its_folder(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    assert lease.identity(tmp_path / "a") == lease.identity(tmp_path / "a") != lease.identity(tmp_path / "b")
+    assert (
+        succession.identity(tmp_path / "a")
+        == succession.identity(tmp_path / "a")
+        != succession.identity(tmp_path / "b")
+    )
 
 
 def test_an_engine_that_was_frozen_finds_its_node_taken_and_writes_nothing(site: Site, tmp_path: Path) -> None:  # noqa: F811

@@ -24,9 +24,7 @@ from webcb import clock, doorbell, models
 from webcb.billing import books, credentials, reception
 
 PATIENCE_SECONDS = 20
-ENGINE = (
-    "import sys; from webcb import settings; from webcb.engine import runner; sys.exit(runner.main(settings.load()))"
-)
+ENGINE = "import sys; from webcb import settings; from webcb.engine import start; sys.exit(start.main(settings.load()))"
 SECRET = "the secret of this test"
 
 

@@ -11,8 +11,9 @@ import pytest
 
 from tests.name_server import name_server
 from webcb.engine import guard
+from webcb.engine.addresses import family_of, own_address
 from webcb.engine.names import Resolver
-from webcb.engine.transport import BindProblem, Wire, bind_udp, family_of, own_address
+from webcb.engine.transport import BindProblem, Wire, bind_udp
 from webcb.settings import Bind
 from webcb.sip.events import Address
 

@@ -6,75 +6,67 @@ Exit status: 0 done, 1 failed or refused, 2 wrong usage or settings, 130 interru
 
 import re
 import sys
+from collections.abc import Iterable
+from importlib import import_module
 from typing import NoReturn
 
 import click
 
 from webcb import __version__
-from webcb.cli import (
-    archives,
-    batches,
-    bill,
-    calls,
-    checkup,
-    funds,
-    installation,
-    keeping,
-    keys,
-    links,
-    lists,
-    never,
-    nodes,
-    persons,
-    prompts,
-    provisioning,
-    rate_sheets,
-    statements,
-    top,
-    trace,
-    trusted,
-    users,
-    vouchers,
-    webhooks,
-)
+from webcb.cli import installation
 
 FAILED = 1
 WRONG_USAGE = 2
 INTERRUPTED = 130
 
-PANELS = (
-    installation,
-    nodes,
-    keeping,
-    archives,
-    prompts,
-    provisioning,
-    checkup,
-    top,
-    calls,
-    trace,
-    bill,
-    lists,
-    rate_sheets,
-    funds,
-    trusted,
-    never,
-    vouchers,
-    webhooks,
-    links,
-    statements,
-    batches,
-    keys,
-    users,
-    persons,
+PANELS = (  # after `installation`
+    "nodes",
+    "keeping",
+    "archives",
+    "prompts",
+    "provisioning",
+    "checkup",
+    "top",
+    "calls",
+    "trace",
+    "bill",
+    "lists",
+    "rate_sheets",
+    "funds",
+    "trusted",
+    "never",
+    "vouchers",
+    "webhooks",
+    "links",
+    "statements",
+    "batches",
+    "keys",
+    "users",
+    "persons",
 )
 
 
 class InOrder(click.Group):
-    """Commands in the order in which a newcomer meets them."""
+    """Commands in the order in which a newcomer meets them; the engine, for which calls may wait, does not wait for the others."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        self.read_in()
         return list(self.commands)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.commands:
+            self.read_in()
+        return super().get_command(ctx, cmd_name)
+
+    def read_in(self) -> None:
+        """Have every command."""
+        for panel in PANELS:
+            self.add(import_module(f"webcb.cli.{panel}").COMMANDS)
+
+    def add(self, commands: Iterable[click.Command]) -> None:
+        """Commands behind those that are there."""
+        for command in commands:
+            self.add_command(command)
 
 
 @click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -86,9 +78,7 @@ def commands() -> None:
     """
 
 
-for panel in PANELS:
-    for command in panel.COMMANDS:
-        commands.add_command(command)
+commands.add(installation.COMMANDS)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -14,6 +14,7 @@ from rtpbridge import Event as VoiceEvent
 from rtpbridge import EventKind
 from webcb.billing.routing import RouteChoice
 from webcb.engine import events, ports, presentation, starts
+from webcb.engine.addresses import family_of
 from webcb.engine.causes import Q850, LegName
 from webcb.engine.codecs import offered_codecs
 from webcb.engine.commands import HangUp, Inquire, Place
@@ -27,7 +28,6 @@ from webcb.engine.resumption import OpenDialog
 from webcb.engine.running import Running
 from webcb.engine.shaping import SECOND_US
 from webcb.engine.starts import Starts, Ticket
-from webcb.engine.transport import family_of
 from webcb.engine.trust import Trust
 from webcb.sip import events as sip_events
 from webcb.sip.caller import caller_headers

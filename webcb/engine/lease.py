@@ -7,11 +7,8 @@ An engine of the same installation takes the node at once: the one before it is 
 (succession.py). Another installation's waits until the sign of life has stayed the same for a while; no clocks are compared.
 """
 
-import secrets
-import socket
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from webcb import db
@@ -19,7 +16,6 @@ from webcb.billing import query
 from webcb.billing.query import instant, micros
 
 LEASE_SECONDS: Final = 10.0  # without a sign of life; then the node may be taken from who held it
-IDENTITY_FILE: Final = "engine.id"
 
 
 class Fenced(Exception):
@@ -45,17 +41,6 @@ class Rival:
 
     holder: str
     heard_micros: int
-
-
-def identity(data_dir: Path) -> str:
-    """What names this installation: its folder, on this host."""
-    path = data_dir / IDENTITY_FILE
-    try:
-        with path.open("x") as made:
-            made.write(secrets.token_hex(8))
-    except FileExistsError:
-        pass
-    return f"{socket.gethostname()[:64]}/{path.read_text()[:16]}"
 
 
 def take(name: str, holder: str, at: datetime, silent: Rival | None = None) -> Node | Rival:

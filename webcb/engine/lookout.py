@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final
 
 from webcb.engine import neighbours, recovery, rows, shares
+from webcb.engine.addresses import family_of
 from webcb.engine.causes import Q850, Ending
 from webcb.engine.exchange import Exchange, Journal
 from webcb.engine.lease import Node
@@ -21,7 +22,6 @@ from webcb.engine.recovery import OpenLeg, Watched
 from webcb.engine.resumption import Resumable
 from webcb.engine.rows import Claimed
 from webcb.engine.shares import Share
-from webcb.engine.transport import family_of
 from webcb.sip.dialog import read_dialog
 from webcb.sip.events import Cause
 from webcb.sip.pending import read_invite
@@ -142,6 +142,7 @@ class Lookout:
             self._adopted()
             if self._may_resume:
                 self._may_resume = False
+                self._exchange.end_leftovers()
                 self._claim()
             return
         for callback_id, ending in result.releases:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rtpbridge import (
     Bridge,
@@ -25,13 +25,15 @@ from rtpbridge import (
     TimedTone,
     Tone,
 )
-from webcb.engine import counted
 from webcb.engine.codecs import DIGITS, RECODED, heard_codecs, offered_codecs
 from webcb.engine.tones import WARNING, ringback
-from webcb.prompts.library import Recording
 from webcb.sip.grammar import ProtocolError
 from webcb.sip.offer_answer import Codec, Side, Srtp, Stream, read_answer, read_offer, write_answer, write_offer
 from webcb.sip.sdes import SUITES, Crypto, make_crypto
+
+if TYPE_CHECKING:  # who goes on with calls reads in no more than their voice needs
+    from rtpbridge import Counters
+    from webcb.prompts.library import Recording
 
 log = logging.getLogger(__name__)
 _print_json: Final = json.JSONEncoder(separators=(",", ":")).encode
@@ -265,15 +267,23 @@ def _numbered(names: Iterable[str]) -> tuple[Codec, ...]:
     return (*numbered, _DIGITS, _DIGITS_48000) if "opus" in known else (*numbered, _DIGITS)
 
 
-def _no_prompt(_folder: str, _language: str, _name: str) -> Recording | None:
+def _no_prompt(_folder: str, _language: str, _name: str) -> "Recording | None":
     return None
+
+
+def _not_counted(_counters: "Counters") -> None:
+    return
+
+
+def _nothing_is_told(_event: Event) -> None:
+    return
 
 
 class Media:
     """The bridge with its ports.
 
     `advertised` is the address written into SDP for each host of the bridge; `entropy(n)` gives n random bytes; `find_prompt` a
-    prompt of a folder and a language by its name.
+    prompt of a folder and a language by its name; `count` notes what passed through a voice that ends.
     """
 
     def __init__(
@@ -281,14 +291,16 @@ class Media:
         bridge: Bridge,
         advertised: Mapping[str, str],
         entropy: Callable[[int], bytes],
-        find_prompt: Callable[[str, str, str], Recording | None] = _no_prompt,
+        find_prompt: "Callable[[str, str, str], Recording | None]" = _no_prompt,
+        count: "Callable[[Counters], None]" = _not_counted,
     ) -> None:
         self._bridge = bridge
         self._advertised = {host: str(ip_address(told)) for host, told in advertised.items()}
         self._hosts = {ip_address(host).version: host for host in advertised}
         self._entropy = entropy
         self._watchers: dict[int, Callable[[Event], None]] = {}
-        self._find = find_prompt
+        self.find_prompt, self.count = find_prompt, count
+        self._revived: dict[int, tuple[str, Voice]] = {}  # by port, until the callback they are of is known
         self._prompts: dict[tuple[str, str, str], Prompt] = {}
 
     def open_voice(self, tell: Callable[[Event], None], near: str = "") -> Voice:
@@ -309,6 +321,12 @@ class Media:
         OSError: its port is taken. ValueError: the text is no voice, its host is ours no longer. ProtocolError: as `Voice.resume`.
         """
         written = json.loads(text)
+        known, revived = self._revived.pop(written["port"], ("", None))
+        if revived is not None:
+            if known == text:
+                self._watchers[revived.port.id] = tell
+                return revived
+            self.close_voice(revived)  # something else was agreed on meanwhile
         if not is_joined:
             self._bridge.remove_kernel_flow(written["port"])
         port = self._bridge.open_port(written["port"], host=written["bound"])
@@ -324,14 +342,38 @@ class Media:
             self.close_voice(voice)
             raise
 
+    def revive(self, texts: Sequence[str], age_seconds: float, deadline_us: int | None) -> None:
+        """Let two legs of an engine before this one hear each other until the deadline, whoever they are.
+
+        `resume_voice` finds them by their texts then. Raises what that raises, and leaves nothing open.
+        """
+        voices: list[Voice] = []
+        try:
+            for text in texts:
+                voice = self.resume_voice(text, _nothing_is_told, age_seconds, is_joined=True)
+                voices.append(voice)
+            self.resume_join(*voices)
+            if deadline_us is not None:
+                self.set_deadline(voices[0], deadline_us)
+        except BaseException:
+            for voice in voices:
+                self.close_voice(voice)
+            raise
+        for text, voice in zip(texts, voices, strict=True):
+            self._revived[voice.port.rtp_port] = text, voice
+
     def resume_join(self, a: Voice, b: Voice) -> None:
         """Let two legs hear each other that heard each other before this process: in the kernel they may still do."""
+        if a.joined_to is b.port and b.joined_to is a.port:
+            return
         if not self._bridge.adopt(a.port, b.port):
             self._bridge.join(a.port, b.port)
         a.joined_to, b.joined_to = b.port, a.port
 
     def end_leftovers(self) -> None:
-        """End what the kernel forwards for an engine before this one and nobody here has taken over."""
+        """End what flows for an engine before this one and nobody here has taken over."""
+        while self._revived:
+            self.close_voice(self._revived.popitem()[1][1])
         for flow in self._bridge.kernel_flows():
             with suppress(ValueError):  # a port of ours holds it
                 self._bridge.remove_kernel_flow(flow.rtp_port)
@@ -388,7 +430,7 @@ class Media:
         known = self._prompts.get((folder, language, name))
         if known is not None:
             return known
-        recording = self._find(folder, language, name)
+        recording = self.find_prompt(folder, language, name)
         if recording is None:
             log.warning("there is no prompt %s in %s; `webcb prompts` makes those of the voice", name, language)
             return None
@@ -416,7 +458,7 @@ class Media:
     def close_voice(self, voice: Voice) -> None:
         """Free the leg's port."""
         self._watchers.pop(voice.port.id, None)
-        counted.voice(voice.port.counters())
+        self.count(voice.port.counters())
         voice.port.close()
 
     def fileno(self) -> int:

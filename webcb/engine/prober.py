@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from webcb.billing import query
 from webcb.billing.query import micros
+from webcb.engine.addresses import family_of
 from webcb.engine.calls import Resolver, at_host, next_hop
 from webcb.engine.line import Alarm, Line, Timekeeper
-from webcb.engine.transport import family_of
 from webcb.engine.trust import Trust
 from webcb.sip import events as sip_events
 from webcb.sip.events import Address, Cause

@@ -17,6 +17,7 @@ from webcb.billing.settlement import LegUsage
 from webcb.engine import resumption
 from webcb.engine.causes import Q850, Ending, LegName
 from webcb.engine.resumption import Resumable
+from webcb.engine.revival import AWAY_SECONDS_MAX
 from webcb.engine.rows import RELEASED_BY
 from webcb.engine.trust import Trust
 from webcb.sip.dialog import read_dialog
@@ -25,7 +26,6 @@ from webcb.sip.digest import Credentials
 log = logging.getLogger(__name__)
 
 _MICROSECOND: Final = timedelta(microseconds=1)
-AWAY_SECONDS_MAX: Final = 30  # who heard nothing for longer has hung up: his call is not carried on
 
 
 @dataclass(frozen=True, slots=True)

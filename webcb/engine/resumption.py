@@ -1,7 +1,7 @@
 """What is on the rows of two that talk, or of one in the menu, so that another process can carry the call on; written and read here.
 
-Prices, lock, deadline and dialogs have columns of their own. Here are the terms of a callback, which nothing else reads, the
-sealing of a voice that has keys, and the way from rows back to the machine's state.
+Prices, lock, deadline and dialogs have columns of their own. Here are the terms of a callback, which nothing else reads, and the
+way from rows back to the machine's state.
 """
 
 import json
@@ -14,7 +14,7 @@ from webcb import clock
 from webcb.billing import credentials, query, slices
 from webcb.billing.pricing import Pricing
 from webcb.billing.query import instant, micros
-from webcb.engine import ivr
+from webcb.engine import ivr, sealing
 from webcb.engine.causes import LegName
 from webcb.engine.events import LegPlan
 from webcb.engine.leg import Leg, LegState
@@ -27,8 +27,6 @@ log = logging.getLogger(__name__)
 
 _PHASES: Final = {"A answered": Phase.MENU, "calling B": Phase.CALLING_B, "talking": Phase.TALKING}
 _OF_MENU: Final = tuple(each.name for each in fields(ivr.Setup))
-_SEALED: Final = "sealed:"
-_KEYS: Final = "inline:"  # how SDP writes the keys of SRTP (RFC 4568, 9.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +84,6 @@ def move_terms(callback_id: str, funds_micros: int, slice_seconds: int | None, b
     query.change("UPDATE callback SET terms = ? WHERE id = ?", json.dumps(moved, separators=(",", ":")), callback_id)
 
 
-def sealed(voice: str | None) -> str | None:
-    """A voice as it is stored: sealed where it has keys. Without a secret key such a one is not stored, and its call ends with us."""
-    if not voice or _KEYS not in voice:
-        return voice or None
-    try:
-        return _SEALED + credentials.seal(voice)
-    except credentials.SealProblem as wrong:
-        log.warning("a voice with keys is not stored: %s", wrong)
-        return None
-
-
-def opened(stored: str) -> str:
-    """The voice that was stored. SealProblem: it was sealed with another key."""
-    return credentials.unseal(stored.removeprefix(_SEALED)) if stored.startswith(_SEALED) else stored
-
-
 def read(
     callback: dict[str, Any], legs: list[dict[str, Any]], at: datetime, at_us: int, lived_until: datetime
 ) -> Resumable:
@@ -156,8 +138,8 @@ def read(
     )
     heard = tuple((leg["name"], before_another(leg["scores"])) for leg in legs)
     if not is_talking or b is None:
-        return Resumable(state, dialog_of(a), None, opened(a["voice"]), "", heard[:1])
-    return Resumable(state, dialog_of(a), dialog_of(b), opened(a["voice"]), opened(b["voice"]), heard)
+        return Resumable(state, dialog_of(a), None, sealing.opened(a["voice"]), "", heard[:1])
+    return Resumable(state, dialog_of(a), dialog_of(b), sealing.opened(a["voice"]), sealing.opened(b["voice"]), heard)
 
 
 def _menu(stored: dict[str, Any] | None) -> ivr.Setup | None:

@@ -19,7 +19,7 @@ from webcb.billing.pricing import Pricing
 from webcb.billing.query import micros
 from webcb.billing.reception import Begun
 from webcb.billing.settlement import LegUsage, Settlement
-from webcb.engine import resumption
+from webcb.engine import resumption, sealing
 from webcb.engine.callback import Plan
 from webcb.engine.causes import REFUSED_PREFIX, Ending, LegName
 from webcb.engine.commands import (
@@ -213,7 +213,7 @@ def write(plan: Plan, writes: Sequence[Write]) -> None:
                 query.change(
                     "UPDATE leg SET dialog = ?, voice = COALESCE(?, voice) WHERE callback_id = ? AND name = ?",
                     each.dialog,
-                    resumption.sealed(each.voice),
+                    sealing.sealed(each.voice),
                     plan.callback_id,
                     each.leg,
                 )
@@ -290,7 +290,7 @@ def _write_leg(plan: Plan, write: WriteLeg) -> None:
         write.connection_id,
         write.dialog,
         write.rtp_port,
-        resumption.sealed(write.voice),
+        sealing.sealed(write.voice),
         plan.callback_id,
         write.leg,
     )

@@ -1,10 +1,9 @@
-"""The engine as a process: what it is made of, its start, the doorbell, and its end at SIGTERM or SIGINT.
+"""The engine as a process: what it is made of, the doorbell, and its end at SIGTERM or SIGINT.
 
-`main` is what `webcb engine` runs. What happens in a callback stands in exchange.py and below.
+How it starts stands in start.py; what happens in a callback in exchange.py and below.
 """
 
 import asyncio
-import errno
 import gc
 import logging
 import os
@@ -17,24 +16,24 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any, Final
 
-from rtpbridge import Bridge
 from webcb import __version__, clock, db, doorbell
 from webcb.billing import credentials
-from webcb.engine import haste, lease, spool
+from webcb.engine import counted, haste, lease, spool
+from webcb.engine.addresses import family_of, own_address
 from webcb.engine.causes import Ending
 from webcb.engine.counted import Pulse
 from webcb.engine.exchange import Exchange
 from webcb.engine.journal import Journal
 from webcb.engine.line import Line
 from webcb.engine.lookout import Lookout
-from webcb.engine.media import SILENCE_MS, Media
+from webcb.engine.media import Media
 from webcb.engine.names import Resolver
 from webcb.engine.prober import Prober
 from webcb.engine.registrar import Registrations
 from webcb.engine.spool import Spool
 from webcb.engine.standing import Standing
-from webcb.engine.succession import STANDS_BY, TAKES_OVER, StartProblem, next_engine_of, only_engine_of
-from webcb.engine.transport import BindProblem, Wire, bind_tcp, bind_udp, family_of, own_address
+from webcb.engine.succession import STANDS_BY, TAKES_OVER, StartProblem, identity
+from webcb.engine.transport import BindProblem, Wire, bind_tcp, bind_udp
 from webcb.engine.turns import Turns
 from webcb.prompts.library import Library
 from webcb.settings import Bind, Settings
@@ -43,14 +42,11 @@ from webcb.sip.events import Address
 from webcb.sip.location import Family
 from webcb.sip.useragent import Identity
 from webcb.watching import counting
-from webcb.watching import log as logs
 
 log = logging.getLogger(__name__)
 
-_USED_UP: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)  # another address would not help
 CALLBACKS_MAX: Final = 2000  # at once in one engine; further ones wait as rows
 PORTS_OF_CALLBACK: Final = 4  # RTP and RTCP for each leg, a descriptor each
-NODE_CHARACTERS: Final = 48  # of the node's name, in the name of its flows in the kernel
 FILES_OF_ENGINE: Final = 64  # descriptors for everything else
 START_SECONDS_MAX: Final = 30
 STOP_SECONDS_MAX: Final = 3.5  # for the calls to be released and settled; then the process ends all the same
@@ -68,31 +64,25 @@ EXIT_CANNOT_START: Final = 2
 EXIT_FENCED: Final = 1
 
 
-def main(settings: Settings, *, stands_by: bool = False, takes_over: bool = False) -> int:
+def run(settings: Settings, nice: int, media: Media) -> int:
     """Run the engine until SIGTERM or SIGINT; 0 when it ended so, 2 where it could not start (said on standard error), 1 where
     another took its node.
 
-    `stands_by`: where another runs on the data folder, wait until that ends, and go on with its calls; `takes_over`: ask it to.
+    `media` has the voice of those who go on with their calls already; `nice` is how we come once these are heard.
     """
-    logs.start(settings.log_format, settings.node_name)
     counting.share(settings.data_dir)
+    media.find_prompt, media.count = Library(settings.data_dir).find, counted.voice
     try:
-        if stands_by or takes_over:
-            next_engine_of(settings, takes_over)
-        else:
-            only_engine_of(settings)
-        nice = haste.niceness()
-        haste.come_first()  # until the calls of an engine before us go on
         with asyncio.Runner() as runner:
-            return runner.run(_run(settings, nice))
+            return runner.run(_run(settings, nice, media))
     except (StartProblem, BindProblem, db.DatabaseProblem) as wrong:
         print(f"webcb engine: {wrong}", file=sys.stderr)
         return EXIT_CANNOT_START
 
 
-async def _run(settings: Settings, nice: int) -> int:
+async def _run(settings: Settings, nice: int, media: Media) -> int:
     with ExitStack() as opened:
-        engine = Engine(settings, asyncio.get_running_loop(), opened, nice)
+        engine = Engine(settings, asyncio.get_running_loop(), opened, nice, media)
         if not await engine.start():
             return 0
         await engine.stopped.wait()
@@ -113,8 +103,12 @@ def spare_garbage_collection() -> None:
 class Engine:
     """Everything one engine is made of. What it opens is closed by `opened`."""
 
-    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop, opened: ExitStack, nice: int) -> None:
+    def __init__(
+        self, settings: Settings, loop: asyncio.AbstractEventLoop, opened: ExitStack, nice: int, media: Media
+    ) -> None:
         self._settings = settings
+        self._media = media
+        opened.callback(self._close_media)
         self._nice = nice  # as it comes when nobody waits for it in silence
         self._loop = loop
         self._opened = opened
@@ -132,7 +126,6 @@ class Engine:
         opened.callback(resolver.close)
         self._deaf: list[tuple[Wire, socket.socket]] = []  # until the calls of an engine before us are known
         self._lines = {family_of(bind.host): self._open_line(bind, resolver) for bind in settings.sip_binds}
-        media = self._open_media()
         self._journal = self._open_desk()
         self._callbacks_max = _callbacks_max(settings)
         self._registrations = Registrations(
@@ -174,22 +167,6 @@ class Engine:
         self._opened.callback(wire.line.close)
         return wire.line
 
-    def _open_media(self) -> Media:
-        settings = self._settings
-        try:
-            bridge = _open_bridge(settings)
-        except (OSError, ValueError) as wrong:
-            remedy = ". Choose another address with WEBCB_RTP_HOSTS or rtp_hosts in webcb.toml."
-            is_used_up = isinstance(wrong, OSError) and wrong.errno in _USED_UP
-            raise StartProblem(f"{wrong}{'' if is_used_up else remedy}") from wrong
-        self._opened.callback(self._close_bridge, bridge)
-        told = {family_of(address): address for address in settings.rtp_advertised}
-        advertised = {host: told.get(family_of(host)) or own_address(host) for host in settings.rtp_hosts}
-        media = Media(bridge, advertised, os.urandom, Library(settings.data_dir).find)
-        self._loop.add_reader(media.fileno(), media.take_events)
-        self._opened.callback(self._loop.remove_reader, media.fileno())
-        return media
-
     async def start(self) -> bool:
         """Begin to look at the rows; the first look settles what an earlier engine left. The doorbell says that we are up.
 
@@ -226,7 +203,7 @@ class Engine:
 
     async def _take_node(self) -> lease.Node | None:
         """The node, as soon as nobody else works under its name; None where we are told to end before."""
-        name, holder = self._settings.node_name, lease.identity(self._settings.data_dir)
+        name, holder = self._settings.node_name, identity(self._settings.data_dir)
         rival: lease.Rival | None = None
         since = 0.0
         while not self.stopped.is_set():
@@ -273,6 +250,8 @@ class Engine:
         """What came to our addresses since they were bound, and all that comes: a BYE of a call must not find it unknown."""
         if self._deaf:
             haste.come_as(self._nice)
+            self._loop.add_reader(self._media.fileno(), self._media.take_events)
+            self._opened.callback(self._loop.remove_reader, self._media.fileno())
         while self._deaf:
             wire, listening = self._deaf.pop()
             wire.hear()
@@ -323,9 +302,9 @@ class Engine:
                 return
             await asyncio.sleep(IDLE_LOOK_SECONDS)
 
-    def _close_bridge(self, bridge: Bridge) -> None:
+    def _close_media(self) -> None:
         if not self._leaves_voice:  # else it flows until the process is gone, and the far sides are told no RTCP BYE
-            bridge.close()
+            self._media.close()
 
     async def wind_up(self) -> None:
         """Release the calls, or only those that do not talk yet, and settle them, within STOP_SECONDS_MAX."""
@@ -361,24 +340,6 @@ def _families(settings: Settings) -> list[Family]:
     families = [family for bind in settings.sip_binds if (family := location.family_of(bind.host))]
     voices = [location.family_of(host) for host in settings.rtp_hosts]
     return sorted(families, key=lambda family: voices.index(family) if family in voices else len(voices))
-
-
-def _open_bridge(settings: Settings) -> Bridge:
-    """The bridge, with the kernel path where the settings and the host let it; says in the log which it is.
-
-    What an earlier engine left in the kernel goes on until the first look at the rows says which of its calls go on. Engines of
-    one host that have their own data directories have their own RTP ports too, so that these tell whose flows are whose.
-    """
-    ports = settings.rtp_port_min, settings.rtp_port_max
-    owner = f"{settings.node_name[:NODE_CHARACTERS]}-{settings.rtp_port_min}"
-    is_wanted = settings.rtp_kernel == "auto"
-    bridge = Bridge(settings.rtp_hosts, *ports, silence_ms=SILENCE_MS, kernel=is_wanted, owner=owner)
-    is_used, why = bridge.kernel_state()
-    if is_used:
-        log.info("voice of joined legs passes through the kernel%s", f"; {why}" if why else "")
-    elif is_wanted:
-        log.warning("voice of joined legs passes through this process: %s", why)
-    return bridge
 
 
 def _callbacks_max(settings: Settings) -> int:

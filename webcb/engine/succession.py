@@ -4,21 +4,24 @@ Who holds the lock of the folder is the engine. The kernel takes the lock from a
 within milliseconds of a kill -9. The engine is told by its doorbell that somebody stands by, or that it is to make room.
 """
 
-import contextlib
 import fcntl
 import logging
 import os
+import secrets
 import signal
+import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from webcb import clock, db, doorbell
+from webcb import clock, doorbell
 from webcb.settings import Settings
 
 log = logging.getLogger(__name__)
 
 LOCK_FILE: Final = "engine.lock"
+IDENTITY_FILE: Final = "engine.id"
 STANDS_BY: Final = b"s"  # said by the doorbell: who asked the engine to make room, or will, is warm
 TAKES_OVER: Final = b"t"  # make room now
 GONE_SECONDS_MAX: Final = 5.0  # for the engine before us to be gone for good
@@ -28,6 +31,17 @@ ASK_AGAIN_SECONDS: Final = 1.0  # an engine that only starts does not hear the d
 
 class StartProblem(Exception):
     """The engine cannot start; the message says why and what to do."""
+
+
+def identity(data_dir: Path) -> str:
+    """What names this installation: its folder, on this host."""
+    path = data_dir / IDENTITY_FILE
+    try:
+        with path.open("x") as made:
+            made.write(secrets.token_hex(8))
+    except FileExistsError:
+        pass
+    return f"{socket.gethostname()[:64]}/{path.read_text()[:16]}"
 
 
 # A lock is a descriptor that nobody closes: it goes with the process, and so not before the ports of the voice that is left flowing.
@@ -45,10 +59,10 @@ def only_engine_of(settings: Settings) -> int:
     )
 
 
-def next_engine_of(settings: Settings, takes_over: bool) -> int:
+def next_engine_of(settings: Settings, takes_over: bool, get_ready: Callable[[], None]) -> int:
     """The lock on the data folder as soon as the engine before us has gone; `takes_over`: it is asked to go.
 
-    SIGTERM and SIGHUP end who waits here.
+    Who has to wait does `get_ready` first. SIGTERM and SIGHUP end who waits here.
     """
     held = _opened(settings)
     if not _is_taken(held):
@@ -61,7 +75,7 @@ def next_engine_of(settings: Settings, takes_over: bool) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     is_over = threading.Event()
-    _warm(settings)
+    get_ready()
     asking = threading.Thread(target=_ask, args=(settings, said, is_over, takes_over), daemon=True)
     asking.start()
     fcntl.flock(held, fcntl.LOCK_EX)
@@ -90,14 +104,6 @@ def _wait_until_gone(held: int) -> None:
         except (OSError, IndexError):
             return
         pause.wait(GONE_LOOK_SECONDS)
-
-
-def _warm(settings: Settings) -> None:
-    """Do once what takes longer the first time; what is wrong is said when it matters."""
-    opened = db.connect(settings.database)
-    with contextlib.suppress(*db.UNAVAILABLE):
-        opened.connect()
-    opened.close()
 
 
 def _ask(settings: Settings, said: bytes, is_over: threading.Event, again: bool) -> None:

@@ -4,15 +4,14 @@ import asyncio
 import logging
 import socket
 from functools import partial
-from ipaddress import ip_address
 from typing import Final
 
+from webcb.engine.addresses import family_of
 from webcb.engine.guard import Guard
 from webcb.engine.line import Line
 from webcb.engine.names import Resolver
 from webcb.engine.stream import Streams
 from webcb.settings import Bind
-from webcb.sip import location
 from webcb.sip.events import Address
 from webcb.sip.grammar import print_host_port
 from webcb.sip.location import Located, NextHop
@@ -28,16 +27,9 @@ BACKLOG_MAX: Final = 128  # connections that wait to be taken
 REST_SECONDS: Final = 60  # of one of several hosts of a name, at which nobody answered in a call
 CHOSEN_MAX: Final = 1000  # hops by name whose address is remembered
 
-_FAMILIES: Final = {4: int(socket.AF_INET), 6: int(socket.AF_INET6), None: 0}
-
 
 class BindProblem(Exception):
     """An address cannot be listened on; the message says which and what to do."""
-
-
-def family_of(host: str) -> int:
-    """AF_INET or AF_INET6 of a literal; 0 where `host` is a name."""
-    return _FAMILIES[location.family_of(host)]
 
 
 def bind_udp(bind: Bind) -> socket.socket:
@@ -73,19 +65,6 @@ def _open(bind: Bind, kind: socket.SocketKind) -> socket.socket:
             f"SIP address {bind} ({name}): {wrong.strerror}. Choose another with WEBCB_SIP_BINDS or sip_binds in webcb.toml."
         ) from wrong
     return opened
-
-
-def own_address(host: str) -> str:
-    """`host`, or for 0.0.0.0 and :: the address this host reaches the world from: what can be told to others."""
-    if not ip_address(host).is_unspecified:
-        return host
-    family = family_of(host)
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:  # connecting a datagram socket sends nothing
-        try:
-            probe.connect(("192.0.2.1", 9) if family == socket.AF_INET else ("2001:db8::1", 9))
-        except OSError:
-            return "127.0.0.1" if family == socket.AF_INET else "::1"
-        return str(probe.getsockname()[0])
 
 
 class Wire:

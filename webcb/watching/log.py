@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from webcb.number import mask_number
-
 
 class _Told(threading.local):
     """What this thread's lines are about."""
@@ -46,7 +44,13 @@ def current() -> str:
 
 def masked(text: str) -> str:
     """The text with what may be a telephone number made unreadable."""
-    return _NUMBER.sub(lambda found: (found[1] or found[3] or "") + mask_number(found[2] or found[4]), text)
+    return _NUMBER.sub(_mask, text)
+
+
+def _mask(found: re.Match[str]) -> str:
+    from webcb.number import mask_number  # what numbers are is read in where there is one
+
+    return (found[1] or found[3] or "") + mask_number(found[2] or found[4])
 
 
 def callback_of(message: str) -> str:
