@@ -2,7 +2,7 @@
 
 import pytest
 
-from webcb.engine.codecs import heard_codecs, offered_codecs
+from webcb.engine.codecs import askable_codecs, heard_codecs, offered_codecs, spoken_codecs
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,21 @@ def test_offered(route: tuple[str, ...], wanted: tuple[str, ...], offered: tuple
 )
 def test_what_a_leg_speaks_must_be_understood_by_the_other(answered: tuple[str, ...], heard: tuple[str, ...]) -> None:
     assert heard_codecs(answered) == heard
+
+
+@pytest.mark.parametrize(
+    ("answered", "offered"),
+    [
+        (("opus", "PCMU", "telephone-event"), ("opus", "telephone-event", "PCMU")),
+        (("PCMU", "opus", "telephone-event"), ("PCMU", "telephone-event", "opus")),
+        (("PCMA",), ("PCMA",)),
+        (("opus",), ("opus",)),
+    ],
+)
+def test_what_b_may_be_offered_of_what_a_has(answered: tuple[str, ...], offered: tuple[str, ...]) -> None:
+    assert askable_codecs(answered) == offered
+
+
+def test_what_can_be_spoken_is_offered_to_who_is_spoken_to() -> None:
+    assert spoken_codecs(("opus", "PCMU", "g722")) == ("PCMU", "g722")
+    assert spoken_codecs(("opus",)) == ("opus",)

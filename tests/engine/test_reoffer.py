@@ -8,7 +8,7 @@ from tests.engine.world import PCMA, PCMU, Phone, World
 from webcb import models
 from webcb.engine.causes import Ending
 from webcb.engine.codecs import shared_codecs
-from webcb.sip.offer_answer import read_offer
+from webcb.sip.offer_answer import Codec, read_offer
 from webcb.sip.sdp import parse_sdp
 
 
@@ -227,3 +227,51 @@ def test_a_that_takes_the_second_best_is_not_asked_for_the_best_again(
     assert codecs(world, callback_id) == (("PCMU",), ("PCMA", "PCMU"))
     world.request(a, "BYE")
     assert world.row(callback_id).ending == Ending.A_HUNG_UP
+
+
+OPUS = Codec("opus", 111, 48_000, channels=2)
+
+
+def test_a_that_speaks_opus_is_asked_for_what_b_has(world: World) -> None:
+    """It has PCMU, too, and has said so: nobody is left unheard, and no route is passed over for it."""
+    models.Connection.update(codecs="opus,PCMU,PCMA").execute()
+    a = world.phone(NUMBER_A.digits, "A", codecs=(OPUS, PCMU))
+    b = world.phone(NUMBER_B.digits, "B", codecs=(PCMU,))
+    callback_id = world.place()
+    world.pass_seconds(10)
+    assert [codec.name for codec in read_offer(a.invites[0].body).codecs][:3] == ["opus", "PCMU", "PCMA"]
+    assert {codec.name for codec in read_offer(b.invites[0].body).codecs} >= {"opus", "PCMU"}
+    assert offered(a) == [["PCMU"]]
+    assert said(world, "A", "8.0") == ["-> INVITE", "<- 200 INVITE", "-> ACK"]
+    assert codecs(world, callback_id) == (("PCMU",), ("PCMU",))
+
+
+def test_two_that_speak_opus_are_asked_for_nothing(world: World) -> None:
+    models.Connection.update(codecs="opus,PCMU,PCMA").execute()
+    a = world.phone(NUMBER_A.digits, "A", codecs=(OPUS, PCMU))
+    b = world.phone(NUMBER_B.digits, "B", codecs=(OPUS,))
+    callback_id = world.place()
+    world.pass_seconds(10)
+    assert not a.offers and not b.offers
+    assert codecs(world, callback_id)[1] == ("opus",)
+
+
+def test_a_that_has_opus_alone_reaches_no_b_without_it(world: World) -> None:
+    models.Connection.update(codecs="opus,PCMU").execute()
+    world.phone(NUMBER_A.digits, "A", codecs=(OPUS,))
+    b = world.phone(NUMBER_B.digits, "B", codecs=(PCMU,))
+    callback_id = world.place()
+    world.pass_seconds(60)
+    assert [codec.name for codec in read_offer(b.invites[0].body).codecs] == ["opus"]
+    assert world.row(callback_id).state == "ended"
+    assert not any(phone.up for phone in world.phones.values())
+
+
+def test_an_a_that_is_spoken_to_is_not_offered_what_cannot_be_spoken(world: World) -> None:
+    models.Connection.update(codecs="opus,PCMU").execute()
+    models.VoiceApplication.update(confirm_by_key=True).execute()
+    a = world.phone(NUMBER_A.digits, "A", codecs=(OPUS, PCMU))
+    world.place()
+    world.pass_seconds(6)
+    assert "opus" not in [codec.name for codec in read_offer(a.invites[0].body).codecs]
+    world.pass_seconds(60)

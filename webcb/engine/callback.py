@@ -13,7 +13,7 @@ from webcb.billing.limit import joint_limit, sole_limit
 from webcb.billing.slices import UNLIMITED_MICROS, Alone, Need, Talking, Waiting
 from webcb.engine import events, ivr, leg, speech, warning
 from webcb.engine.causes import Ending, LegName, release_cause
-from webcb.engine.codecs import DIGITS, heard_codecs
+from webcb.engine.codecs import DIGITS, askable_codecs, spoken_codecs
 from webcb.engine.commands import (
     ClearTimer,
     Command,
@@ -48,6 +48,8 @@ def begin(plan: Plan, now_us: int) -> Step:
     callback = Callback(plan, a, b, plan.funds_micros, menu=menu, spare_micros=plan.spare_micros)
     # A is offered first what some route of B carries, and B what A then answers: that needs no recoding.
     voices = dict.fromkeys(name for route in plan.b.routes or plan.a.routes for name in route.codecs)
+    if menu.setup.is_alone or menu.setup.confirms:  # A is spoken to, and answers by keys: Opus is only passed on
+        voices = dict.fromkeys(spoken_codecs(tuple(voices)))
     a, commands, turn = leg.call(callback.a, (*voices, DIGITS), now_us)
     callback, following = _turn(replace(callback, a=a), "A", turn, now_us)
     return callback, commands + following
@@ -195,7 +197,7 @@ def _call_b(callback: Callback, _: Turn | ivr.Turn, now_us: int) -> Step:
     if joint_limit(pricing_a, plan.pricing_b, ran_us, callback.funds_micros, plan.talk_seconds_max) < 1:
         callback, ending = _cannot_pay(callback, now_us)
         return callback, answered + ending
-    b, placing, turn = leg.call(callback.b, heard_codecs(callback.a.codecs), now_us)
+    b, placing, turn = leg.call(callback.b, askable_codecs(callback.a.codecs), now_us)
     # B may wait for a line, and its phone be looked for: A is not left in silence meanwhile.
     ringback = PlayRingback(plan.b.country)
     callback = replace(callback, b=b, phase=Phase.CALLING_B, hears=Hears.RINGBACK)

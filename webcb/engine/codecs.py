@@ -48,6 +48,19 @@ def _voices(names: Sequence[str]) -> list[str]:
     return [name for name in names if name in VOICES]
 
 
+def askable_codecs(codecs: Sequence[str]) -> tuple[str, ...]:
+    """Of what A has answered, what B may be offered: first what can be understood of A's first, then what A has besides.
+
+    Where B takes one of these, A is asked for it by a re-INVITE (`shared_codecs`): it has said that it has it.
+    """
+    return tuple(dict.fromkeys((*heard_codecs(codecs), *codecs)))
+
+
+def spoken_codecs(codecs: Sequence[str]) -> tuple[str, ...]:
+    """Those in which something can be said to a leg; all where there are none."""
+    return tuple(name for name in codecs if _SPELLED.get(name.lower()) in RECODED) or tuple(codecs)
+
+
 def heard_codecs(codecs: Sequence[str]) -> tuple[str, ...]:
     """Of what a leg has answered, what the other may be offered: what can be understood of its first, which it will send.
 

@@ -389,7 +389,10 @@ class Media:
     def play_ringback(self, voice: Voice, country: str) -> None:
         """Let the leg hear a country's ringback until it is joined."""
         tone = ringback(country)
-        voice.port.play(Tone(tone.frequencies_hz, tone.cadence_ms))
+        try:
+            voice.port.play(Tone(tone.frequencies_hz, tone.cadence_ms))
+        except ValueError as wrong:  # it has no codec that we speak; its call goes on without
+            log.warning("no ringback to RTP port %d: %s", voice.port.rtp_port, wrong)
 
     def say(self, voice: Voice, folder: str, language: str, names: Sequence[str], *, barge_in: bool) -> bool:
         """Let a leg hear prompts in a row instead of whatever plays; False where there is nothing to hear of them.

@@ -133,6 +133,7 @@ def read(
         funds_micros,
         _PHASES[callback["state"]],
         menu=menu,
+        spare_micros=None if callback["is_capped"] else max(0, int(callback["available_micros"])),
         b_answered=is_talking or callback["b_answered"],
         logged_in=logged_in,
     )
