@@ -16,7 +16,6 @@ from tests.billing import rows
 from webcb import db, models
 from webcb.billing import catalog, query
 from webcb.billing.tariff import rate_in_force
-from webcb.number import WILDCARD
 
 RATES = 1_000_000  # for the prefixes of seven digits 5000000 to 5999999
 SHORTER = ("5", "50", "500", "5000", "50000", "500000")
@@ -64,7 +63,6 @@ def _measured(name: str, url: str) -> Figures:
     opened.execute_sql("ANALYZE")
     wanted = [f"{5_000_000 + turn * STRIDE % RATES}12345" for turn in range(LOOK_UPS)]
     book = catalog.book()
-    sql = catalog._rates_sql(db.dialect(), 1, 1 + len(book.prefixes(wanted[0])))
     at = query.micros(rows.NOON)
 
     def as_value(digits: str) -> None:
@@ -73,9 +71,7 @@ def _measured(name: str, url: str) -> Figures:
 
     figures = {
         f"{name}_look_up_us": _each_us(as_value, wanted),
-        f"{name}_statement_us": _each_us(
-            lambda digits: query.tuples(sql, tariff_id, at, WILDCARD, *book.prefixes(digits)), wanted
-        ),
+        f"{name}_statement_us": _each_us(lambda digits: catalog._rate_rows(book, (tariff_id,), (digits,), at), wanted),
         f"{name}_select_1_us": _each_us(lambda _: query.tuples("SELECT 1"), wanted),
     }
     opened.close()
