@@ -149,3 +149,39 @@ def test_wrong_removals_are_named_with_all_else(applied: Applies) -> None:
     assert applied(long_file(more="nodes: [{name: gone, absent: true}]"), dry_run=True).total("removed") == 1
     assert applied(long_file(more="nodes: [{name: gone, absent: true}]")).total("removed") == 1
     assert models.Node.select().count() == 0
+
+
+def test_what_is_removed_by_the_thousand_takes_few_statements(
+    applied: Applies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everybody waits meanwhile: their number is of the kinds of things that could use it, not of what is removed."""
+    applied(long_file().replace("opening_balance: 5, ", ""))
+    gone = "\n".join(
+        [
+            "destinations:",
+            *(f"- {{prefix: {100_000 + number}, absent: true}}" for number in range(LINES)),
+            "tariffs:",
+            "- name: Long",
+            "  currency: USD",
+            "  rates:",
+            *(f"  - {{prefix: {100_000 + number}, absent: true}}" for number in range(LINES)),
+            "accounts:",
+            *(f"- {{login: a{number}, absent: true}}" for number in range(LINES // 5)),
+        ]
+    )
+    said, plain = list[str](), type(db.database.obj).execute_sql
+
+    def noting(self: object, sql: str, *given: object, **named: object) -> object:
+        said.append(sql)
+        return plain(self, sql, *given, **named)
+
+    monkeypatch.setattr(type(db.database.obj), "execute_sql", noting)
+    report = applied(gone, AT.replace(hour=13))
+    assert report.total("removed") == 2 * LINES + LINES // 5
+    assert (models.Destination.select().count(), models.Rate.select().count(), models.Account.select().count()) == (
+        0,
+        0,
+        0,
+    )
+    assert models.Wallet.select().count() == 1, "the customer's alone is left"
+    assert len(said) < LINES // 10, len(said)
