@@ -174,6 +174,35 @@ def test_killed_at_any_moment_it_resumes(house: House, database: str, tmp_path: 
     assert len(set(made)) == 2000
 
 
+MEASURED = """
+import resource, sys, time
+from pathlib import Path
+from webcb import clock, db, jobs
+from webcb.billing import batch, credentials
+db.connect(sys.argv[1]); credentials.use_key("a key of the tests alone")
+for _ in range(2):
+    began = time.process_time()
+    assert batch.run(jobs.claim("measured", clock.utc_now()), Path(sys.argv[2]), clock.utc_now)
+    print(time.process_time() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.soak
+def test_a_hundred_thousand_take_a_minute_at_most_and_no_more_memory_than_a_thousand(
+    house: House, database: str, tmp_path: Path
+) -> None:
+    order = replace(ORDER, length=10, self_care="auto-generated")
+    batch.ask(replace(order, batch="small", quantity=1_000), "ann", "", NOON)
+    batch.ask(replace(order, batch="large", quantity=100_000), "ann", "", NOON)
+    said = subprocess.run(
+        [sys.executable, "-c", MEASURED, database, str(tmp_path)], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.split()
+    cpu_seconds, more_kib = float(said[2]), int(said[3]) - int(said[1])
+    assert Account.select().count() == 101_000 + 1
+    assert cpu_seconds < 60, cpu_seconds
+    assert more_kib < 16 * 1024, more_kib
+
+
 def test_every_id_there_is_can_be_made(house: House, tmp_path: Path) -> None:
     job = make(replace(ORDER, quantity=100, prefix="55", length=4), tmp_path)
     assert {line["PIN"] for line in lines(job, tmp_path)} == {f"55{number:02d}" for number in range(100)}
