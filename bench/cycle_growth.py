@@ -1,10 +1,9 @@
 """What a callback costs the engine while others talk: its CPU a callback at 1, 10, 100, 500 and 1,000 that are going on.
 
-What those that talk cost by themselves is measured first and taken off. The curve is drawn beside the other results.
+What those that talk cost by themselves is measured first and taken off. `bench.growth` draws the curve beside the others.
 """
 
 import time
-from pathlib import Path
 
 from bench.cycle_house import Figures, cpu_seconds, house, place, place_many, talk_long, talking, wait
 from webcb import db, doorbell
@@ -16,7 +15,6 @@ A_SECOND = 10
 PLACED_A_SECOND = 25
 STANDING_SECONDS = 6.0
 TALK_SECONDS = 3600
-PLOT = Path(__file__).parent / "results" / "cycle_growth.svg"
 
 
 def measure(numbers: tuple[int, ...] = CONCURRENT) -> Figures:
@@ -33,10 +31,14 @@ def measure(numbers: tuple[int, ...] = CONCURRENT) -> Figures:
                 f"    {points[-1][0]:>5} going on: {points[-1][1]:6.2f} ms a callback, {points[-1][2]:6.1f} ms a second to stand",
                 flush=True,
             )
-    if numbers == CONCURRENT:
-        _plot(points)
     figures: Figures = {f"cpu_ms_per_callback_at_{each}": round(ms, 2) for each, ms, _ in points}
     return figures | {f"standing_cpu_ms_per_second_at_{each}": round(ms, 1) for each, _, ms in points}
+
+
+def curve() -> dict[int, float]:
+    """The points alone, in milliseconds."""
+    figures = measure()
+    return {each: float(figures[f"cpu_ms_per_callback_at_{each}"]) for each in CONCURRENT}
 
 
 def _place_up_to(chosen: Settings, up: int, concurrent: int) -> None:
@@ -61,26 +63,3 @@ def _cost(chosen: Settings, engine: int, concurrent: int) -> tuple[float, float]
 
 def _going_on() -> int:
     return int(db.database.execute_sql("SELECT COUNT(*) FROM callback WHERE state <> 'ended'").fetchone()[0])
-
-
-def _plot(points: list[tuple[int, float, float]]) -> None:
-    """Cost over the number that are going on, as SVG; without matplotlib the figures have to do."""
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError:
-        print("  not plotted: matplotlib is not here. `make bench` installs it, as does: pip install -e '.[bench]'")
-        return
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
-    axes.plot([each for each, _, _ in points], [ms for _, ms, _ in points], marker="o")
-    axes.set(
-        title="CPU of the engine",
-        xlabel="callbacks going on",
-        ylabel="milliseconds a callback",
-        xscale="log",
-        ylim=(0, None),
-    )
-    axes.grid(alpha=0.3)
-    PLOT.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(PLOT)
-    print(f"  plotted as {PLOT}")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.billing import rows
-from webcb import models
+from webcb import db, models
 from webcb.billing import query
 from webcb.engine import shares
 from webcb.engine.shaping import Gate
@@ -86,6 +86,12 @@ def test_the_pace_is_divided() -> None:
     assert gate.admit(1_500_000) == ["b"]
 
 
+def renewed(node_id: int, uses: dict[int, Use]) -> dict[int, Share]:
+    """As the journal does it: the transaction is the caller's."""
+    with db.writing():
+        return shares.renew(node_id, uses)
+
+
 @pytest.mark.usefixtures("database")
 def test_on_the_rows_a_node_takes_what_no_other_has_and_the_dead_leave_theirs() -> None:
     house = rows.house()
@@ -93,14 +99,14 @@ def test_on_the_rows_a_node_takes_what_no_other_has_and_the_dead_leave_theirs() 
     models.Connection.update(capacity=10).execute()
     two = models.Node.create(name="two")
     one = house.node
-    assert shares.renew(one.id, {}) == {connection.id: Share(10, 10)}
-    assert shares.renew(two.id, {connection.id: Use(0, 4)}) == {connection.id: Share(10, 0, 0, 2)}
+    assert renewed(one.id, {}) == {connection.id: Share(10, 10)}
+    assert renewed(two.id, {connection.id: Use(0, 4)}) == {connection.id: Share(10, 0, 0, 2)}
     # One sees that two wants some, and keeps what it uses.
-    assert shares.renew(one.id, {connection.id: Use(3, 0)}) == {connection.id: Share(10, 3, 4, 2)}
-    assert shares.renew(two.id, {connection.id: Use(0, 4)}) == {connection.id: Share(10, 6, 3, 2)}
+    assert renewed(one.id, {connection.id: Use(3, 0)}) == {connection.id: Share(10, 3, 4, 2)}
+    assert renewed(two.id, {connection.id: Use(0, 4)}) == {connection.id: Share(10, 6, 3, 2)}
     written = query.rows("SELECT legs, wanted FROM connection_share ORDER BY node_id")
     assert [(row["legs"], row["wanted"]) for row in written] == [(3, 3), (6, 4)]
     shares.leave(one.id)
-    assert shares.renew(two.id, {connection.id: Use(4, 0)}) == {connection.id: Share(10, 10)}
+    assert renewed(two.id, {connection.id: Use(4, 0)}) == {connection.id: Share(10, 10)}
     models.Connection.update(capacity=None).execute()
-    assert shares.renew(two.id, {}) == {}
+    assert renewed(two.id, {}) == {}
