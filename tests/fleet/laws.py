@@ -97,6 +97,8 @@ def _assert_legs(
         assert xdr.charged_micros == xdr.used_quantity * MICROS_A_SECOND, story
         most = ceil(call.seconds + CLOCKS_SECONDS + held_seconds)
         least = floor(call.seconds - CLOCKS_SECONDS - held_seconds) if died_at is None and not is_taken else 0
+        if died_at is not None and call.answered_at is not None and call.heard_at is not None:
+            most = max(most, ceil(call.heard_at - call.answered_at + CLOCKS_SECONDS))  # nobody heard its BYE any sooner
         if died_at is not None and call.answered_at is not None and call.answered_at < died_at:
             least = floor(min(call.seconds, died_at - call.answered_at) - SIGN_OF_LIFE_SECONDS)
         assert least <= xdr.used_quantity <= most, f"{name}: {xdr.used_quantity} s: {story}"

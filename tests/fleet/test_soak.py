@@ -36,9 +36,10 @@ JUDGED_SECONDS: Final = 1200  # what goes on for less is not warm yet: its growt
 
 @dataclass(frozen=True)
 class Size:
-    """What a process has."""
+    """What a process has. Of its memory what is its own: pages of programs and files come and go as the kernel needs room."""
 
-    resident_kib: int
+    own_kib: int
+    file_kib: int
     descriptors: int
     threads: int
 
@@ -136,7 +137,7 @@ def growth(sizes: list[Size]) -> dict[str, float]:
     """
     warm = sizes[int(len(sizes) * WARM_UP) :]
     quarter = max(1, len(warm) // 4)
-    typical = {"resident_kib": statistics.median, "descriptors": min, "threads": min}
+    typical = {"own_kib": statistics.median, "descriptors": min, "threads": min}
     first, last = (
         {what: of([getattr(each, what) for each in part]) for what, of in typical.items()}
         for part in (warm[:quarter], warm[-quarter:])
@@ -161,4 +162,6 @@ def _size(pid: int) -> Size:
         with suppress(FileNotFoundError):  # closed meanwhile
             links.append(str(descriptor.readlink()))
     # A file of metrics is opened as its first one is counted, once for ever.
-    return Size(int(words["VmRSS"].split()[0]), sum("/metrics/" not in link for link in links), int(words["Threads"]))
+    kib = {name: int(words[name].split()[0]) for name in ("RssAnon", "RssShmem", "RssFile")}
+    own_kib = kib["RssAnon"] + kib["RssShmem"]
+    return Size(own_kib, kib["RssFile"], sum("/metrics/" not in link for link in links), int(words["Threads"]))

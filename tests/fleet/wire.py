@@ -19,6 +19,7 @@ class Call:
     answered_at: float | None = None
     acknowledged_at: float | None = None
     over_at: float | None = None
+    heard_at: float | None = None  # when its BYE was answered: it was said again until somebody was there
 
     @property
     def is_up(self) -> bool:
@@ -99,4 +100,6 @@ def _read(record: Path) -> list[Call]:
             call.acknowledged_at = call.acknowledged_at or at
         elif is_request and method in ("BYE", "CANCEL"):
             call.over_at = call.over_at or at
+        elif not is_request and method == "BYE" and not is_sent:
+            call.heard_at = call.heard_at or at
     return list(calls.values())

@@ -1,6 +1,8 @@
 """The files to install by: the settings load, the unit fits the supervisor, nginx fits the pages."""
 
 import re
+import shutil
+import subprocess
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -63,3 +65,46 @@ def test_nginx_hands_to_where_the_pages_are_and_holds_no_event_back() -> None:
     assert "proxy_buffering off;" in written
     assert "X-Forwarded-Proto $scheme" in written
     assert written.count("{") == written.count("}")
+
+
+def test_nginx_takes_the_file(tmp_path: Path) -> None:
+    """As Debian's would on its way up, with a certificate made here."""
+    key, certificate = tmp_path / "privkey.pem", tmp_path / "fullchain.pem"
+    subject = ["-subj", "/CN=callback.example.net", "-days", "2", "-keyout", str(key), "-out", str(certificate)]
+    made_by = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", *subject]
+    subprocess.run(made_by, check=True, capture_output=True)
+    written = (DEPLOY / "nginx.conf").read_text()
+    (tmp_path / "webcb.conf").write_text(
+        written.replace("/etc/letsencrypt/live/callback.example.net", str(tmp_path)).replace("[::]:", "127.0.0.2:")
+    )
+    (tmp_path / "nginx.conf").write_text(
+        f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{ access_log off; include {tmp_path}/webcb.conf; }}\n"
+    )
+    nginx = shutil.which("nginx") or "/usr/sbin/nginx"
+    said = subprocess.run(
+        [nginx, "-t", "-p", str(tmp_path), "-e", "stderr", "-c", str(tmp_path / "nginx.conf")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 0, said.stderr
+    assert "successful" in said.stderr
+
+
+def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
+    """`systemd-analyze verify` says a line for each word it does not know; the program need not be there for that."""
+    written = (DEPLOY / "webcb.service").read_text().replace("/opt/webcb/bin/webcb", "/bin/true")
+    (tmp_path / "webcb.service").write_text(written)
+    said = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(tmp_path / "webcb.service")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert [line for line in said.stderr.splitlines() if "webcb.service" in line] == []
+    broken = tmp_path / "broken.service"
+    broken.write_text(written.replace("ProtectSystem", "ProtectSistem"))
+    said = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(broken)], capture_output=True, text=True, check=False
+    )
+    assert "ProtectSistem" in said.stderr

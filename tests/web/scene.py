@@ -16,7 +16,9 @@ from webcb.billing.pricing import Pricing
 from webcb.billing.settlement import LegUsage
 from webcb.models import (
     Account,
+    Archive,
     Callback,
+    CarriedChain,
     Connection,
     Customer,
     Destination,
@@ -37,6 +39,7 @@ SECRET_KEY = "0" * 64
 NUMBER_A = "+55 11 99988-7766"
 NUMBER_B = "+1 206 555 0123"
 DIGITS_A, DIGITS_B = "5511999887766", "12065550123"
+ARCHIVE_FILE = "/var/archive/old.sqlite"
 FAR_AHEAD = datetime(2199, 1, 1, tzinfo=UTC)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -71,6 +74,16 @@ def build(chosen: Settings) -> None:
         )
         VoiceApplication.create(name="Closed service", path="closed", active=False)
     db.database.close()
+
+
+def archive(wallet_id: int) -> None:
+    """The rows of a wallet so far are in a file, as `webcb archive` leaves it."""
+    at = clock.utc_now()
+    Archive.create(
+        before_at=at + timedelta(seconds=1), made_at=at, made_by="ann", file=ARCHIVE_FILE, sha256="0" * 64, file_rows=1,
+        last_ledger_id=1, last_xdr_id=1, ended_at=at,
+    )  # fmt: skip
+    CarriedChain.create(wallet=wallet_id, hash="0" * 64, until_at=at, balance_micros=0)
 
 
 def _catalog() -> dict[str, Product]:

@@ -135,6 +135,16 @@ def test_a_statement_is_the_ledger_of_the_days(client: FlaskClient) -> None:
         assert client.get(f"/selfcare/statements?{wrong}").status_code == 200
 
 
+def test_a_statement_that_was_archived_says_where_it_is(client: FlaskClient) -> None:
+    """The owner is told who has it, the operator in which file it is (tests/web/admin/test_company.py)."""
+    log_in(client)
+    scene.archive(alice().wallet_id)
+    answer = client.get("/selfcare/statements")
+    assert answer.status_code == 410
+    assert "archive of the service provider, who can give you a copy" in answer.text
+    assert scene.ARCHIVE_FILE not in answer.text
+
+
 # What the product shows ----------------------------------------------------------------------------------------------
 
 

@@ -118,6 +118,7 @@ def test_the_command_makes_a_link_that_opens_the_page(app: Flask, monkeypatch: p
     restrict(needs_link=True)
     data_dir = app.extensions["webcb_settings"].data_dir
     monkeypatch.setenv("WEBCB_DATA_DIR", str(data_dir))
+    monkeypatch.setenv("WEBCB_DATABASE_URL", app.extensions["webcb_settings"].database)
     monkeypatch.setenv("WEBCB_SECRET_KEY", scene.SECRET_KEY)
     made = CliRunner().invoke(cli.commands, ["link", "all", "--base", "http://localhost"])
     assert made.exit_code == 0, made.output

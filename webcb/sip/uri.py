@@ -24,7 +24,9 @@ from webcb.sip.grammar import (
 from webcb.sip.location import NextHop, default_port, family_of
 
 URI_CHARACTERS: Final = ALPHANUMERIC + "-_.!~*'()%&=+$,;?/:@[]#`{}|^\\"
-KNOWN_MAX: Final = 4096  # URIs and parties that need not be taken apart again
+KNOWN_MAX: Final = (
+    1024  # URIs and parties that need not be taken apart again: those of calls being set up, others are rare
+)
 SCHEME: Final = ALPHANUMERIC + "+-."
 DISPLAY_NAME: Final = TOKEN + BLANK
 

@@ -19,6 +19,13 @@ _TEXTS = {
         marked("The address is wrong, or it is a call that was placed from another browser. Check the address."),
     ),
     405: (marked("This address does not work like that"), marked("Open it from the page that leads here.")),
+    410: (
+        marked("This is not kept here any more"),
+        marked(
+            "It has been moved to the archive of the service provider, who can give you a copy. "
+            "Later periods are here as before."
+        ),
+    ),
     413: (marked("That was too much"), marked("The form sent more than it has room for. Shorten what you entered.")),
     500: (
         marked("Something went wrong on our side"),
@@ -81,6 +88,8 @@ def _refused(error: HTTPException) -> Response:
     if request.path.startswith(API):
         return problem(error.code)
     headline, advice = _TEXTS.get(error.code, (error.name, _TEXTS[400][1]))
+    if error.code == 410 and request.path.startswith("/admin"):
+        advice = error.description or advice  # in which file it is
     answer = page(error.code, headline, advice)
     if error.code == 405:
         answer.headers["Allow"] = ", ".join(error.valid_methods or [])  # type: ignore[attr-defined]

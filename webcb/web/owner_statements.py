@@ -46,7 +46,7 @@ def statements(who: Owner) -> Any:
     try:
         found = statement(wallet.id, begins_at, max(begins_at, min(ends_at, now)))
     except Archived:
-        abort(410)  # the operator has it on file
+        abort(410)  # errors.py says where it is: with the operator, who has the file
     if request.args.get("format") == "csv":
         return _csv(found, period)
     return render_template(

@@ -7,7 +7,7 @@ import hmac
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from flask import abort, current_app, flash, redirect, render_template, url_for
+from flask import current_app, flash, redirect, render_template, url_for
 
 from webcb import clock, db, doorbell
 from webcb.billing import recovery
@@ -63,7 +63,7 @@ def recover(recovery_id: int, mark: str) -> Any:
     with db.writing():
         taken = Recovery.update(used_at=at).where((Recovery.id == row.id) & Recovery.used_at.is_null()).execute()
     if taken != 1:
-        abort(410)
+        return render_template("selfcare/recover.html", form=None), 410
     owning.set_password(of, form.new.data, at)
     flash(gettext("Your new password holds. Log in with it."))
     return redirect(url_for("selfcare.sign_in"), 303)

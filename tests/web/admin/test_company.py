@@ -1,8 +1,9 @@
 """The company: written once, named on statements, and there is one."""
 
+from tests.web import scene
 from tests.web.admin.conftest import Operator, text_of
 from tests.web.hand import hidden
-from webcb.models import Company
+from webcb.models import Account, Company
 
 STATEMENT = "/admin/accounts/1/statement"
 
@@ -20,3 +21,10 @@ def test_the_company_stands_on_statements_and_is_one(admin: Operator, billing: O
     assert "From Easier Call Ltd · 1 Main Street" in text_of(billing.get(STATEMENT))
     admin.post(f"/admin/company/{row.id}", step="remove")
     assert not Company.select().exists()
+
+
+def test_of_a_statement_that_was_archived_the_file_is_named(billing: Operator) -> None:
+    scene.archive(Account.get_by_id(1).wallet_id)
+    answer = billing.client.get(STATEMENT)
+    assert answer.status_code == 410
+    assert f"is in the archive {scene.ARCHIVE_FILE}." in answer.text

@@ -80,7 +80,7 @@ def test_every_hour_is_that_of_sql_by_hand_in_the_zone_of_who_looks(busy: Operat
     zone = ZoneInfo("Asia/Kolkata")
     day = clock.utc_now().astimezone(zone).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
     on_sqlite = db.dialect() == "sqlite"
-    db.database.execute_sql("DROP TRIGGER xdr_unchangeable" if on_sqlite else "DROP TRIGGER xdr_stays ON xdr")
+    db.database.execute_sql("DROP TRIGGER xdr_unchangeable" if on_sqlite else "DROP TRIGGER xdr_only_erased ON xdr")
     for number, row in enumerate(Xdr.select().order_by(Xdr.id)):
         Xdr.update(bill_time=day + timedelta(hours=number % 3, days=number % 2, minutes=29)).where(
             Xdr.id == row.id
