@@ -32,6 +32,7 @@ ELSEWHERE = {
     "copy --to postgresql://...": "tests/keeping/test_copy.py",
     "restore FILE": "tests/keeping/test_backup.py",
     "prompts": "tests/cli/test_prompts.py",  # in a minute
+    "prompts --folder NAME": "tests/cli/test_prompts.py",
     "archive --resume": "tests/keeping/test_archive.py",
 }
 
@@ -133,8 +134,6 @@ def typed(written: str, words: dict[str, str]) -> list[str]:
         mine["NAME"] = "shop"
     if written.startswith("quote"):
         mine["NAME"] = "Web callback"
-    if written.startswith("prompts --folder"):
-        mine["NAME"] = "brand"
     long_ago = f"{clock.utc_now() - timedelta(days=40):%Y-%m-%d}"
     arguments = [mine.get(word, word) for word in shlex.split(written)]
     if "--before" in arguments:

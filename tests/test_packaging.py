@@ -6,9 +6,14 @@ import sys
 import tarfile
 import venv
 import zipfile
+from collections.abc import Iterable
+from email import message_from_bytes
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 TOP = Path(__file__).parent.parent
 BUILD_SECONDS_MAX = 240
@@ -71,13 +76,62 @@ def test_the_sdist_carries_everything_that_builds_and_tests(delivery: Path) -> N
     assert not {name for name in there if name.endswith((".so", ".pyc", ".o"))}
 
 
-def test_the_wheel_runs_where_no_checkout_is(wheel: Path, tmp_path: Path) -> None:
+def declared(names: Iterable[str]) -> set[str]:
+    """What is installed beside these distributions when they are: what they say they need, and what that needs."""
+    found: set[str] = set()
+    left = [Requirement(name) for name in names]
+    while left:
+        needed = left.pop()
+        name = canonicalize_name(needed.name)
+        extras = ["", *needed.extras]
+        if name in found or not (needed.marker is None or needed.marker.evaluate({"extra": ""})):
+            continue
+        found.add(name)
+        for text in metadata.requires(name) or []:
+            further = Requirement(text)
+            if further.marker is None or any(further.marker.evaluate({"extra": extra}) for extra in extras):
+                further.marker = None
+                left.append(further)
+    return found
+
+
+def lend(names: Iterable[str], site_packages: Path) -> None:
+    """Installs the distributions as they are here, by links: nothing else of this environment can be seen there."""
+    for name in names:
+        for path in metadata.distribution(name).files or []:
+            if path.parts[0] == ".." or "__pycache__" in path.parts:
+                continue  # its commands
+            there = site_packages / path
+            there.parent.mkdir(parents=True, exist_ok=True)
+            if not there.exists():
+                there.symlink_to(path.locate())
+
+
+def runs(bin_dir: Path, folder: Path) -> None:
+    assert "Usage: webcb" in run(bin_dir / "webcb", "--help", cwd=folder)
+    run(bin_dir / "webcb", "init", cwd=folder)
+    run(bin_dir / "webcb", "check", "--only", "settings", "--only", "books", cwd=folder)
+    wsgi = "import wsgi, rtpbridge; print(wsgi.app.test_client().get('/static/nothing').status_code)"
+    assert run(bin_dir / "python", "-c", wsgi, cwd=folder).strip() == "404"
+
+
+def test_the_wheel_runs_with_what_it_says_it_needs(wheel: Path, tmp_path: Path) -> None:
+    """In an environment with nothing in it but the wheel and the dependencies that the wheel names."""
+    home = tmp_path / "venv"
+    venv.create(home)
+    (site_packages,) = home.glob("lib/python*/site-packages")
+    with zipfile.ZipFile(wheel) as archive:
+        (about,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        needed = message_from_bytes(archive.read(about)).get_all("Requires-Dist", [])
+    lend(declared(needed), site_packages)
+    install = [sys.executable, "-m", "pip", "--python", home / "bin" / "python", "install", "--quiet", "--no-deps"]
+    run(*install, "--no-index", wheel, cwd=tmp_path)
+    runs(home / "bin", tmp_path)
+
+
+@pytest.mark.soak
+def test_the_wheel_is_installed_with_all_it_needs(wheel: Path, tmp_path: Path) -> None:
     home = tmp_path / "venv"
     venv.create(home, with_pip=True)
-    bin_dir = home / "bin"
-    run(bin_dir / "python", "-m", "pip", "install", "--quiet", wheel, cwd=tmp_path)
-    assert "Usage: webcb" in run(bin_dir / "webcb", "--help", cwd=tmp_path)
-    run(bin_dir / "webcb", "init", cwd=tmp_path)
-    run(bin_dir / "webcb", "check", "--only", "settings", "--only", "books", cwd=tmp_path)
-    wsgi = "import wsgi, rtpbridge; print(wsgi.app.test_client().get('/static/nothing').status_code)"
-    assert run(bin_dir / "python", "-c", wsgi, cwd=tmp_path).strip() == "404"
+    run(home / "bin" / "python", "-m", "pip", "install", "--quiet", wheel, cwd=tmp_path)
+    runs(home / "bin", tmp_path)
