@@ -85,10 +85,11 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, scene_file: Path) -> Iterator[Server]:
     """The real server over a fresh scene: gunicorn with two workers of threads."""
     data_dir = tmp_path_factory.mktemp("server")
-    scene.build(scene.settings(data_dir))
+    shutil.copy(scene_file, data_dir)
+    db.connect(scene.settings(data_dir).database)
     with serving(data_dir) as started:
         yield started
     db.database.close()
@@ -104,7 +105,7 @@ def serving(data_dir: Path) -> Iterator[Server]:
         "WEBCB_HTTP_THREADS": str(SERVER_THREADS),
     }
     arguments = (
-        f"--workers 2 --worker-class gthread --threads {SERVER_THREADS} --graceful-timeout 5 --log-level warning"
+        f"--workers 2 --worker-class gthread --threads {SERVER_THREADS} --graceful-timeout 1 --log-level warning"
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "wsgi:app", "--bind", f"127.0.0.1:{port}", *arguments.split()],
