@@ -51,9 +51,7 @@ def exported(ann: Operator, address: str, /, **asked: str) -> list[dict[str, str
 
 
 def rows_of(page: str) -> list[str]:
-    body = re.search(
-        r"(?s)<tbody>(.*?)</tbody>", page.partition('class="table list"')[2] if "filters" in page else page
-    )
+    body = re.search(r"(?s)<tbody>(.*?)</tbody>", page.partition('class="table list')[2] if "filters" in page else page)
     return re.findall(r"(?s)<tr>.*?</tr>", body[1]) if body else []
 
 
