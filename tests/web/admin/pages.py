@@ -4,7 +4,6 @@
 IN_DOCS = (
     "dashboard",
     "voice-application",
-    "picture",
     "nodes",
     "connection",
     "routing",

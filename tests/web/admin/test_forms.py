@@ -11,6 +11,7 @@ from webcb.models import (
     Customer,
     Destination,
     Node,
+    OffPeakPeriod,
     Product,
     Rate,
     Tariff,
@@ -64,6 +65,16 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(admin: Operat
     assert error_of(page, "decimals") == "'9' is not good; write a whole number from 0 to 6"
     assert "Mine</textarea>" in page
     assert 'value="much"' in page
+
+
+def test_a_rate_of_a_tariff_with_an_off_peak_period_begins_as_separate(admin: Operator) -> None:
+    """Its off-peak fields are there with the mode, or where the tariff has a period (handbook, Enter rates)."""
+    page = admin.get("/admin/tariffs/1/rates/new")
+    assert re.search(r'<option selected value="flat">', page)
+    assert page.count('data-with="mode" data-with-values="off-peak"') == 4
+    nights = OffPeakPeriod.create(name="Nights", definition="hr{6pm-5am}")
+    Tariff.update(off_peak_period=nights).where(Tariff.id == 1).execute()
+    assert re.search(r'<option selected value="off-peak">', admin.get("/admin/tariffs/1/rates/new"))
 
 
 def test_a_new_name_is_the_same_thing(admin: Operator) -> None:

@@ -7,7 +7,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from tests.web.admin.pictures import AFTER, PAGES, furnish, sign_in, visit
 from tests.web.conftest import Server, dress
@@ -102,6 +102,14 @@ def test_a_rate_sheet_is_uploaded_by_hand(ann: webdriver.Chrome, server: Server,
     assert "1 dearer" in ann.find_element(By.TAG_NAME, "main").text
     ann.find_element(By.CSS_SELECTOR, "button[value=apply]").click()
     assert "new.csv: 1 dearer." in ann.find_element(By.TAG_NAME, "main").text
+
+
+def test_off_peak_fields_appear_with_the_mode(ann: webdriver.Chrome, server: Server) -> None:
+    ann.get(f"{server.url}/admin/tariffs/1/rates/new?mode=flat")
+    field = ann.find_element(By.ID, "off_peak_first_price")
+    assert not field.is_displayed()
+    Select(ann.find_element(By.ID, "mode")).select_by_visible_text("Separate peak / off-peak rate")
+    assert field.is_displayed()
 
 
 def test_one_form_by_keyboard_alone(ann: webdriver.Chrome) -> None:

@@ -285,6 +285,9 @@ RATES_EDITOR = Editor(
         ),
     ),
     child="rates",
+    fill=lambda tariff: (
+        {"mode": "off-peak"} if tariff.off_peak_period_id else {}
+    ),  # as the handbook has its fields appear
 )
 
 

@@ -102,7 +102,7 @@ class Editor:
     area: str
     panels: tuple[Panel, ...]
     child: str = ""  # rates of tariffs: the field of the parent that lists them
-    fill: Callable[[], Mapping[str, str]] | None = None  # what a new one is proposed as
+    fill: Callable[[Any], Mapping[str, str]] | None = None  # what a new one is proposed as, part of this
 
     @property
     def kind(self) -> type[Entry]:
@@ -367,7 +367,7 @@ def edit(editor: Editor, row: Table | None, parent: Any = None, **context: Any) 
                 flash(f"{editor.title} saved.")
                 return redirect(_after(editor, form, row, parent), 303)
         return _page(editor, form, row, parent, may_change, names, context), 422
-    prefilled = {**(editor.fill() if editor.fill else {}), **request.args.to_dict()} if row is None else stored
+    prefilled = {**(editor.fill(parent) if editor.fill else {}), **request.args.to_dict()} if row is None else stored
     return _page(editor, form_of(editor, prefilled or {}, row is None, names), row, parent, may_change, names, context)
 
 

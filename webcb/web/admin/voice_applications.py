@@ -314,7 +314,7 @@ screen(
                 ),
             ),
         ),
-        fill=lambda: {"path": "" if VoiceApplication.select().exists() else "-"},
+        fill=lambda _: {"path": "" if VoiceApplication.select().exists() else "-"},
     ),
     VoiceApplication,
 )
