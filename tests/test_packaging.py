@@ -98,13 +98,9 @@ def declared(names: Iterable[str]) -> set[str]:
 def lend(names: Iterable[str], site_packages: Path) -> None:
     """Installs the distributions as they are here, by links: nothing else of this environment can be seen there."""
     for name in names:
-        for path in metadata.distribution(name).files or []:
-            if path.parts[0] == ".." or "__pycache__" in path.parts:
-                continue  # its commands
-            there = site_packages / path
-            there.parent.mkdir(parents=True, exist_ok=True)
-            if not there.exists():
-                there.symlink_to(path.locate())
+        lent = metadata.distribution(name)
+        for top in {path.parts[0] for path in lent.files or []} - {"..", "__pycache__"}:
+            (site_packages / top).symlink_to(str(lent.locate_file(top)))  # two of one name would say so
 
 
 def runs(bin_dir: Path, folder: Path) -> None:
