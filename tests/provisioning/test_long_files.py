@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -185,3 +185,30 @@ def test_what_is_removed_by_the_thousand_takes_few_statements(
     )
     assert models.Wallet.select().count() == 1, "the customer's alone is left"
     assert len(said) < LINES // 10, len(said)
+
+
+def test_accounts_are_written_by_as_many_statements_however_many_they_are(
+    applied: Applies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits for the lock goes to the database a kind of row at a time."""
+    sent, plain_each, plain = list[str](), query.change_each, query._execute
+    carried_out = Drafts.carry_out
+
+    def noting_each(sql: str, parameters: Sequence[Sequence[object]]) -> None:
+        sent.append(sql)
+        plain_each(sql, parameters)
+
+    def noting(sql: str, parameters: Sequence[object]) -> object:
+        sent.append(sql)
+        return plain(sql, parameters)
+
+    def carry_out(drafts: Drafts) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(query, "change_each", noting_each)
+            patched.setattr(query, "_execute", noting)
+            carried_out(drafts)
+
+    monkeypatch.setattr(Drafts, "carry_out", carry_out)
+    assert applied(long_file()).total("created")
+    assert models.Account.select().count() == LINES // 5
+    assert len(sent) <= 20, sent
