@@ -25,6 +25,7 @@ BENCHMARKS = (
     "flood",
     "web",
     "pages",
+    "page_cost",
 )
 
 

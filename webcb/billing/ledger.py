@@ -9,7 +9,7 @@ called inside an outer `db.writing()`: it is then a part of that one.
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from webcb import db
@@ -86,6 +86,13 @@ def linked(previous: str, row: chain.Content, xdr: chain.Content, personal: str)
 _WALLET = """
     SELECT id, currency, balance_micros, ledger_head, credit_limit_micros, low_balance_micros FROM wallet WHERE id = ?
 """
+
+
+BALANCE_MICROS_MAX: Final = 10**15  # either side of 0, as schema.sql has it
+
+
+class BalanceTooLarge(ValueError):
+    """An adjustment after which a balance would be beyond BALANCE_MICROS_MAX; the message says so."""
 
 
 class Wallet(NamedTuple):
@@ -333,8 +340,8 @@ def post(
 ) -> bool:
     """Change a balance by `amount_micros` (negative takes), once for an `event_key`; returns whether this call did it.
 
-    Nothing is written for an amount of 0. Raises ValueError where the sign does not suit the kind or the key was posted with
-    another amount or wallet, LookupError where there is no such wallet.
+    Nothing is written for an amount of 0. Raises BalanceTooLarge; ValueError where the sign does not suit the kind or the key was
+    posted with another amount or wallet; LookupError where there is no such wallet.
     """
     if (kind in _ADDING and amount_micros < 0) or (kind in _TAKING and amount_micros > 0):
         raise ValueError(f"a {kind} of {amount_micros} micros has the wrong sign")
@@ -344,6 +351,8 @@ def post(
         raise ValueError(f"{event_key} was posted before, with another amount or wallet")
     if known is not None or amount_micros == 0:
         return False
+    if abs(wallet.balance_micros + amount_micros) > BALANCE_MICROS_MAX:
+        raise BalanceTooLarge(f"no balance is beyond {BALANCE_MICROS_MAX // 10**6:,}")
     write(wallet, [Entry(event_key, kind, amount_micros, made_by, account_id, note)], at)
     if kind in _RECHARGES and account_id is not None:
         note_use(account_id, at)

@@ -45,7 +45,10 @@ def _adjust(login: str, kind: Any, amount_micros: int, note: str) -> None:
     with desk.opened() as settings:
         row = desk.account(login)
         key = f"cli:{secrets.token_hex(16)}"
-        ledger.post(row.wallet.id, row.id, kind, amount_micros, key, desk.who(), note, clock.utc_now())
+        try:
+            ledger.post(row.wallet.id, row.id, kind, amount_micros, key, desk.who(), note, clock.utc_now())
+        except ledger.BalanceTooLarge as wrong:
+            raise click.ClickException(str(wrong)) from wrong
         doorbell.ring(settings.doorbell)  # a call that runs out of money goes on
         balance_micros = type(row).get_by_id(row.id).wallet.balance_micros
     whose = f"customer {row.customer.name}" if row.balance_control == "subordinate" else f"account {login}"

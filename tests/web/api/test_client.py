@@ -81,6 +81,14 @@ def test_the_operators_systems(server: Server) -> None:
         assert paid.balance == before + Decimal("10.50")
         with pytest.raises(ApiProblem, match="CONFLICT"):
             webcb.change_funds("nina", "payment", Decimal(11), order="4711")
+        for turn in range(2):
+            webcb.change_funds("nina", "payment", Decimal(400_000_000), order=f"much {turn}")
+        with pytest.raises(
+            ApiProblem, match="422 UNPROCESSABLE: The amount is not taken: no balance is beyond 1,000,000,000"
+        ):
+            webcb.change_funds("nina", "payment", Decimal(400_000_000))
+        for turn in range(2):
+            webcb.change_funds("nina", "manual charge", Decimal(400_000_000), order=f"back {turn}")
         charged = webcb.change_funds("nina", "manual charge", Decimal("0.50"))
         assert charged.balance == before + 10
         with db.database.connection_context():

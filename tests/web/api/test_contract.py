@@ -67,7 +67,7 @@ def described() -> set[str]:
     return {each["operationId"] for methods in contract.OPENAPI["paths"].values() for each in methods.values()}
 
 
-@pytest.mark.parametrize("examples", [10, pytest.param(300, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("examples", [10, pytest.param(300, marks=[pytest.mark.soak, pytest.mark.timeout(7200)])])
 def test_schemathesis_finds_nothing_against_the_real_server(server: Server, examples: int) -> None:
     with db.database.connection_context():
         VoiceApplication.update(asks_per_minute_source=None, asks_per_minute_account=None).execute()

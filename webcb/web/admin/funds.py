@@ -170,6 +170,9 @@ def _posted(form: FundsForm, wallet: Any, account: Any) -> str:
             (form.note.data or "").strip(),
             clock.utc_now(),
         )
+    except ledger.BalanceTooLarge as wrong:
+        add_error(form.amount, f"This is not taken: {wrong}.")
+        return ""
     except ValueError:
         add_error(form.amount, "This form was sent before with another amount. Open it again.")
         return ""

@@ -173,7 +173,7 @@ _OPERATOR: Final = {
             "A payment, a credit or a charge by hand.",
             "funds",
             {"201": _answer("Account")},
-            "400 404 409 413 415",
+            "400 404 409 413 415 422",
             _ACCOUNT_ID,
             _idempotency(required=True),
             body="FundsRequest",

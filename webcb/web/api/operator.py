@@ -77,6 +77,8 @@ def change_funds(login: str) -> Any:
             note,
             clock.utc_now(),
         )
+    except ledger.BalanceTooLarge as wrong:
+        raise Unreadable(422, f"The amount is not taken: {wrong}.") from None
     except ValueError:
         raise Unreadable(409) from None
     ring("doorbell")  # a call that runs out of money goes on
