@@ -1,7 +1,7 @@
 """Whether what a call costs stays the same as the installation grows: authorization at up to a million accounts and rates, settlement
 at up to ten million xDRs, on both databases; and the engine's CPU for a callback at up to a thousand that are going on.
 
-A database a size (`bench.growth_rows`), all built before anything is measured. Then by turns, a moment's load is everybody's: in
+A database a size (`bench.growth_rows`), all of a kind built before they are measured. Then by turns, a moment's load is everybody's: in
 each the same work for accounts, numbers and calls that are far from each other. A curve is flat where its highest point is within
 FLAT times its lowest. What is measured is kept as it comes: `python -m bench.growth` shows what a run that was ended had so far.
 """
@@ -48,43 +48,43 @@ TITLES: Final = {
 GROWS: Final = {"quote": "accounts", "place and begin": "accounts", "settle": "xdrs", "engine": "callbacks"}
 
 Curves = dict[str, dict[int, float]]
-Place = tuple[str, int, str]  # what there is so much of, and the URL
 
 
 def run(sizes: dict[str, tuple[int, ...]] = SIZES, rounds: int = ROUNDS) -> Curves:
     """Build and measure all, print the table, plot the curves; microseconds of a call by size, milliseconds of an engine's callback."""
-    taken: dict[str, dict[int, list[float]]] = {}
     curves: Curves = {}
-    with tempfile.TemporaryDirectory() as folder, postgresql.running() as server, ExitStack() as ends:
-        places: list[Place] = []
+    with tempfile.TemporaryDirectory() as folder, postgresql.running() as server:
         for what, numbers in sizes.items():
-            for size in numbers:
-                kinds = (
-                    f"sqlite:///{Path(folder) / what}-{size}.sqlite",
-                    ends.enter_context(databases.database_of(server)),
-                )
-                for url in kinds:
-                    began = time.monotonic()
-                    build(what, size, url)
-                    places.append((what, size, url))
-                    print(
-                        f"  {size:,} {what}, {url.partition(':')[0]}: built in {time.monotonic() - began:.0f} s",
-                        flush=True,
-                    )
-        for turn in range(rounds):
-            for place in random.sample(places, len(places)):
-                _measure(turn, *place, taken)
-            curves = {
-                name: {size: _typical_us(each) for size, each in sorted(by_size.items())}
-                for name, by_size in sorted(taken.items())
-            }
-            _keep(curves)
+            _measure_all(what, numbers, Path(folder), server, rounds, curves)
     if sizes == SIZES:
         curves["engine, a callback"] = cycle_growth.curve()
         _keep(curves)
         plot(curves)
     show(curves)
     return curves
+
+
+def _measure_all(what: str, numbers: tuple[int, ...], folder: Path, server: str, rounds: int, curves: Curves) -> None:
+    """Build all sizes of one kind on both databases, measure them by turns, and give their room back."""
+    taken: dict[str, dict[int, list[float]]] = {}
+    with ExitStack() as ends:
+        places: list[tuple[int, str]] = []
+        for size in numbers:
+            file = folder / f"{what}-{size}.sqlite"
+            ends.callback(file.unlink)
+            for url in (f"sqlite:///{file}", ends.enter_context(databases.database_of(server))):
+                began = time.monotonic()
+                build(what, size, url)
+                places.append((size, url))
+                print(
+                    f"  {size:,} {what}, {url.partition(':')[0]}: built in {time.monotonic() - began:.0f} s", flush=True
+                )
+        for turn in range(rounds):
+            for size, url in random.sample(places, len(places)):
+                _measure(turn, what, size, url, taken)
+            for name, by_size in sorted(taken.items()):
+                curves[name] = {size: _typical_us(each) for size, each in sorted(by_size.items())}
+            _keep(curves)
 
 
 def _measure(turn: int, what: str, size: int, url: str, taken: dict[str, dict[int, list[float]]]) -> None:
