@@ -1,12 +1,15 @@
 """The carrier of the cycle benchmark, a process of its own: PORT [TALK_MS [LOAD PHONES SECONDS REPORT]].
 
-Its phones have no voice, unless LOAD is there, the phones of bench/media_load.c: then each leg that is answered gets one of
-these as its voice, and once all PHONES are on the line they talk for SECONDS, A with B, and what came of it is written to REPORT.
+Its phones hum, a frame now and then, or they would be taken for dead after a minute; unless LOAD is there, the phones of
+bench/media_load.c: then each leg that is answered gets one of these as its voice, and once all PHONES are on the line they talk for
+SECONDS, A with B, and what came of it is written to REPORT.
 """
 
 import asyncio
 import json
 import resource
+import socket
+import struct
 import subprocess
 import sys
 from dataclasses import replace
@@ -19,6 +22,8 @@ from webcb.settings import Bind
 from webcb.sip.offer_answer import Stream
 
 TALK_MS = 500
+HUM_SECONDS = 5.0
+FRAME = b"\xff" * 160  # of PCMU: silence
 BEGINNING_SECONDS = 2  # in which all begin at once, and the kernel path takes over
 STAYS = replace(ECHOES, decides_ms=0, voice=Voice.SILENCE)
 
@@ -30,6 +35,57 @@ def phones(talk_ms: int) -> tuple[Phone, ...]:
         replace(SPEAKS, decides_ms=0, voice=Voice.SILENCE, hangs_up_ms=talk_ms),
         STAYS,
     )
+
+
+class Hum:
+    """Lines that each send a frame every HUM_SECONDS."""
+
+    def __init__(self) -> None:
+        self.lines: set[HumLine] = set()
+        self._is_on = False
+
+    def open_line(self, _: Phone) -> "HumLine":
+        """A line of its own."""
+        if not self._is_on:
+            self._is_on = True
+            self._sound()
+        return HumLine(self)
+
+    def _sound(self) -> None:
+        for line in self.lines:
+            line.sound()
+        asyncio.get_running_loop().call_later(HUM_SECONDS, self._sound)
+
+
+class HumLine:
+    """The voice of one call: see demo.phone.Line."""
+
+    def __init__(self, hum: Hum) -> None:
+        self._hum = hum
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self._socket.bind(("127.0.0.1", 0))
+        self.rtp_port = int(self._socket.getsockname()[1])
+        self._to: tuple[str, int] | None = None
+        self._frames = 0
+
+    def talk(self, stream: Stream) -> None:
+        """Where it sends to."""
+        self._to = stream.host, stream.port
+        self._hum.lines.add(self)
+
+    def sound(self) -> None:
+        """Send a frame; nobody looks at what comes."""
+        self._frames += 1
+        head = struct.pack(
+            ">BBHII", 0x80, 0, self._frames & 0xFFFF, int(self._frames * HUM_SECONDS * 8000), self.rtp_port
+        )
+        if self._to is not None:
+            self._socket.sendto(head + FRAME, self._to)
+
+    def close(self) -> None:
+        """It is over."""
+        self._hum.lines.discard(self)
+        self._socket.close()
 
 
 class Crowd:
@@ -86,7 +142,7 @@ def main(port: str, talk_ms: str = str(TALK_MS), *crowd: str) -> None:
     """Be the carrier until a signal."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    open_line = Crowd(crowd[0], int(crowd[1]), int(crowd[2]), Path(crowd[3])).open_line if crowd else None
+    open_line = Crowd(crowd[0], int(crowd[1]), int(crowd[2]), Path(crowd[3])).open_line if crowd else Hum().open_line
     asyncio.run(serve(Bind("127.0.0.1", int(port)), phones(int(talk_ms)), (), open_line))
 
 

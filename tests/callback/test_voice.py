@@ -47,6 +47,9 @@ def test_what_each_says_reaches_the_other(webcb: Installation) -> None:
     assert is_one_stream(heard_by_b)
 
 
+MISSED_MAX = 5  # packets of 20 ms; one, but where the engine is kept waiting
+
+
 def test_a_hears_ringback_while_b_rings(webcb: Installation) -> None:
     webcb.phone("A", "answers")
     webcb.phone("B", "hangs_up", ring_ms=2000, talk_ms=300)
@@ -70,7 +73,7 @@ def test_a_hears_ringback_while_b_rings(webcb: Installation) -> None:
 
 
 def test_a_hears_what_b_s_network_announces_before_the_answer(webcb: Installation) -> None:
-    """Early media from its first packet on, instead of our ringback (RFC 3960); B is charged from its 200 on."""
+    """Early media instead of our ringback (RFC 3960), but for the packets that tell us that it flows; B is charged from its 200 on."""
     announced = payloads("B", PACKETS)
     webcb.phone("A", "answers")
     webcb.phone("B", "announces", announced, ring_ms=SPOKEN_MS + 500, talk_ms=300)
@@ -78,7 +81,8 @@ def test_a_hears_what_b_s_network_announces_before_the_answer(webcb: Installatio
     billed = {"A": Billed(charge_a, True, NORMAL), "B": Billed(charge_b, True, NORMAL)}
     assert_ended(webcb, callback, "B hung up", billed)
     heard = webcb.wire.rtp_to(media_port(webcb.ports, "A"))
-    assert [packet.payload for packet in heard[-PACKETS:]] == announced
+    said = [packet.payload for packet in heard]
+    assert any(said[missed - PACKETS :] == announced[missed:] for missed in range(MISSED_MAX + 1))
     assert len(heard) < PACKETS + 50  # the ringback of the moment until the announcement began
 
 

@@ -384,6 +384,37 @@ def test_early_media_is_joined_before_the_answer(world: World, phones: tuple) ->
     assert_over(world, callback_id, Ending.B_HUNG_UP, {"A": 6, "B": 2})
 
 
+def test_ringback_goes_on_until_early_media_flows(world: World, phones: tuple) -> None:
+    """A 183 with a description promises a voice; many carriers send none, and A would hear nothing."""
+    phones[1].script = [(1.0, 183), (9.0, 200)]
+    phones[1].early_media = phones[1].promises = True
+    callback_id = world.place()
+    world.pass_seconds(6)
+
+    def hears() -> str:
+        return world.exchange._running[callback_id].callback.hears.name
+
+    assert hears() == "RINGBACK"
+    world.begin_voice()
+    assert hears() == "B"
+    assert world.row(callback_id).state == "calling B"
+    world.pass_seconds(10)
+    assert world.row(callback_id).state == "talking"
+    world.request(phones[1], "BYE")
+
+
+def test_ringback_ends_with_the_answer_of_who_only_promised_a_voice(world: World, phones: tuple) -> None:
+    phones[1].script = [(1.0, 183), (4.0, 200)]
+    phones[1].early_media = phones[1].promises = True
+    callback_id = world.place()
+    world.pass_seconds(10)
+    assert world.row(callback_id).state == "talking"
+    voices = world.voices(callback_id)
+    assert voices["A"].joined_to is voices["B"].port
+    world.request(phones[1], "BYE")
+    assert_over(world, callback_id, Ending.B_HUNG_UP, {"A": 6, "B": 2})
+
+
 def test_a_carrier_that_never_answers_the_bye_delays_no_bill(world: World, phones: tuple) -> None:
     phones[0].answers_bye = False
     callback_id = world.place()

@@ -12,7 +12,7 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
-from rtpbridge import Bridge
+from rtpbridge import Bridge, Event, EventKind
 from tests.billing import rows as house_rows
 from tests.ports import MEDIA_MAX, MEDIA_MIN
 from webcb import db, models
@@ -24,6 +24,7 @@ from webcb.engine.media import Media, Voice
 from webcb.engine.prober import Prober
 from webcb.engine.registrar import Registrations
 from webcb.engine.standing import Standing
+from webcb.engine.state import Phase
 from webcb.sip.events import Address
 from webcb.sip.location import Located, NextHop, family_of
 from webcb.sip.message import Request, Response, read_message
@@ -182,7 +183,8 @@ class Phone:
     sdp_host: str = "127.0.0.1"
     sdp_port: int = 30_000
     headers: dict[str, str] = field(default_factory=dict)
-    early_media: bool = False
+    early_media: bool = False  # with its 183 a description, and a voice that flows, unless it only promises one
+    promises: bool = False
     obeys_cancel: bool = True
     answers_bye: bool = True
     knows_calls: bool = True  # else it has forgotten those it had: OPTIONS and BYE inside them get a 481
@@ -356,6 +358,15 @@ class World:
             self.time.call_at(self.time.now + FIRST_AGAIN, self._say_again, phone, invite, address, FIRST_AGAIN)
         with_sdp = status == 200 or (status == 183 and phone.early_media)
         self.respond(phone, invite, status, address, self.sdp(phone) if with_sdp else b"")
+        if with_sdp and status == 183 and not phone.promises:
+            self.begin_voice()
+
+    def begin_voice(self) -> None:
+        """What the bridge tells when a voice comes from B, for all that are called."""
+        for running in list(self.exchange._running.values()):
+            voice = running.voices.get("B")
+            if voice is not None and running.callback.phase is Phase.CALLING_B:
+                self.media._watchers[voice.port.id](Event(voice.port.id, EventKind.MEDIA_BEGAN, 0))
 
     def _say_again(self, phone: Phone, invite: Request, address: Address, after: float) -> None:
         """An answer is said until its ACK comes, or for 64 times T1; then the phone is put down (RFC 3261, 13.3.1.4)."""

@@ -421,14 +421,18 @@ class Calls:
             self._resolver.rest(running.hops[leg], REST_SECONDS)
 
     def _has_early_media(self, running: Running, leg: LegName, sdp: bytes) -> bool:
-        """Connect what B's network plays before the answer; what cannot be read is done without."""
+        """Connect what B's network says that it plays before the answer; what cannot be read is done without.
+
+        True where it does play already. Else A goes on hearing ringback until it does, which the bridge tells: many describe a voice
+        and send none.
+        """
         if not sdp or leg == "A":
             return False
         try:
             running.voices[leg].take_answer(sdp)
         except ProtocolError:
             return False
-        return True
+        return running.voices[leg].port.counters().received_packets > 0
 
     def _answered(self, running: Running, leg: LegName, event: sip_events.Answered) -> None:
         voice = running.voices[leg]

@@ -64,7 +64,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Ringing:
-    """The phone rings (180), or the network plays something itself (`early_media`: 183 with SDP, its voice connected)."""
+    """The phone rings (180), or the network plays something itself (`early_media`: 183 with SDP, and its voice flows)."""
 
     leg: LegName
     early_media: bool = False

@@ -319,6 +319,11 @@ def _alive(leg: Leg, _: events.Alive, now_us: int) -> Step:
     return replace(leg, proven_us=now_us), [], None
 
 
+def _heard_early(leg: Leg, _: events.Heard, __: int) -> Step:
+    """Its network said that it would play something, and does."""
+    return leg, [], Turn.EARLY_MEDIA
+
+
 def _silent(leg: Leg, event: events.Silent, now_us: int) -> Step:
     """No voice comes: the peer is asked whether it is still there, unless it is on hold and has nothing to say."""
     leg = replace(leg, silent=True, proven_us=max(leg.proven_us or 0, now_us - event.silence_us))
@@ -359,6 +364,7 @@ TABLE: Final[dict[tuple[LegState, type], Action]] = {
     (LegState.RINGING, events.Answered): _answered,
     (LegState.RINGING, events.Failed): _failed,
     (LegState.RINGING, events.NoAnswer): _nobody_answers,
+    (LegState.RINGING, events.Heard): _heard_early,
     (LegState.ANSWERED, events.HungUp): _hung_up,
     (LegState.ANSWERED, events.PeerLost): _peer_lost,
     (LegState.ANSWERED, events.Agreed): _agreed,
