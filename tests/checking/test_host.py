@@ -155,5 +155,8 @@ def test_the_engine_of_a_folder_is_who_holds_its_lock(tmp_path: Path) -> None:
         assert engine.stdout is not None
         engine.stdout.readline()
         assert host.engine_process(tmp_path) == engine.pid
+        by_link = tmp_path.parent / f"{tmp_path.name}-link"  # as systemd's DynamicUser= has it
+        by_link.symlink_to(tmp_path)
+        assert host.engine_process(by_link) == engine.pid
         engine.kill()
     assert host.engine_process(tmp_path) is None  # what it wrote is still there

@@ -55,7 +55,8 @@ def engine_process(data_dir: Path, proc: Path = PROC) -> int | None:
         held = {each.readlink() for each in (proc / str(pid) / "fd").iterdir()}
     except (OSError, ValueError):
         return None
-    return pid if lock in held else None
+    # DynamicUser= makes the folder a link: what is open stands under its true name.
+    return pid if lock.resolve() in {each.resolve() for each in held} else None
 
 
 def data_folder(data_dir: Path) -> Finding:
