@@ -44,7 +44,8 @@ _FILL = (
     ("INSERT INTO leg (callback_id, name, cld, cli, state) SELECT printf('%020x', i * 7919), 'B', "
      "'1206' || (1000000 + i * 31 % 8999999), '', 'ended' FROM n", "callbacks"),
     ("INSERT INTO attempt (leg_id, position, connection_id, placed_at, status, setup_ms) "
-     "SELECT i, 1, 1, {now} - i * 2500000, 200, 700 FROM n", "xdrs"),
+     "SELECT leg.id, 1, 1, callback.requested_at + CASE name WHEN 'A' THEN 100000 ELSE 5000000 END, 200, 700 "
+     "FROM leg JOIN callback ON callback.id = leg.callback_id WHERE {count} > 0", "xdrs"),
     ("INSERT INTO xdr (callback_id, leg, account_id, customer_id, cli, cld, access_code, destination, tariff, connection_id, "
      "connect_time, disconnect_time, bill_time, setup_ms, used_quantity, charged_quantity, charged_micros, currency, "
      "disconnect_cause, explanation) SELECT callback_id, name, 1001 + (leg.id % {accounts}), 1, cli, cld, 'WEBCALLBACK', '1', "

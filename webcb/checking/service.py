@@ -148,7 +148,7 @@ def nodes(at: datetime) -> Iterator[Finding]:
     """The nodes: whether an engine of each gives signs of life."""
     rows = [(row, row.heard_at) for row in Node.select().order_by(Node.name)]
     for row, heard_at in rows:
-        open_ones = Callback.state.not_in(("requested", "ended"))
+        open_ones = (Callback.state != "requested") & (Callback.state != "ended")
         count = Callback.select().where(Callback.node == row.id, open_ones).count()
         state = fleet.node_state(heard_at, row.draining, count, at)
         said = f"{state}; callbacks in progress: {count}"

@@ -76,7 +76,7 @@ def stand() -> list[tuple[Any, str, str, int]]:
 def _in_progress(name: str) -> int:
     from webcb.models import Callback, Node
 
-    open_ones = Callback.state.not_in(("requested", "ended"))
+    open_ones = (Callback.state != "requested") & (Callback.state != "ended")
     return int(Callback.select().join(Node).where(Node.name == name, open_ones).count())
 
 

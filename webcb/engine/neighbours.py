@@ -27,7 +27,7 @@ _OTHERS: Final = """
 
 # The sign of life is the fence: it is still the one we judged by, or the node lives.
 _SAME: Final = "SELECT id FROM node WHERE id = ? AND heard_at = ?"
-_OPEN: Final = "SELECT id FROM callback WHERE node_id = ? AND state NOT IN ('requested', 'ended')"
+_OPEN: Final = "SELECT id FROM callback WHERE node_id = ? AND state <> 'requested' AND state <> 'ended'"
 _TAKE: Final = "UPDATE callback SET node_id = ?, lost_at = COALESCE(lost_at, ?) WHERE id IN ({})"
 # A node that was cut off in a transaction holds its rows until the server ends that: nobody waits for them, we look again.
 _UNLESS_HELD: Final = " FOR UPDATE SKIP LOCKED"

@@ -109,7 +109,7 @@ _OPEN: Final = """
       JOIN product ON product.id = account.product_id
       JOIN wallet ON wallet.id = account.wallet_id
       LEFT JOIN lock ON lock.callback_id = callback.id AND lock.state = 'held'
-     WHERE node_id = ? AND callback.state NOT IN ('requested', 'ended')
+     WHERE node_id = ? AND callback.state <> 'requested' AND callback.state <> 'ended'
 """
 
 
@@ -127,7 +127,8 @@ def _release(callback: dict[str, Any]) -> Ending | None:
 _PRICED: Final = """
     SELECT leg.callback_id, leg.pricing, leg.connection_id
       FROM leg JOIN callback ON callback.id = leg.callback_id
-     WHERE node_id = ? AND callback.state NOT IN ('requested', 'ended') AND leg.ended_at IS NULL AND leg.pricing IS NOT NULL
+     WHERE node_id = ? AND callback.state <> 'requested' AND callback.state <> 'ended'
+       AND leg.ended_at IS NULL AND leg.pricing IS NOT NULL
 """
 
 

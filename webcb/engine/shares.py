@@ -65,7 +65,7 @@ def leave(node_id: int) -> None:
     """A node that is dead, or ends, has no share any more once none of its callbacks is open."""
     query.change(
         "DELETE FROM connection_share WHERE node_id = ? AND NOT EXISTS"
-        " (SELECT 1 FROM callback WHERE node_id = ? AND state NOT IN ('requested', 'ended'))",
+        " (SELECT 1 FROM callback WHERE node_id = ? AND state <> 'requested' AND state <> 'ended')",
         node_id,
         node_id,
     )

@@ -94,7 +94,7 @@ class _Told:
 def _nodes(at: datetime) -> Section:
     found = query.rows(
         "SELECT node.name, node.heard_at, node.draining, (SELECT COUNT(*) FROM callback"
-        " WHERE callback.node_id = node.id AND callback.state NOT IN ('requested', 'ended')) AS callbacks"
+        " WHERE callback.node_id = node.id AND callback.state <> 'requested' AND callback.state <> 'ended') AS callbacks"
         " FROM node ORDER BY node.name"
     )
     rows, alarms = [], set()

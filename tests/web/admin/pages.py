@@ -4,6 +4,7 @@
 IN_DOCS = (
     "dashboard",
     "voice-application",
+    "picture",
     "nodes",
     "connection",
     "routing",

@@ -24,7 +24,7 @@ def many(admin: Operator) -> Operator:
 
 
 def prefixes(page: str) -> list[str]:
-    return re.findall(r'<td class="is-text"><a href="/admin/destinations/\d+">([^<]+)</a>', page)
+    return re.findall(r'<td class="is-text" data-label="[^"]*"><a href="/admin/destinations/\d+">([^<]+)</a>', page)
 
 
 def link(page: str, rel: str) -> str | None:

@@ -15,7 +15,7 @@ AREA = "infrastructure"
 
 
 def _in_progress(row: Any) -> int:
-    return int(row.callback_set.where(Callback.state.not_in(("requested", "ended"))).count())
+    return int(row.callback_set.where((Callback.state != "requested") & (Callback.state != "ended")).count())
 
 
 def _state(row: Any) -> str:

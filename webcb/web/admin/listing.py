@@ -247,13 +247,13 @@ def _filtered(listing: Listing, asked: Asked) -> Any:
     query = listing.query()
     filters = _filters(listing, signing.current())
     if asked.text:
-        query = query.where(_any_of(listing, [_contains(each, asked.text) for each in listing.search]))
+        query = query.where(_any_of(listing, asked, listing.search, asked.text))
     for name, value in asked.filters.items():
         each = filters[name][1]
         if isinstance(each, Choice):
             query = query.where(each.condition(value))
         elif isinstance(each, Contains):
-            query = query.where(_any_of(listing, [_contains(each, value)]))
+            query = query.where(_any_of(listing, asked, [each], value))
         else:
             first, end = value
             query = query if first is None else query.where(each.instant >= first)
@@ -261,24 +261,25 @@ def _filtered(listing: Listing, asked: Asked) -> Any:
     return query
 
 
-def _any_of(listing: Listing, conditions: list[Any]) -> Any:
-    """Rows for which one of the conditions holds: by their keys, where few have it.
+def _any_of(listing: Listing, asked: Asked, places: Sequence[Contains], text: str) -> Any:
+    """Rows that have a text in one of the places: by their keys, where few have it.
 
-    Each condition alone can be found by its index, an OR over several tables by none. Where many rows have it, going
-    through the list in its order soon fills a page.
+    Each place alone can be found by its index, an OR over several tables by none. Where many rows have it, going through the list
+    in its order soon fills a page; the index of a place would find them all, to sort them, unless it is by that that they are sorted.
     """
     keys: set[Any] = set()
-    for condition in conditions:
-        some = listing.query().select(listing.key).where(condition).limit(FOUND_BY_KEY_MAX + 1)
+    for each in places:
+        some = listing.query().select(listing.key).where(_contains(each, text)).limit(FOUND_BY_KEY_MAX + 1)
         keys.update(key for (key,) in some.tuples())
         if len(keys) > FOUND_BY_KEY_MAX:
-            return reduce(operator.or_, conditions)
+            return reduce(operator.or_, [_contains(one, text, one.text is asked.order.order) for one in places])
     return listing.key.in_(sorted(keys))
 
 
-def _contains(each: Contains, text: str) -> Any:
+def _contains(each: Contains, text: str, by_index: bool = True) -> Any:
     if each.from_start:  # a range, which an index serves whatever its collation does to LIKE
-        return (each.text >= text) & (each.text < text + "\U0010ffff") if text else each.text == each.text
+        found = each.text if by_index else each.text.concat("")
+        return (found >= text) & (found < text + "\U0010ffff") if text else each.text == each.text
     return fn.LOWER(each.text).contains(text.lower())
 
 

@@ -28,7 +28,7 @@ def drain(node_id: int) -> Any:
         flash(f"Node {row.name} {'takes new callbacks again' if row.draining else 'takes no new callbacks'}.")
         return redirect(url_for("admin.nodes"), 303)
     at = clock.utc_now()
-    open_ones = Callback.state.not_in(("requested", "ended"))
+    open_ones = (Callback.state != "requested") & (Callback.state != "ended")
     others = [
         each
         for each in Node.select().where(Node.id != row.id)
