@@ -52,6 +52,15 @@ ENGLISH = Words("en", "The other side hung up.", "You ended the call from this p
 PORTUGUESE = Words(
     "pt", "A outra pessoa desligou.", "Você encerrou a chamada por esta página.", "Vocês estão conectados.", "Total"
 )
+ARABIC = Words("ar", "أغلق الطرف الآخر الخط.", "أنهيت المكالمة من هذه الصفحة.", "أنتما متصلان.", "المجموع")
+OFTEN = [pytest.param(True, ENGLISH, id="script-en"), pytest.param(False, PORTUGUESE, id="no-script-pt")]
+# All kinds, with and without script, in a language of each direction of writing and one more.
+SELDOM = [
+    pytest.param(True, PORTUGUESE, id="script-pt", marks=pytest.mark.soak),
+    pytest.param(False, ENGLISH, id="no-script-en", marks=pytest.mark.soak),
+    pytest.param(True, ARABIC, id="script-ar", marks=pytest.mark.soak),
+    pytest.param(False, ARABIC, id="no-script-ar", marks=pytest.mark.soak),
+]
 TYPED = {"login": "alice", "password": "demo-alice", "number_a": f"+{CALLER.number}", "number_b": f"+{SHORT.number}"}
 
 
@@ -86,9 +95,7 @@ def hang_up(browser: Chrome) -> None:
     browser.find_element(By.CSS_SELECTOR, "#release button").click()
 
 
-@pytest.mark.parametrize(
-    ("has_script", "words"), [(True, ENGLISH), (False, PORTUGUESE)], ids=["script-en", "no-script-pt"]
-)
+@pytest.mark.parametrize(("has_script", "words"), [*OFTEN, *SELDOM])
 def test_all_three_kinds_to_the_end(shown: tuple[Demo, str], visitor: Chrome, words: Words) -> None:
     _, pages = shown
     order(visitor, pages, "extended", words.language)
