@@ -104,3 +104,11 @@ def test_every_query_of_the_dashboard_and_the_alerts_is_of_a_metric_that_is_told
     assert len(sources) == 1
     for panel in panels:
         assert panel.get("type") == "row" or panel.get("title"), panel
+
+
+def test_the_unit_lets_an_engine_that_goes_on_with_calls_come_first() -> None:
+    """Its limit permits it, and so does its filter of system calls: what is taken away with @resources is given back behind it."""
+    unit = (DEPLOY / "webcb.service").read_text()
+    assert "LimitNICE=-15" in unit
+    taken_away = unit.index("~@privileged @resources")
+    assert "setpriority" in unit[taken_away:].split("SystemCallErrorNumber")[0].split()

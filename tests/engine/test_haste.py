@@ -36,3 +36,25 @@ def test_all_threads_come_first_and_then_as_before(as_whom: tuple[str, ...], exp
         [*as_whom, sys.executable, "-c", SAID], capture_output=True, text=True, timeout=30, check=True
     )
     assert done.stdout.split() == expected.split()
+
+
+SESSION = """
+from pathlib import Path
+from webcb.engine import haste
+def session():
+    where = Path("/proc/self/autogroup")
+    return where.read_text().split()[-1] if where.exists() else "none"
+said = [session()]
+haste.come_first()
+said.append(session())
+haste.come_as(0)
+print(*said, session())
+"""
+
+
+@pytest.mark.parametrize(("leads", "expected"), [(True, "0 -15 0"), (False, "0 0 0")])
+def test_a_session_that_we_lead_comes_first_too(leads: bool, expected: str) -> None:
+    """Where the kernel shares processors out by session (sched_autogroup); one that others are in as well is left alone."""
+    command = [sys.executable, "-c", SESSION] if leads else ["sh", "-c", f"{sys.executable} -c '{SESSION}'; true"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True, start_new_session=True)
+    assert done.stdout.strip() in (expected, "none none none")
