@@ -254,9 +254,11 @@ _OF_CODES = frozenset({Reason.CODE_WRONG, Reason.CODE_OVER, Reason.CODES_TOO_OFT
 
 def _refuse(application: VoiceApplication, form: HostedForm, refusal: Refusal, quote: Quotation | None = None) -> Any:
     said = refusals.words(refusal, _kind(form))
-    if refusal.reason not in _OF_CODES:
-        quote = None
     is_told = refusal.reason in _OF_CODES
+    if is_told:
+        form.code.data = ""  # nobody wants to rub out what was wrong before he types what is right
+    else:
+        quote = None
     if said.field:
         add_error(form[said.field], said.text)
         return _show(application, form, quote, is_told=is_told), 422
