@@ -59,6 +59,10 @@ def test_what_was_right_is_found_right_again_without_an_argon2_and_nothing_else(
         assert [credentials.verify_password(*typed) for typed in tries] == [True, False, False, False]
     assert [verified.count(typed) for typed in tries] == [1, 3, 3, 3]
 
+    asking = credentials.hash_password("who?")
+    assert credentials.verify_password(asking, "who?")
+    assert not credentials.verify_password(asking, "who\udc80")  # no character of UTF-8, so none that could stand for it
+
     drawn = credentials.hash_drawn("abc")
     assert credentials.verify_password(drawn, "abc")
     credentials.use_key("two")

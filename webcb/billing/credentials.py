@@ -59,7 +59,7 @@ def hash_password(password: str) -> str:
 
 def verify_password(stored: str, password: str) -> bool:
     """Whether the password is the one `stored` was made of; "" (nobody, or no password set) is never, after as long."""
-    mark = hmac.digest(_memory_key, f"{stored}\0{password}".encode(errors="replace"), "sha256")
+    mark = hmac.digest(_memory_key, f"{stored}\0{password}".encode(errors="surrogatepass"), "sha256")
     if _is_remembered(mark):
         return True
     is_right = _verify(stored, password)
