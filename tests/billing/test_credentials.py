@@ -61,7 +61,9 @@ def test_what_was_right_is_found_right_again_without_an_argon2_and_nothing_else(
 
     asking = credentials.hash_password("who?")
     assert credentials.verify_password(asking, "who?")
-    assert not credentials.verify_password(asking, "who\udc80")  # no character of UTF-8, so none that could stand for it
+    assert not credentials.verify_password(
+        asking, "who\udc80"
+    )  # no character of UTF-8, so none that could stand for it
 
     drawn = credentials.hash_drawn("abc")
     assert credentials.verify_password(drawn, "abc")

@@ -55,6 +55,8 @@ def test_a_key_is_made_shown_once_used_and_revoked(admin: Operator, app: Flask) 
         ({"networks": "somewhere"}, "write networks as in 192.0.2.0/24"),
         ({"webhook_url": "http://10.0.0.1/"}, "This address is not a public one."),
         ({"requests_per_minute": "0"}, "Write a number from 1 to 100000."),
+        ({"requests_per_minute": "9" * 400}, "Write a number from 1 to 100000."),
+        ({"days": "many"}, "Write a number from 1 to 3650."),
     ],
 )
 def test_what_is_wrong_is_said_beside_its_field(admin: Operator, changed: dict[str, Any], said: str) -> None:

@@ -7,7 +7,7 @@ from flask_wtf import FlaskForm
 from peewee import JOIN, Value
 from wtforms import IntegerField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, Length, NumberRange, Optional
+from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
 from webcb import clock, doorbell, sinks
 from webcb.models import Account, ApiKey, Audit, Sink, SinkEvent, VoiceApplication
@@ -21,6 +21,7 @@ from webcb.web.forms import PressForm, add_error
 
 AREA: Final = "setup"
 DAYS_MAX: Final = 3650
+REQUESTS_PER_MINUTE_MAX: Final = 100_000
 _SCOPES: Final = {
     "calls": "calls: place, follow and end calls of the account",
     "account": "account: prices, balance and xDRs of the account",
@@ -102,6 +103,17 @@ screen(
 )
 
 
+class _UpTo:
+    """A whole number from 1 to `most`; that of WTForms goes by way of a float, which a number of 400 digits breaks."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+
+    def __call__(self, _: FlaskForm, field: IntegerField) -> None:
+        if field.data is None or not 1 <= field.data <= self._most:
+            raise ValidationError(f"Write a number from 1 to {self._most}.")
+
+
 class KeyForm(FlaskForm):  # type: ignore[misc]
     """A key that is to be made."""
 
@@ -112,12 +124,8 @@ class KeyForm(FlaskForm):  # type: ignore[misc]
         "What it may", choices=[SelectChoice(scope, said) for scope, said in _SCOPES.items()], validate_choice=False
     )
     networks = StringField("Allowed networks", validators=[Optional(), Length(max=bearer.NETWORKS_LENGTH_MAX)])
-    requests_per_minute = IntegerField(
-        "Requests a minute", default=120, validators=[NumberRange(1, 100_000, "Write a number from 1 to 100000.")]
-    )
-    days = IntegerField(
-        "Good for days", validators=[Optional(), NumberRange(1, DAYS_MAX, f"Write a number from 1 to {DAYS_MAX}.")]
-    )
+    requests_per_minute = IntegerField("Requests a minute", default=120, validators=[_UpTo(REQUESTS_PER_MINUTE_MAX)])
+    days = IntegerField("Good for days", validators=[Optional(), _UpTo(DAYS_MAX)])
     webhook_url = StringField("Webhook", validators=[Optional(), Length(max=1000)])
 
 
