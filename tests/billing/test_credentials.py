@@ -61,9 +61,8 @@ def test_what_was_right_is_found_right_again_without_an_argon2_and_nothing_else(
 
     asking = credentials.hash_password("who?")
     assert credentials.verify_password(asking, "who?")
-    assert not credentials.verify_password(
-        asking, "who\udc80"
-    )  # no character of UTF-8, so none that could stand for it
+    no_character_of_utf_8 = "who\udc80"
+    assert not credentials.verify_password(asking, no_character_of_utf_8)
 
     drawn = credentials.hash_drawn("abc")
     assert credentials.verify_password(drawn, "abc")
