@@ -18,7 +18,7 @@ import pytest
 from tests.billing.rows import no_limits
 from tests.callback.configuration import add_rate, charge_a, charge_a_if_b_fails, charge_b, sip_port
 from tests.callback.conftest import running
-from tests.callback.ears import Ears
+from tests.callback.ears import Ears, hosts_of_their_own
 from tests.callback.installation import START_SECONDS_MAX, Installation
 from tests.callback.outcome import WIRE_TOLERANCE_SECONDS, assert_books_balance
 from tests.callback.phones import Phone
@@ -160,7 +160,8 @@ def phones(webcb: Installation, callbacks: int) -> Iterator[Ears]:
             webcb.phones[carrier] = phone
             webcb.wire.wait(phone.is_listening, START_SECONDS_MAX, f"{scenario} listens")
             webcb.route(carrier)
-        yield ears
+        with hosts_of_their_own():
+            yield ears
     finally:
         ears.close()
 

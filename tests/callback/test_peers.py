@@ -68,6 +68,9 @@ def test_baresips_that_talk_go_on_through_kills(webcb: Installation) -> None:
         baresip(webcb, carrier=carrier)
     callback = webcb.place()
     webcb.wait_for_state(callback, "talking", 15)
+    webcb.wire.wait(
+        lambda: all("ACK" in said(webcb, carrier) for carrier in "AB"), 5, "both are told that they are heard"
+    )
     for kill in range(KILLS):
         webcb.kill_engine()
         killed_at = time.time()

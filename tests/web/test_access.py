@@ -19,6 +19,8 @@ GUARDS = {
     "health.readyz": "public",
     "api.description": "public",
     "api.create_call": "API key: calls",
+    "api.say_code": "API key: calls",
+    "api.enter_code": "API key: calls",
     "api.get_call": "API key: calls",
     "api.terminate_call": "API key: calls",
     "api.get_recording": "API key: calls",
