@@ -215,7 +215,7 @@ class Exchange:
         ]
         noted = [(each, hearing.so_far(each)) for each in due]
         for each, found in noted:
-            if found:  # else at the next look: its first five seconds are not over
+            if len(found) == len(each.voices):  # else at the next look: the first five seconds of a leg are not over
                 each.heard_next_us = now_us + hearing.HEARD_SECONDS * SECOND_US
         return [one for _, found in noted for one in found]
 
