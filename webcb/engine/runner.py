@@ -32,7 +32,7 @@ from webcb.engine.prober import Prober
 from webcb.engine.registrar import Registrations
 from webcb.engine.spool import Spool
 from webcb.engine.standing import Standing
-from webcb.engine.succession import STANDS_BY, TAKES_OVER, StartProblem, identity
+from webcb.engine.succession import EXIT_CANNOT_START, STANDS_BY, TAKES_OVER, StartProblem, identity
 from webcb.engine.transport import BindProblem, Wire, bind_tcp, bind_udp
 from webcb.engine.turns import Turns
 from webcb.prompts.library import Library
@@ -60,7 +60,6 @@ COLLECT_EVERY: Final = 20_000  # objects more than before: some ten callbacks (P
 IDLE_MS: Final = (
     700  # of a transaction: an engine that is cut off as it claims must not keep the others from what it has not got
 )
-EXIT_CANNOT_START: Final = 2
 EXIT_FENCED: Final = 1
 
 

@@ -7,11 +7,9 @@ import sys
 from functools import partial
 
 from webcb.engine import haste
-from webcb.engine.succession import StartProblem, next_engine_of, only_engine_of
+from webcb.engine.succession import EXIT_CANNOT_START, StartProblem, next_engine_of, only_engine_of
 from webcb.settings import Settings
 from webcb.watching import log as logs
-
-EXIT_CANNOT_START = 2
 
 
 def main(settings: Settings, *, stands_by: bool = False, takes_over: bool = False) -> int:

@@ -26,6 +26,7 @@ STANDS_BY: Final = b"s"  # said by the doorbell: who asked the engine to make ro
 TAKES_OVER: Final = b"t"  # make room now
 GONE_SECONDS_MAX: Final = 5.0  # for the engine before us to be gone for good
 GONE_LOOK_SECONDS: Final = 0.005
+EXIT_CANNOT_START: Final = 2
 ASK_AGAIN_SECONDS: Final = 1.0  # an engine that only starts does not hear the doorbell yet
 
 
