@@ -460,6 +460,8 @@ CREATE TABLE voice_application (
   unusual_mail TEXT NOT NULL DEFAULT '' CHECK (length(unusual_mail) <= 254), -- who is told; '': every administrator
   daily_spend_max_micros BIGINT CHECK (daily_spend_max_micros BETWEEN 0 AND 1000000000000000), -- of all its callbacks, by its time_zone
   daily_spend_max_a_micros BIGINT CHECK (daily_spend_max_a_micros BETWEEN 0 AND 1000000000000000), -- of those to one A
+  daily_spend_max_b_micros BIGINT CHECK (daily_spend_max_b_micros BETWEEN 0 AND 1000000000000000), -- of those to one B
+  daily_spend_max_block_micros BIGINT CHECK (daily_spend_max_block_micros BETWEEN 0 AND 1000000000000000), -- to B's that differ in three digits
   daily_spend_max_source_micros BIGINT CHECK (daily_spend_max_source_micros BETWEEN 0 AND 1000000000000000),
   allowed_networks TEXT NOT NULL DEFAULT '' CHECK (length(allowed_networks) <= 1000), -- from where Simple and Hosted are asked for; '': anywhere
   challenge_bits INTEGER CHECK (challenge_bits BETWEEN 8 AND 22), -- of the sum a browser does for Simple and Hosted; NULL: none

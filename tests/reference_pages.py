@@ -38,8 +38,8 @@ GUARDED = {
     "all of it": ("asks_per_minute", "concurrent_max", "daily_spend_max"),
     "an account": ("asks_per_minute_account", "concurrent_per_account", "account.daily_spend_max"),
     "A": ("asks_per_minute_a", "concurrent_per_a", "daily_spend_max_a"),
-    "B": ("asks_per_minute_b", "concurrent_per_b", ""),
-    "a block of a thousand B's": ("asks_per_minute_block", "concurrent_per_block", ""),
+    "B": ("asks_per_minute_b", "concurrent_per_b", "daily_spend_max_b"),
+    "a block of a thousand B's": ("asks_per_minute_block", "concurrent_per_block", "daily_spend_max_block"),
     "a source address (IPv6: /64)": ("asks_per_minute_source", "concurrent_per_source", "daily_spend_max_source"),
 }
 

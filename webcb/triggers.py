@@ -49,6 +49,8 @@ class VoiceApplication(Table):
     unusual_mail = TextField(default="")
     daily_spend_max_micros = BigIntegerField(null=True)
     daily_spend_max_a_micros = BigIntegerField(null=True)
+    daily_spend_max_b_micros = BigIntegerField(null=True)
+    daily_spend_max_block_micros = BigIntegerField(null=True)
     daily_spend_max_source_micros = BigIntegerField(null=True)
     allowed_networks = TextField(default="")
     challenge_bits = IntegerField(null=True)

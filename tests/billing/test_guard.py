@@ -198,8 +198,12 @@ def test_every_limit_is_tried() -> None:
 # What may be spent in a day ------------------------------------------------------------------------------------------
 
 
-CAPS = ["daily_spend_max_micros", "daily_spend_max_a_micros", "daily_spend_max_source_micros"]
-ELSEWHERE = {"requested_from": "192.0.2.8", "number_a": Number("5511911112222", "BR", Kind.ORDINARY)}
+CAPS = [f"daily_spend_max{of}_micros" for of in ("", "_a", "_b", "_block", "_source")]
+ELSEWHERE = {
+    "requested_from": "192.0.2.8",
+    "number_a": Number("5511911112222", "BR", Kind.ORDINARY),
+    "number_b": Number("12065559999", "US", Kind.ORDINARY),
+}
 
 
 def begin_and_settle(callback_id: str, at: datetime, seconds: int) -> object:

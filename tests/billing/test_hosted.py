@@ -173,6 +173,27 @@ def test_the_destinations_of_one_call_are_charged_one_by_one(house: rows.House) 
     assert settlement.settle_b(callback_id, used("B", 30, 200), NOON) == 0  # it has ended
 
 
+@pytest.mark.parametrize(("of", "free"), [("b", "12065554124"), ("block", "12065557777")])
+def test_what_a_day_may_cost_to_one_destination(house: rows.House, of: str, free: str) -> None:
+    """0.30 pays for a minute there, as A has begun its second by then; 0.10 are spent, and 0.30 would be needed again."""
+    rows.no_limits(**{f"daily_spend_max_{of}_micros": 300_000})
+    callback_id = begun(house)
+    found = logged_in(callback_id)
+    first = chosen(callback_id, found)
+    assert first.talk_seconds == 60
+    assert first.funds_micros + first.spare_micros == 300_000
+    settlement.settle_b(callback_id, used("B", 40, 65), NOON + 65 * SECOND)
+    verdict = hosted.choose(callback_id, "12065554123", (found.terms.pricing_a,), 70 * US, NOON + 70 * SECOND)
+    assert isinstance(verdict, Refusal)
+    assert verdict.reason in (Reason.DAILY_SPEND, Reason.NO_FUNDS)
+    assert chosen(callback_id, found, 70, free).talk_seconds == 50, "there nothing is spent; A is in its second minute"
+    models.VoiceApplication.update(**{f"daily_spend_max_{of}_micros": 0}).execute()
+    simple = rows.place(house, "simple", kind="simple", login="1001", password=None, number_b=None)
+    assert isinstance(reception.begin(simple, NOON), reception.Begun), (
+        "the operator's own number is nobody to be guarded"
+    )
+
+
 NUMBERS = [
     ("12065554123", "12065554123"),
     ("0115511999887755", "5511999887755"),

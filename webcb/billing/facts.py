@@ -38,14 +38,15 @@ def facts_of(
     source: str,
     *,
     held: bool = False,
+    but: str = "",
 ) -> Facts:
     """Everything a verdict on these numbers rests on, read in the transaction that is open; no second number: on A alone.
 
-    `held` where funds are set aside by it, see spending.py.
+    `held` where funds are set aside by it, `but` a callback whose own are not counted as spent: see spending.py.
     """
     owner = query.row(_ACCOUNT, account_id)
     assert owner is not None  # noqa: S101  accounts are closed, never deleted
-    return facts_from(owner, path, node_id, numbers, open_callbacks, at, source, held=held)
+    return facts_from(owner, path, node_id, numbers, open_callbacks, at, source, held=held, but=but)
 
 
 def facts_from(
@@ -58,6 +59,7 @@ def facts_from(
     source: str,
     *,
     held: bool = False,
+    but: str = "",
 ) -> Facts:
     """The same where the owner was read already: `owner` has OWNER_COLUMNS."""
     book = catalog.book(owner["epoch"])
@@ -69,10 +71,11 @@ def facts_from(
         zone, currency = owner["billing_time_zone"], owner["currency"]
         terms = catalog.offered(book, owner["product_id"], application, node_id, zone, currency, digits, at)
     # What is spent is added up only where there is a limit: of the account, or of the voice application.
-    spend_left_micros = ledger.spend_left_micros(owner["account_id"], at) if owner["is_capped"] else None
+    spend_left_micros = ledger.spend_left_micros(owner["account_id"], at, but) if owner["is_capped"] else None
     if application is not None and application.guards.is_capped:
-        spender = Spender(path, number_a.digits, source, owner["currency"])
-        spend_left_micros = ledger.least(spend_left_micros, spending.left_micros(application, spender, at, held=held))
+        spender = Spender(path, number_a.digits, source, owner["currency"], number_b.digits if number_b else "")
+        left_micros = spending.left_micros(application, spender, at, held=held, but=but)
+        spend_left_micros = ledger.least(spend_left_micros, left_micros)
     return Facts(
         at=at,
         account=_account(owner),

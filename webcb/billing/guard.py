@@ -50,6 +50,8 @@ class Guards:
     concurrent_per_source: int | None = 30
     daily_spend_max_micros: int | None = None
     daily_spend_max_a_micros: int | None = None
+    daily_spend_max_b_micros: int | None = None
+    daily_spend_max_block_micros: int | None = None
     daily_spend_max_source_micros: int | None = None
     allowed_networks: str = ""
     needs_link: bool = False
@@ -61,7 +63,13 @@ class Guards:
     @property
     def is_capped(self) -> bool:
         """Whether anything that may be spent in a day has a limit."""
-        limits = (self.daily_spend_max_micros, self.daily_spend_max_a_micros, self.daily_spend_max_source_micros)
+        limits = (
+            self.daily_spend_max_micros,
+            self.daily_spend_max_a_micros,
+            self.daily_spend_max_b_micros,
+            self.daily_spend_max_block_micros,
+            self.daily_spend_max_source_micros,
+        )
         return any(most is not None for most in limits)
 
 

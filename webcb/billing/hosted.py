@@ -178,7 +178,7 @@ def log_in(callback_id: str, typed: str, ran_us: int, at: datetime) -> LoggedIn 
     ):  # always in this order: two never wait for each other
         query.hold("SELECT id FROM wallet WHERE id = ?", wallet_id)
     open_callbacks = query.values(_OPEN, named["id"])[0]
-    facts = _facts({**found, "account_id": named["id"]}, _number_a(found), open_callbacks, at)
+    facts = _facts({**found, "account_id": named["id"]}, _number_a(found), open_callbacks, at, but=callback_id)
     if held["wallet_id"] == named["wallet_id"]:
         facts = facts._replace(available_micros=facts.available_micros + held["amount_micros"])
     verdict = authorize_alone(facts)
@@ -234,12 +234,8 @@ def choose(
             return refusal
     lock = query.row("SELECT amount_micros FROM lock WHERE callback_id = ? AND state = 'held'", callback_id)
     held_micros = 0 if lock is None else int(lock["amount_micros"])
-    facts = _facts(found, _number_a(found), 0, at, number_b)
-    spend_left = facts.spend_left_micros
-    facts = facts._replace(
-        available_micros=facts.available_micros + held_micros,
-        spend_left_micros=None if spend_left is None else spend_left + held_micros,
-    )
+    facts = _facts(found, _number_a(found), 0, at, number_b, but=callback_id)
+    facts = facts._replace(available_micros=facts.available_micros + held_micros)
     verdict = authorize(facts)
     if isinstance(verdict, Refusal):
         return verdict
@@ -250,11 +246,6 @@ def choose(
     talk_seconds = limit.joint_limit(pricings_of_a[0], pricing_b, ran_us, most_micros, found["talk_seconds_max"])
     if talk_seconds < 1:
         return Refusal(Reason.NO_FUNDS)
-    held = ledger.Held(UNLIMITED_MICROS, 0)
-    if not is_unlimited:
-        seconds = min(protection.slice_seconds, found["talk_seconds_max"]) if protection.kind != "whole balance" else 1
-        need = Waiting(pricings_of_a, pricing_b, ran_us, seconds)
-        held = ledger.hold(callback_id, need, at, beyond_balance=beyond_balance)
     leg_b = LegNumbers(_cli_b(found), number_b.digits)
     query.change(
         "INSERT INTO leg (callback_id, name, cli, cld, pricing, vendor_pricings) VALUES (?, 'B', ?, ?, ?, ?)",
@@ -264,6 +255,11 @@ def choose(
         verdict.pricing_b.as_json(),
         cost.frozen(verdict.routes_b),
     )
+    held = ledger.Held(UNLIMITED_MICROS, 0)
+    if not is_unlimited:
+        seconds = min(protection.slice_seconds, found["talk_seconds_max"]) if protection.kind != "whole balance" else 1
+        need = Waiting(pricings_of_a, pricing_b, ran_us, seconds)
+        held = ledger.hold(callback_id, need, at, beyond_balance=beyond_balance)
     routes = choices(route.connection for route in verdict.routes_b)
     return Chosen(talk_seconds, verdict.pricing_b, routes, found["ring_seconds_b"], leg_b, *held)
 
@@ -295,9 +291,16 @@ def _cli_b(found: Row) -> str:
     return (shown_ani(found["login"]) if found["use_account_id_as_ani"] else "") or str(found["cld_a"])
 
 
-def _facts(found: Row, number_a: Number, open_callbacks: int, at: datetime, number_b: Number | None = None) -> Facts:
-    account_id, path, source = found["account_id"], found["path"], found["requested_from"]
-    return facts_of(account_id, path, found["node_id"], (number_a, number_b), open_callbacks, at, source, held=True)
+def _facts(
+    found: Row, number_a: Number, open_callbacks: int, at: datetime, number_b: Number | None = None, *, but: str = ""
+) -> Facts:
+    account_id, path, source, numbers = (
+        found["account_id"],
+        found["path"],
+        found["requested_from"],
+        (number_a, number_b),
+    )
+    return facts_of(account_id, path, found["node_id"], numbers, open_callbacks, at, source, held=True, but=but)
 
 
 def _with_login(verdict: SoleAuthorization) -> SoleAuthorization:

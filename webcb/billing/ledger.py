@@ -306,21 +306,21 @@ _SPENT = "SELECT COALESCE(SUM(charged_micros), 0) FROM xdr WHERE account_id = ? 
 _SET_ASIDE = """
     SELECT COALESCE(SUM(lock.amount_micros), 0)
       FROM lock JOIN callback ON callback.id = lock.callback_id
-     WHERE lock.wallet_id = ? AND lock.state = 'held' AND callback.account_id = ?
+     WHERE lock.wallet_id = ? AND lock.state = 'held' AND callback.account_id = ? AND callback.id <> ?
 """
 
 
-def spend_left_micros(account_id: int, at: datetime) -> int | None:
+def spend_left_micros(account_id: int, at: datetime, but: str = "") -> int | None:
     """What an account may still spend on the day of `at` in its zone; None: it has no limit.
 
-    Spent is what its calls of the day were charged, and what is set aside for those that go on (domain 9).
+    Spent is what its calls of the day were charged, and what is set aside for those that go on (domain 9), all but the callback `but`.
     """
     limit_micros, time_zone, wallet_id = query.values(_SPENDING, account_id)
     if limit_micros is None:
         return None
     day_began = at.astimezone(ZoneInfo(time_zone)).replace(hour=0, minute=0, second=0, microsecond=0)
     (spent,) = query.values(_SPENT, account_id, micros(day_began))
-    (set_aside,) = query.values(_SET_ASIDE, wallet_id, account_id)
+    (set_aside,) = query.values(_SET_ASIDE, wallet_id, account_id, but)
     return int(limit_micros - spent - set_aside)
 
 

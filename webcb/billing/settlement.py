@@ -198,17 +198,19 @@ def settle_b(callback_id: str, usage: LegUsage | None, at: datetime) -> int:
     )
     bill = _write_bill(callback, wallet.currency, rated, micros(at), name)
     ledger.write(wallet, bill, at, unlock_micros=unlock_micros)
-    _note_spending(callback, cost_micros, book, at)
+    _note_spending(callback, cost_micros, book, at, name)
     if usage.used_seconds:
         ledger.note_use(callback.account_id, at)
     return cost_micros
 
 
-def _note_spending(callback: _Callback, charged_micros: int, book: catalog.Book, at: datetime) -> None:
+def _note_spending(
+    callback: _Callback, charged_micros: int, book: catalog.Book, at: datetime, leg_b: str = "B"
+) -> None:
     """Count it where its voice application has a limit of the day."""
     application = book.capped.get(callback.voice_application_id)
     if application is not None and charged_micros:
-        spending.note(application, spending.spender_of(callback.id), charged_micros, at)
+        spending.note(application, spending.spender_of(callback.id, leg_b), charged_micros, at)
 
 
 class _RatedLeg(NamedTuple):

@@ -1,8 +1,10 @@
-"""The door of what may be spent in a day: by a voice application, for calls to one A, from one source (domain 9).
+"""The door of what may be spent in a day: by a voice application, for calls to one A, to one B or the block it is in, from one source
+(domain 9).
 
 Spent is what callbacks of the day, by the clocks of the voice application, were charged, and what is set aside for those that go on.
 What an account may spend in a day is the ledger's. Charges are added up as they are made, and only where there is a limit: it counts
-from when it was set. Amounts of other currencies than the account's that asks are other amounts.
+from when it was set. Amounts of other currencies than the account's that asks are other amounts. What a callback costs counts for its B
+with both legs; where a hosted one had several, with what each of them cost, and the leg to A for the last.
 """
 
 from collections.abc import Sequence
@@ -22,12 +24,16 @@ SWEPT_AT_ONCE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Spender:
-    """By whom something is spent: the voice application's path, A in E.164 digits, the source address, the account's currency."""
+    """By whom something is spent: the voice application's path, A in E.164 digits, the source address, the account's currency.
+
+    `digits_b` is "" where B is not known yet, or never will be.
+    """
 
     path: str
     digits_a: str
     source: str
     currency: str
+    digits_b: str = ""
 
 
 def _capped(application: Application, spender: Spender) -> list[tuple[str, int]]:
@@ -35,9 +41,13 @@ def _capped(application: Application, spender: Spender) -> list[tuple[str, int]]
     guards = application.guards
     if spender.source == OPERATOR:
         return []
+    # The operator's own second number is nobody to be guarded, as in asks.py.
+    has_b = spender.digits_b not in ("", application.second_number)
     limits = (
         ("all", guards.daily_spend_max_micros),
         ("a", guards.daily_spend_max_a_micros),
+        ("b", guards.daily_spend_max_b_micros if has_b else None),
+        ("block", guards.daily_spend_max_block_micros if has_b else None),
         ("from", guards.daily_spend_max_source_micros),
     )
     return [(kind, most) for kind, most in limits if most is not None]
@@ -45,8 +55,14 @@ def _capped(application: Application, spender: Spender) -> list[tuple[str, int]]
 
 def _subject(kind: str, application: Application, spender: Spender, at: datetime) -> str:
     day = at.astimezone(ZoneInfo(application.time_zone)).date()
-    of = {"all": "", "a": spender.digits_a, "from": guard.source_network(spender.source)}[kind]
-    return f"{day} {spender.currency} {spender.path} {kind} {of}"
+    of = {
+        "all": "",
+        "a": spender.digits_a,
+        "b": spender.digits_b,
+        "block": guard.block(spender.digits_b),
+        "from": guard.source_network(spender.source),
+    }
+    return f"{day} {spender.currency} {spender.path} {kind} {of[kind]}"
 
 
 _OPEN = """
@@ -56,13 +72,16 @@ _OPEN = """
       JOIN wallet ON wallet.id = lock.wallet_id
       {also}
      WHERE callback.state <> 'ended' AND voice_application.path = ? AND wallet.currency = ? AND requested_from <> ?
+       AND callback.id <> ?
 """
+# Every B of a hosted one counts as long as it goes on: what it has cost as yet is locked with the rest.
+_TO_B = " AND EXISTS (SELECT 1 FROM leg WHERE leg.callback_id = callback.id AND leg.name <> 'A' AND leg.cld BETWEEN ? AND ?)"
 _OF_A = "JOIN leg ON leg.callback_id = callback.id AND leg.name = 'A' AND leg.state <> 'ended' AND leg.cld = ?"
 
 
-def _set_aside(kind: str, spender: Spender) -> int:
-    """What callbacks that go on have locked, of this kind."""
-    given: Sequence[str] = (spender.path, spender.currency, OPERATOR)
+def _set_aside(kind: str, spender: Spender, but: str) -> int:
+    """What callbacks that go on have locked, of this kind, all but one."""
+    given: Sequence[str] = (spender.path, spender.currency, OPERATOR, but)
     if kind == "from":
         network = guard.source_network(spender.source)
         sql = _OPEN.format(what="requested_from, lock.amount_micros", also="")
@@ -70,20 +89,27 @@ def _set_aside(kind: str, spender: Spender) -> int:
     what = "COALESCE(SUM(lock.amount_micros), 0)"
     if kind == "a":
         return int(query.values(_OPEN.format(what=what, also=_OF_A), spender.digits_a, *given)[0])
+    if kind in ("b", "block"):
+        block = guard.block(spender.digits_b)
+        numbers = (spender.digits_b, spender.digits_b) if kind == "b" else (f"{block}000", f"{block}999")
+        return int(query.values(_OPEN.format(what=what, also="") + _TO_B, *given, *numbers)[0])
     return int(query.values(_OPEN.format(what=what, also=""), *given)[0])
 
 
-def left_micros(application: Application, spender: Spender, at: datetime, *, held: bool = False) -> int | None:
+def left_micros(
+    application: Application, spender: Spender, at: datetime, *, held: bool = False, but: str = ""
+) -> int | None:
     """What may still be spent on the day of `at`, by the narrowest limit; None where there is none.
 
-    `held`: nobody else sets funds aside under these limits until this transaction, a writing one, ends.
+    `held`: nobody else sets funds aside under these limits until this transaction, a writing one, ends. What the callback `but` has
+    set aside is not counted: it is to be used by itself.
     """
     capped = _capped(application, spender)
     if not capped:
         return None
     spent = {kind: _subject(kind, application, spender, at) for kind, _ in capped}
     counted = _hold(sorted(spent.values()), at) if held else _read(list(spent.values()))
-    return min(most - counted.get(spent[kind], 0) - _set_aside(kind, spender) for kind, most in capped)
+    return min(most - counted.get(spent[kind], 0) - _set_aside(kind, spender, but) for kind, most in capped)
 
 
 def _read(subjects: Sequence[str]) -> dict[str, int]:
@@ -111,18 +137,19 @@ def note(application: Application, spender: Spender, charged_micros: int, at: da
 
 
 _SPENDER = """
-    SELECT voice_application.path, leg.cld, requested_from, wallet.currency FROM callback
+    SELECT voice_application.path, leg.cld, requested_from, wallet.currency, COALESCE(b.cld, '') FROM callback
       JOIN voice_application ON voice_application.id = callback.voice_application_id
       JOIN leg ON leg.callback_id = callback.id AND leg.name = 'A'
+      LEFT JOIN leg AS b ON b.callback_id = callback.id AND b.name = ?
       JOIN account ON account.id = callback.account_id
       JOIN wallet ON wallet.id = account.wallet_id
      WHERE callback.id = ?
 """
 
 
-def spender_of(callback_id: str) -> Spender:
-    """Who spends what this callback costs."""
-    return Spender(*query.values(_SPENDER, callback_id))
+def spender_of(callback_id: str, leg_b: str = "B") -> Spender:
+    """Who spends what this callback costs; `leg_b` is the name of the leg to B that is meant, of which it may have had several."""
+    return Spender(*query.values(_SPENDER, leg_b, callback_id))
 
 
 def sweep(at: datetime) -> int:

@@ -53,6 +53,8 @@ class VoiceApplication(Entry):
         "unusual_charges": "unusual_charges_micros",
         "daily_spend_max": "daily_spend_max_micros",
         "daily_spend_max_a": "daily_spend_max_a_micros",
+        "daily_spend_max_b": "daily_spend_max_b_micros",
+        "daily_spend_max_block": "daily_spend_max_block_micros",
         "daily_spend_max_source": "daily_spend_max_source_micros",
     }
     name: Annotated[str, naming("its name")]
@@ -193,6 +195,18 @@ class VoiceApplication(Entry):
     daily_spend_max_a: Annotated[int | None, amount("the same of those to one A", most=FUNDS_MAX, or_nothing=True)] = (
         None
     )
+    daily_spend_max_b: Annotated[
+        int | None,
+        amount(
+            "the same of those to one B, both legs; to the second number of Simple there is no limit",
+            most=FUNDS_MAX,
+            or_nothing=True,
+        ),
+    ] = None
+    daily_spend_max_block: Annotated[
+        int | None,
+        amount("the same of those to B's that differ in their last three digits only", most=FUNDS_MAX, or_nothing=True),
+    ] = None
     daily_spend_max_source: Annotated[
         int | None,
         amount("the same of those asked for from one source address (IPv6: /64)", most=FUNDS_MAX, or_nothing=True),

@@ -202,6 +202,16 @@ screen(
                         "By the clocks of the time zone below.",
                     ),
                     Item(
+                        "daily_spend_max_b",
+                        "Spend a day at most, calls to one B",
+                        "Both legs count; the second number of Simple has no limit.",
+                    ),
+                    Item(
+                        "daily_spend_max_block",
+                        "Spend a day at most, calls to one block of numbers",
+                        "Numbers of B that differ in their last three digits only.",
+                    ),
+                    Item(
                         "daily_spend_max_source",
                         "Spend a day at most, from one source address",
                         "Of IPv6: from one /64.",
