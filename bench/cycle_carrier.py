@@ -92,7 +92,8 @@ class Crowd:
     """The phones of the load: handed out in the order in which legs are answered."""
 
     def __init__(self, load: str, count: int, seconds: int, report: Path) -> None:
-        command = [load, str(count), str(BEGINNING_SECONDS), str(seconds)]
+        command = [load, str(count), "1", "1", str(seconds)]
+        self._seconds = seconds
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.ports = [int(self._process.stdout.readline()) for _ in range(count)]
@@ -113,12 +114,13 @@ class Crowd:
     def _let_talk(self) -> None:
         assert self._process.stdin is not None and self._process.stdout is not None
         destinations = [self._destinations[place] for place in range(len(self.ports))]
-        self._process.stdin.write("\n".join(map(str, destinations)) + "\n")
+        order = f"0 0 {BEGINNING_SECONDS * 1000} {self._seconds * 1000}"
+        self._process.stdin.write("\n".join((*map(str, destinations), order)) + "\n")
         self._process.stdin.close()
-        numbers = [line.split() for line in self._process.stdout if line[0].isdigit()]
+        numbers = list(self._process.stdout)[-1].split()
         names = ("sent", "received", "cpu_us", "per_second", "p50_ns", "p99_ns", "p999_ns", "late_p99_ns")
         part = self._report.with_suffix(".part")
-        part.write_text(json.dumps(dict(zip(names, map(float, numbers[1]), strict=True))))
+        part.write_text(json.dumps(dict(zip(names, map(float, numbers), strict=True))))
         part.rename(self._report)
 
 

@@ -4,19 +4,21 @@ A relay is told the ports of the phones, joins each pair of neighbours, and answ
 one is added to RELAYS and nowhere else.
 """
 
-import resource
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from bench.loopback import Attachment, links
 from rtpbridge import Bridge
 
 HOST: Final = "127.0.0.1"
-PORT_MIN, PORT_MAX = 10_000, 32_000
+PORT_MIN, PORT_MAX = 10_000, 21_999
+NG_PORT_MIN, NG_PORT_MAX = 22_300, 32_700  # of rtpengine, which stands beside ours
 PAYLOADS = {"PCMU/8000": 0, "telephone-event/8000": 101}
 NG_PORT: Final = 22_222
 NG_PATIENCE_S: Final = 5.0
@@ -33,6 +35,9 @@ class Relay(Protocol):
     def cpu_s(self) -> float:
         """CPU seconds that the relay has used so far."""
 
+    def take_turn(self, is_on: bool) -> None:
+        """Its turn begins, or is over: what it would cost the others to have it at rest beside them is done away with."""
+
     def close(self) -> None:
         """Stop it."""
 
@@ -46,12 +51,15 @@ class NoRelay:
     def cpu_s(self) -> float:
         return 0.0
 
+    def take_turn(self, is_on: bool) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
 
 class UserSpace:
-    """Our bridge, in this process."""
+    """Our bridge, in this process: its threads are those besides the one that measures."""
 
     def __init__(self, *, kernel: bool = False) -> None:
         self._bridge = Bridge(HOST, PORT_MIN, PORT_MAX, kernel=kernel)
@@ -65,8 +73,10 @@ class UserSpace:
         return [port.rtp_port for port in ports]
 
     def cpu_s(self) -> float:
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        return used.ru_utime + used.ru_stime
+        return _ran_s(Path("/proc/self/task"), besides=threading.get_native_id())
+
+    def take_turn(self, is_on: bool) -> None:
+        pass
 
     def close(self) -> None:
         self._bridge.close()
@@ -76,11 +86,28 @@ class Kernel(UserSpace):
     """Our bridge with the kernel path; what passes there is work of whoever sends, on loopback: of the phones."""
 
     def __init__(self) -> None:
+        device = socket.if_nametoindex("lo")
+        try:
+            before = links(device)
+        except OSError as error:
+            raise Missing(f"the kernel path is not to be had here: {error}") from error
         super().__init__(kernel=True)
         is_used, why = self._bridge.kernel_state()
         if not is_used:
-            self.close()
+            self._bridge.close()
             raise Missing(f"the kernel path is not to be had here: {why}")
+        ((link, program),) = (found for found in links(device).items() if found[0] not in before)
+        self._attachment = Attachment(link, program)
+
+    def take_turn(self, is_on: bool) -> None:
+        if is_on:
+            self._attachment.put_back()
+        else:
+            self._attachment.take_off()
+
+    def close(self) -> None:
+        self._attachment.close()
+        super().close()
 
 
 class RtpEngine:
@@ -98,8 +125,8 @@ class RtpEngine:
                 *(
                     f"--interface={HOST}",
                     f"--listen-ng={HOST}:{NG_PORT}",
-                    f"--port-min={PORT_MIN}",
-                    f"--port-max={PORT_MAX}",
+                    f"--port-min={NG_PORT_MIN}",
+                    f"--port-max={NG_PORT_MAX}",
                 ),
             ],
             stderr=subprocess.DEVNULL,
@@ -130,8 +157,10 @@ class RtpEngine:
         return destinations
 
     def cpu_s(self) -> float:
-        threads = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")
-        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
+        return _ran_s(Path(f"/proc/{self._process.pid}/task"))
+
+    def take_turn(self, is_on: bool) -> None:
+        pass
 
     def close(self) -> None:
         self._ng.close()
@@ -148,6 +177,12 @@ class RtpEngine:
         if answer["result"] not in ("ok", "pong"):
             raise OSError(f"rtpengine refused {request['command']}: {answer}")
         return answer
+
+
+def _ran_s(tasks: Path, besides: int = 0) -> float:
+    """CPU seconds of a process's threads, to the nanosecond, but of one."""
+    ran = (task for task in tasks.iterdir() if task.name != str(besides))
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in ran) / 1e9
 
 
 def _sdp(port: int) -> str:
