@@ -44,10 +44,13 @@ class Alarm:
     """A thing that will happen in virtual time."""
 
     action: Callable[[], Any]
-    is_cancelled: bool = False
 
     def cancel(self) -> None:
-        self.is_cancelled = True
+        self.action = _nothing  # an asyncio handle keeps nothing of it either
+
+
+def _nothing() -> None:
+    return
 
 
 class VirtualTime:
@@ -70,8 +73,8 @@ class VirtualTime:
         while self._alarms and self._alarms[0][0] <= end:
             when, _, alarm = heapq.heappop(self._alarms)
             self.now = max(self.now, when)
-            if not alarm.is_cancelled:
-                alarm.action()
+            action, alarm.action = alarm.action, _nothing
+            action()
         self.now = max(self.now, end)
 
 

@@ -101,6 +101,7 @@ class Starts:
         if ticket.is_over:
             return
         ticket.is_over = True
+        ticket.start = ticket.give_up = ticket.tell = _nothing  # who is told has it in turn: both may go at once
         gate = self._gates[ticket.connection_id]
         if ticket.is_in:
             gate.end()
@@ -232,3 +233,7 @@ def let_go(waiting: Sequence[Callable[[], None]], written: Any) -> None:
         log.error("the rows of a call could not be written", exc_info=written)
     for send in waiting:
         send()
+
+
+def _nothing(*_: Any) -> None:
+    return

@@ -221,6 +221,15 @@ class Conversation:
         if self._proposal:
             self._proposal.stop()
 
+    def close(self) -> None:
+        """Nothing is told any more, and who knows each other here parts: what is left goes with the last who holds it.
+
+        The answer of a fork that comes too late is acknowledged and ended all the same.
+        """
+        self._requests.close()
+        self._on_end = _nothing
+        self.negotiation = self.refresh = self._proposal = None
+
     # What the peer asks
 
     def on_request(self, server: ServerTransaction, is_up: bool, now: float) -> None:
@@ -303,3 +312,7 @@ class Conversation:
     def _write_ack(self, dialog: Dialog, fields: Fields, cseq: int = 0) -> tuple[bytes, Address]:
         ack, address = dialog.request("ACK", cseq or dialog.invite_cseq, fields)
         return self._stack.seal(ack, address.transport).encode(), address
+
+
+def _nothing(_cause: Cause, _now: float) -> None:
+    return

@@ -91,6 +91,10 @@ class DialogRequests:
                 del self._waiting[transaction]
                 transaction.abandon(now)
 
+    def close(self) -> None:
+        """Tell nobody any more when the last was answered."""
+        self._on_idle = _nothing
+
     def on_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """An answer; a 2xx of a re-INVITE is acknowledged each time it comes, wanted or not (RFC 3261, 13.2.2.4)."""
         if response.status < 200:
@@ -165,3 +169,7 @@ def write_cancel(stack: Stack, invited: ClientTransaction, reason: Cause | None 
     if reason:
         fields["Reason"] = print_reason(reason)
     return stack.seal(Request("CANCEL", invite.uri, fields), there.transport, invite.via.branch), there
+
+
+def _nothing() -> None:
+    return

@@ -45,6 +45,17 @@ class ClientOwner(Protocol):
         """No final answer will come: `status` 408 after TIMEOUT, 503 where nothing can be sent (RFC 3261, 8.1.3.1)."""
 
 
+class _Nobody:
+    """Owns the transactions that have ended: they tell nothing, and their owners are free to go at once."""
+
+    def on_response(self, transaction: "ClientTransaction", response: Response, now: float) -> None: ...
+
+    def on_silence(self, transaction: "ClientTransaction", status: int, now: float) -> None: ...
+
+
+_NOBODY: Final = _Nobody()
+
+
 class ClientTransaction:
     """A request on its way (RFC 3261, 17.1): repeated until heard, its repeated answers absorbed.
 
@@ -196,6 +207,7 @@ def _end(client: ClientTransaction, _now: float, _: Response | None) -> None:
     client.state = TERMINATED
     client.deadlines.clear()
     client.layer.forget_client(client)
+    client.owner = _NOBODY  # who knows it in turn: a circle would be there until somebody looks for circles
 
 
 _ClientTable = dict[
@@ -205,8 +217,8 @@ _ClientTable = dict[
 # RFC 3261, figure 5, with RFC 6026, 7.2 and 8.4.
 INVITE_CLIENT: Final[_ClientTable] = {
     (CALLING, RETRANSMIT): (CALLING, (_repeat_doubling,)),
-    (CALLING, TIME_OUT): (TERMINATED, (_end, _tell_timeout)),
-    (CALLING, UNDELIVERABLE): (TERMINATED, (_end, _tell_undeliverable)),
+    (CALLING, TIME_OUT): (TERMINATED, (_tell_timeout, _end)),
+    (CALLING, UNDELIVERABLE): (TERMINATED, (_tell_undeliverable, _end)),
     (CALLING, PROVISIONAL): (PROCEEDING, (_silence, _tell)),
     (CALLING, SUCCESS): (ACCEPTED, (_linger, _tell)),
     (CALLING, FAILURE): (COMPLETED, (_acknowledge, _linger, _tell)),
@@ -225,14 +237,14 @@ INVITE_CLIENT: Final[_ClientTable] = {
 # RFC 3261, figure 6.
 CLIENT: Final[_ClientTable] = {
     (TRYING, RETRANSMIT): (TRYING, (_repeat_doubling,)),
-    (TRYING, TIME_OUT): (TERMINATED, (_end, _tell_timeout)),
-    (TRYING, UNDELIVERABLE): (TERMINATED, (_end, _tell_undeliverable)),
+    (TRYING, TIME_OUT): (TERMINATED, (_tell_timeout, _end)),
+    (TRYING, UNDELIVERABLE): (TERMINATED, (_tell_undeliverable, _end)),
     (TRYING, PROVISIONAL): (PROCEEDING, ()),
     (TRYING, SUCCESS): (COMPLETED, (_linger, _tell)),
     (TRYING, FAILURE): (COMPLETED, (_linger, _tell)),
     (TRYING, ABANDON): (TERMINATED, (_end,)),
     (PROCEEDING, RETRANSMIT): (PROCEEDING, (_repeat_slowly,)),
-    (PROCEEDING, TIME_OUT): (TERMINATED, (_end, _tell_timeout)),
+    (PROCEEDING, TIME_OUT): (TERMINATED, (_tell_timeout, _end)),
     (PROCEEDING, SUCCESS): (COMPLETED, (_linger, _tell)),
     (PROCEEDING, FAILURE): (COMPLETED, (_linger, _tell)),
     (PROCEEDING, ABANDON): (TERMINATED, (_end,)),

@@ -244,6 +244,7 @@ class UserAgent:
     def _forget(self, session: Session) -> None:
         self._sessions.pop(session.id, None)
         self._by_dialog.pop((session.call_id, session.local_tag), None)
+        session.conversation.close()
 
     def _forget_registration(self, session: SessionId) -> None:
         self._registrations.pop(session, None)
