@@ -1,46 +1,14 @@
 """An installation a test, on ports of its own."""
 
-import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.callback.installation import Installation
+from tests.ports import free_ports
 from webcb import db
-
-PORTS = 200  # of one installation: the first hundred for SIP and phones, the rest for the bridge
-CLAIM = 99  # the one that nobody uses
-PORTS_FROM, PORTS_TO = 22_000, 32_000  # below the ephemeral ports
-
-
-def _bound(port: int) -> socket.socket:
-    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        opened.bind(("127.0.0.1", port))
-    except OSError:
-        opened.close()
-        raise
-    return opened
-
-
-@contextmanager
-def free_ports() -> Iterator[range]:
-    """A block of ports nobody has. Tests may run side by side: a block is claimed by its port CLAIM, held to the end."""
-    for first in range(PORTS_FROM, PORTS_TO, PORTS):
-        ports = range(first, first + PORTS)
-        with ExitStack() as held:
-            try:
-                held.enter_context(_bound(ports[CLAIM]))
-                for port in ports:
-                    if port != ports[CLAIM]:
-                        _bound(port).close()
-            except OSError:
-                continue
-            yield ports
-            return
-    raise AssertionError(f"no {PORTS} free ports between {PORTS_FROM} and {PORTS_TO}")
 
 
 @contextmanager

@@ -8,10 +8,10 @@ import pytest
 
 from tests import databases
 from tests.callback.configuration import charge_a, charge_b
-from tests.callback.conftest import free_ports
 from tests.callback.cut import Cable, cable
 from tests.callback.installation import Installation
 from tests.callback.outcome import NORMAL, Billed, assert_ended
+from tests.ports import free_ports
 from tests.waiting import wait_until
 
 BILLED = {"A": Billed(charge_a, True, NORMAL), "B": Billed(charge_b, True, NORMAL)}

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.callback.configuration import charge_a, charge_b
-from tests.callback.conftest import free_ports
 from tests.callback.installation import Installation
 from tests.callback.outcome import NORMAL, Billed, assert_ended
 from tests.callback.peers import behind_a_proxy, proxy_port
 from tests.callback.wire import Message
+from tests.ports import free_ports
 from webcb import db
 from webcb.models import Connection
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.callback.configuration import charge_a, charge_b, media_port, sip_port
-from tests.callback.conftest import free_ports
 from tests.callback.installation import Installation
 from tests.callback.outcome import NORMAL, assert_books_balance
 from tests.callback.peers import TONE_HZ, baresip, decoded, share_of_tone
 from tests.engine.certificates import Authority
+from tests.ports import free_ports
 from webcb import db
 from webcb.models import Connection, Message, Xdr
 

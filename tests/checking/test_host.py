@@ -4,6 +4,7 @@ import resource
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +18,10 @@ from webcb.settings import Bind, Settings
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    low = ports.MEDIA_MIN
-    return Settings(data_dir=tmp_path, rtp_port_min=low, rtp_port_max=low + 19, sip_binds=(Bind("127.0.0.1", 1),))
+def settings(tmp_path: Path) -> Iterator[Settings]:
+    with ports.free_ports() as free:
+        low = free[ports.CLAIM + 1]
+        yield Settings(data_dir=tmp_path, rtp_port_min=low, rtp_port_max=low + 19, sip_binds=(Bind("127.0.0.1", 1),))
 
 
 @pytest.fixture

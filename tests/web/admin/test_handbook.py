@@ -14,8 +14,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from tests.callback.conftest import free_ports
-from tests.ports import free_port
+from tests.ports import free_port, free_ports
 from tests.waiting import wait_until
 from webcb import db, settings
 from webcb.demo.carrier import CREDENTIALS
