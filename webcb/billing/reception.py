@@ -31,7 +31,8 @@ from webcb.number import DIGITS_MAX, Kind, Number
 
 log = logging.getLogger(__name__)
 
-CALLBACK_ID_BYTES = 10  # 20 hexadecimal digits
+ID_SLOT_SECONDS = 225  # 2**24 of them are 119 years
+_ID_BYTES_BY_CHANCE = 7
 
 
 CallbackKind = Literal["simple", "extended", "hosted", "code"]
@@ -298,13 +299,22 @@ def translated_id(typed: str, application: Application) -> str:
     return translation.translate(translation.parse_rule(application.account_id_rule), typed)
 
 
+def new_id(at: datetime) -> str:
+    """An id for a callback: six hexadecimal digits of the moment, fourteen by chance.
+
+    Those made together stand together in the seven indexes that begin with it: however many there were before, a new one finds its
+    pages in memory. Nobody is let in because he knows it.
+    """
+    return f"{micros(at) // 1_000_000 // ID_SLOT_SECONDS & 0xFFFFFF:06x}{secrets.token_hex(_ID_BYTES_BY_CHANCE)}"
+
+
 def write_callback(account_id: int, order: Order, at: datetime) -> str:
     """The row of a callback, with those of the legs that are known; everything was judged before. Returns its id."""
     application = query.row(
         "SELECT id, cli, use_account_id_as_ani FROM voice_application WHERE path = ?", order.voice_application
     )
     assert application is not None  # noqa: S101  authorize has refused where there is none
-    callback_id = secrets.token_hex(CALLBACK_ID_BYTES)
+    callback_id = new_id(at)
     query.change(
         "INSERT INTO callback (id, kind, voice_application_id, account_id, idempotency_key, requested_at, requested_from)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
