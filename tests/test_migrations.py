@@ -1,15 +1,25 @@
 """An older database becomes what schema.sql makes, its rows with it, on SQLite and PostgreSQL; what goes wrong leaves it as it was."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from peewee import DatabaseError
 
 from tests import databases
+from tests.billing.rows import NOON, NUMBER_A, NUMBER_B
+from tests.billing.test_ledger import used
 from tests.keeping.test_copy import live_in
+from tests.releases import frozen
 from webcb import db, models
-from webcb.billing import books
+from webcb.billing import books, reception, settlement
+
+TOP = Path(__file__).parent.parent
 
 MIGRATION = """
 -- Since version 2 a distributor has a mail, and whom he has sold to is noted.
@@ -112,3 +122,71 @@ def test_the_files_are_numbered_without_a_gap(monkeypatch: pytest.MonkeyPatch, t
     (tmp_path / "migrations/0005_gap.sql").write_text("SELECT 1;\n")
     with pytest.raises(db.DatabaseProblem, match="not numbered"):
         db._migrations()
+
+
+# From every version that was released ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without a table."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.sqlite'}"
+    else:
+        with databases.database_of(request.getfixturevalue("postgresql_url")) as url:
+            yield url
+
+
+def _migrated_by_the_command(url: str, folder: Path) -> str:
+    """What `webcb migrate` says, in a process of its own."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("WEBCB_")}
+    environment |= {"WEBCB_DATABASE_URL": url, "WEBCB_DATA_DIR": str(folder)}
+    command = [sys.executable, "-m", "webcb.cli", "migrate"]
+    done = subprocess.run(command, cwd=TOP, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("version", frozen.versions())
+def test_a_database_of_every_version_is_carried_up_to_this_one(version: str, empty_url: str, tmp_path: Path) -> None:
+    """Its rows are all there, its books exact, its tables those of a new one; the call that goes on is ended, another placed."""
+    opened = db.connect(empty_url)
+    opened.connect()
+    try:
+        frozen.make(version)
+        opened.close()
+        _migrated_by_the_command(empty_url, tmp_path)
+        opened.connect()
+        assert db.version() == db.newest_version()
+        for table, columns in frozen.rows_of(version):
+            key = next(iter(columns))
+            mark = "?" if db.dialect() == "sqlite" else "%s"
+            counted = db.database.execute_sql(
+                f'SELECT COUNT(*) FROM "{table}" WHERE {key} = {mark}', (columns[key],)
+            ).fetchone()
+            assert counted == (1,), (table, columns)
+        assert books.differences() == []
+        (going_on,) = (
+            columns for table, columns in frozen.rows_of(version) if table == "lock" and columns["state"] == "held"
+        )
+        settlement.settle(going_on["callback_id"], [used("A", 10)], "A hung up", False, NOON + timedelta(seconds=300))
+        models.Node.update(heard_at=NOON + timedelta(hours=1)).execute()
+        asked = reception.Order("-", "cb1001", None, NUMBER_A, NUMBER_B, "upgraded", "192.0.2.7")
+        assert isinstance(reception.place(asked, NOON + timedelta(hours=1)), reception.Placed)
+        assert books.differences() == []
+        carried_up = frozen.shape()
+    finally:
+        opened.close()
+    fresh = db.connect(f"sqlite:///{tmp_path / 'fresh.sqlite'}" if db.dialect() == "sqlite" else _emptied(empty_url))
+    fresh.connect()
+    db.migrate()
+    assert carried_up == frozen.shape()
+    fresh.close()
+
+
+def _emptied(url: str) -> str:
+    """That PostgreSQL database once more, without a table."""
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute("DROP SCHEMA public CASCADE")
+        owner.execute("CREATE SCHEMA public")
+    return url

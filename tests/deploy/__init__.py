@@ -1,0 +1,1 @@
+"""Installing it as docs/installing.md has it, on machines of their own: slow, and as root."""
