@@ -1,4 +1,4 @@
-# Every target does the set-up it needs. Variables: PYTHON (3.11 or later), PYTEST_ARGS.
+# Every target does the set-up it needs. Variables: PYTHON (3.11 or later), PYTEST_ARGS, BENCH_ARGS, QUICK=1 (a bench of minutes).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -47,7 +47,7 @@ soak: $(STAMP)-develop test-system
 	$(BIN)/python -m pytest -m soak --timeout 7200 $(PYTEST_ARGS)
 
 bench: $(STAMP)-bench
-	$(BIN)/python -m bench $(BENCH_ARGS)
+	$(BIN)/python -m bench $(if $(QUICK),--quick) $(BENCH_ARGS)
 
 lint: $(STAMP)-develop
 	$(BIN)/ruff check .

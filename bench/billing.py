@@ -19,6 +19,7 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from bench.table import Beside
 from tests.billing import rows
 from webcb import db, models
 from webcb.billing import books, credentials, limit, query, reception, settlement
@@ -283,3 +284,15 @@ def _seconds(work: Callable[[], object], times: int) -> float:
             work()
         taken.append((time.perf_counter() - start) / times)
     return min(taken)
+
+
+def beside(figures: Figures) -> list[Beside]:
+    """Beside the same statements by hand, and beside bare writes."""
+    rows_ = []
+    for name in ("single", "grouped"):
+        ours = figures[f"begin_and_settle_{name}_per_second"]
+        for floor in ("same_sql_floor", "writes_floor"):
+            said = {"same_sql_floor": "its very statements by hand", "writes_floor": "as many bare writes"}[floor]
+            that = figures[f"{floor}_{name}_per_second"]
+            rows_.append(Beside(f"callbacks begun and settled, {name}", ours, "a second", said, that, "more"))
+    return rows_

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from bench.table import Beside
 from rtpbridge.build import C_FLAGS, C_SOURCES, FOLDER, LIBRARIES
 
 BOUNDS_NS = {
@@ -44,6 +45,18 @@ def run() -> dict[str, dict[str, float]]:
         peer = f"{theirs_ns:10,.0f}{theirs_ns / ours_ns:8.1f}x" if theirs_ns else ""
         print(f"{name:40}{ours_ns:10,.0f}{bound_ns or '':>10}{peer}")
     return figures
+
+
+def beside(figures: dict[str, dict[str, float]]) -> list[Beside]:
+    """Beside the library that Debian has for it, or beside its bound."""
+    rows = []
+    for name, each in figures.items():
+        if "peer_ns" in each:
+            peer = "libsrtp2" if "SRTP" in name or "seal" in name or "open" in name else "spandsp"
+            rows.append(Beside(name, each["ns"], "ns a packet", peer, each["peer_ns"]))
+        if bound_ns := _bound_ns(name):
+            rows.append(Beside(name, each["ns"], "ns a packet", "its bound", bound_ns, aim=1.0))
+    return rows
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import cycle_deadlines, cycle_growth, cycle_media, cycle_profile
+from bench import cycle_deadlines, cycle_floor, cycle_growth, cycle_media, cycle_profile
 from bench.cycle_carrier import TALK_MS
 from bench.cycle_house import ACCOUNTS, Figures, all_ended, cpu_seconds, house, place, wait
+from bench.table import Beside
 from bench.visitor import Visitor
 from webcb import clock, db, doorbell
 from webcb.billing import books
@@ -81,6 +82,7 @@ def profile() -> Figures:
 
 PARTS: dict[str, Callable[[], Figures]] = {
     "bursts": bursts,
+    "floor": cycle_floor.measure,
     "growth": cycle_growth.measure,
     "media": cycle_media.measure,
     "deadlines": deadlines,
@@ -98,6 +100,30 @@ def run(names: tuple[str, ...] = tuple(PARTS)) -> Figures:
             print(f"  {figure:<36} {value:>10}", flush=True)
         figures |= part
     return figures
+
+
+def quick() -> Figures:
+    """Bursts and their floor."""
+    return run(("bursts", "floor"))
+
+
+def beside(figures: Figures) -> list[Beside]:
+    """The engine's CPU beside its floor; a BYE beside the deadline's own second."""
+    floor = float(figures["floor_cpu_ms_per_callback"])
+    rows = [
+        Beside(f"a callback {said}", float(figures[name]), "ms of CPU", "its SQL by hand and its SIP alone", floor)
+        for said, name in (
+            ("in a burst", "engine_cpu_ms_per_callback"),
+            ("by itself", "engine_cpu_ms_per_single_callback"),
+        )
+    ]
+    at = [float(value) for name, value in figures.items() if name.startswith("cpu_ms_per_callback_at_")]
+    if at:
+        rows.append(Beside("a callback while others go on, the dearest", max(at), "ms of CPU", "the cheapest", min(at)))
+    ways = [float(figures.get(f"calls_with_voice_{way}", 0)) for way in ("kernel", "user_space")]
+    if all(ways):
+        rows.append(Beside("calls with voice, none lost: kernel", ways[0], "calls", "user space", ways[1], "more"))
+    return rows
 
 
 def _assert_books_balance() -> None:

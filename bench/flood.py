@@ -11,6 +11,7 @@ import time
 
 from bench.cycle_house import all_ended, cpu_seconds, house, place, wait
 from bench.junk import PER_SECOND
+from bench.table import Beside
 from webcb import db, doorbell
 from webcb.settings import Settings
 
@@ -84,6 +85,20 @@ def _calls(chosen: Settings, key: str) -> None:
 
 def _setup_ms(keys: str) -> list[float]:
     return [row[0] / 1000 for row in db.database.execute_sql(_SETUPS, (keys,)).fetchall()]
+
+
+def beside(figures: Figures) -> list[Beside]:
+    """Under a flood beside quiet."""
+    return [
+        Beside(
+            f"under a flood: {said}", float(figures[f"flooded_{name}"]), unit, "quiet", float(figures[f"quiet_{name}"])
+        )
+        for said, name, unit in (
+            ("set-up, middle", "setup_ms_p50", "ms"),
+            ("set-up, slowest hundredth", "setup_ms_p99", "ms"),
+            ("the engine's CPU", "engine_cpu_seconds", "s"),
+        )
+    ]
 
 
 if __name__ == "__main__":

@@ -14,15 +14,17 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bench import codecs, pacing
 from bench.loopback import network_apart
 from bench.relays import RELAYS
+from bench.table import Beside
 from bench.turns import PAIRS, SLICE_MS, Interval, Run, Slice, interval, take_turns
 
 CALLS = (100, 500, 1_000, 2_000)
 PACKETS_PER_CALL_SECOND = 100
+QUICK_PAIRS = 6
 PLOT = Path(__file__).parent / "results" / "media.svg"
 _DESCRIPTORS_PER_CALL = 8  # of rtpengine, which inherits the limit
 
@@ -145,6 +147,48 @@ def run(calls: Sequence[int] = CALLS, *, pairs: int = PAIRS, slice_ms: int = SLI
 
 def _rounded(figures: dict[str, float]) -> dict[str, float]:
     return {name: round(figure, 3) for name, figure in figures.items()}
+
+
+def quick() -> dict[str, object]:
+    """One size, a few turns."""
+    return run((100,), pairs=QUICK_PAIRS)
+
+
+def beside(figures: dict[str, Any]) -> list[Beside]:
+    """Our user space beside rtpengine's, our kernel path beside no relay at all; a relay that was not there is in no row."""
+    rows = []
+    million = "s a million packets"
+    for size, one in figures.items():
+        shares = {name: share["median"] for name, share in one["shares"].items()}
+        if "user space" in shares:
+            ours, theirs = one["user space"], one["rtpengine"]
+            of_cpu = f"{size} calls in user space: CPU"
+            rows += [
+                Beside(
+                    of_cpu,
+                    ours["relay_cpu_s"],
+                    million,
+                    "rtpengine",
+                    theirs["relay_cpu_s"],
+                    of_pairs=shares["user space"],
+                ),
+                Beside(
+                    f"{size} calls in user space: slowest hundredth",
+                    ours["p99_us"],
+                    "µs",
+                    "rtpengine",
+                    theirs["p99_us"],
+                ),
+            ]
+        if "kernel" in shares:
+            ours, bare = one["kernel"], one["no relay"]
+            of_cpu = f"{size} calls in the kernel: CPU, phones and relay"
+            rows.append(
+                Beside(
+                    of_cpu, ours["both_cpu_s"], million, "no relay", bare["both_cpu_s"], of_pairs=1 + shares["kernel"]
+                )
+            )
+    return rows
 
 
 def main() -> int:

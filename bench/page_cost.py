@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from bench.cycle_house import LIMITS, _configuration
 from bench.pages import PARTIES, _key
+from bench.table import Beside
 from webcb import clock, db, settings
 from webcb.billing import credentials
 from webcb.demo.phones import CALLER, SPEAKS
@@ -81,3 +82,12 @@ def _measure(client: Any, bearing: dict[str, str]) -> dict[str, float]:
 
 def _hidden(page: str) -> dict[str, str]:
     return dict(re.findall(r'name="(csrf_token|nonce|quoted)"[^>]*value="([^"]+)"', page))
+
+
+def beside(figures: dict[str, float]) -> list[Beside]:
+    """Each beside a static file."""
+    return [
+        Beside(name, ms, "ms of CPU", "a static file", figures["a file"])
+        for name, ms in figures.items()
+        if name != "a file"
+    ]

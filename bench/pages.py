@@ -17,6 +17,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from bench.cycle_house import HOST, _free_port, house, place, wait
+from bench.table import Beside
 from webcb import clock, db, doorbell
 from webcb.demo.phones import CALLER, SPEAKS
 from webcb.models import Account, Callback, VoiceApplication
@@ -196,3 +197,20 @@ async def _answer(reader: asyncio.StreamReader) -> bytes:
         body += await reader.readexactly(size + 2)
         if not size:
             return head + body
+
+
+def beside(figures: dict[str, Any]) -> list[Beside]:
+    """Each beside the bare page of the same series."""
+    return [
+        Beside(
+            f"{name}, {when}",
+            series["per_second"],
+            "a second",
+            "a bare Flask page",
+            figures[when]["a bare Flask page"]["per_second"],
+            "more",
+        )
+        for when in ("quiet", "while calls are up")
+        for name, series in figures[when].items()
+        if name != "a bare Flask page"
+    ]

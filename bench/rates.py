@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.table import Beside
 from tests import postgresql
 from tests.billing import rows
 from webcb import db, models
@@ -89,3 +90,12 @@ def _each_us(work: Callable[[str], object], wanted: list[str]) -> float:
             taken.append(time.perf_counter() - start)
         medians.append(statistics.median(taken))
     return min(medians) * 1e6
+
+
+def beside(figures: Figures) -> list[Beside]:
+    """Beside the bare statement, and beside the way to the database and back."""
+    return [
+        Beside(f"a rate looked up, {name}", figures[f"{name}_look_up_us"], "µs", said, figures[f"{name}_{floor}_us"])
+        for name in ("sqlite", "postgresql")
+        for said, floor in (("its statement alone", "statement"), ("SELECT 1", "select_1"))
+    ]

@@ -9,7 +9,10 @@ HEAD = "| benchmark | what | here | beside it | that | here / that | aim |\n|---
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """A figure and what it stands beside. `aim` is what their ratio is to be at most where less is better, at least where more is."""
+    """A figure and what it stands beside. `aim` is what their ratio is to be at most where less is better, at least where more is.
+
+    `of_pairs` is the ratio where it was taken pair by pair, and is not that of the two figures.
+    """
 
     what: str
     here: float
@@ -18,10 +21,13 @@ class Beside:
     that: float
     better: Literal["less", "more"] = "less"
     aim: float | None = None
+    of_pairs: float | None = None
 
     @property
     def ratio(self) -> float:
         """The figure over what stands beside it."""
+        if self.of_pairs is not None:
+            return self.of_pairs
         return self.here / self.that if self.that else float("inf")
 
     @property

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from bench.table import Beside
 from tests.web import scene
 from webcb import clock, db
 from webcb.billing import credentials, pattern
@@ -27,6 +28,7 @@ from webcb.web.admin.listing import Between, Choice, _filters
 
 TARGET_MS: Final = 200
 TIMES: Final = 5
+ALMOST_EMPTY: Final = "tariffs"  # what any list costs
 PASSWORD: Final = "correct horse battery"
 
 _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})"
@@ -100,8 +102,33 @@ def run(xdrs: int = 1_000_000, accounts: int = 200_000) -> dict[str, Any]:
         client = client_of(Path(folder))
         print(f"{xdrs:,} xDRs, {accounts:,} accounts: milliseconds, the middle one of {TIMES}")
         milliseconds = dict(_ask(client))
+        almost_empty_ms = round(_took_ms(client, ALMOST_EMPTY, 3 * TIMES), 1)
         print("the slowest of every list, by each column, filter and search")
-        return {"xdrs": xdrs, "accounts": accounts, "milliseconds": milliseconds, "slowest": dict(_ask_all(client))}
+        slowest = dict(_ask_all(client))
+        found = {"xdrs": xdrs, "accounts": accounts, "milliseconds": milliseconds, "slowest": slowest}
+        return found | {"almost_empty_ms": almost_empty_ms}
+
+
+def quick() -> dict[str, Any]:
+    """A twentieth of the rows."""
+    return run(50_000, 10_000)
+
+
+def beside(figures: dict[str, Any]) -> list[Beside]:
+    """The middle and the slowest list beside a list of a few rows, and beside the aim."""
+    lists = {name: ms for name, ms in figures["milliseconds"].items() if name != "patrol"} | figures["slowest"]
+    slowest = max(lists, key=lambda name: lists[name])
+    of = f"of {len(lists)} lists and searches over {figures['xdrs']:,} xDRs"
+    return [
+        Beside(
+            f"the middle one {of}",
+            statistics.median(lists.values()),
+            "ms",
+            "a list of two rows",
+            figures["almost_empty_ms"],
+        ),
+        Beside(f"the slowest {of}: /admin/{slowest}", lists[slowest], "ms", "what it may take", TARGET_MS, aim=1.0),
+    ]
 
 
 def fill(folder: Path, xdrs: int, accounts: int) -> None:
