@@ -116,6 +116,27 @@ def test_nobody_logged_in_and_the_internal_account_pays(house: rows.House) -> No
     assert books.differences() == []
 
 
+def test_pins_are_not_guessed_call_after_call(house: rows.House) -> None:
+    """Nine of a phone in a quarter of an hour, however many calls they are spread over; then not even the right one."""
+    rows.no_limits()
+    calls = [rows.place(house, f"k{n}", login="", number_b=None, kind="hosted") for n in range(4)]
+    for callback_id in calls:
+        assert isinstance(hosted.begin(callback_id, NOON), BegunAlone)
+    wrong, closed = Refusal(Reason.WRONG_CREDENTIALS), Refusal(Reason.TOO_MANY_TRIES, "A")
+    for callback_id in calls[:3]:
+        assert [hosted.log_in(callback_id, f"99{n}", US, NOON) for n in range(3)] == [wrong] * 3
+        assert hosted.log_in(callback_id, "no number of ours", US, NOON, by_ani=True) == wrong, "nobody's try"
+    assert hosted.log_in(calls[3], "1001", US, NOON) == closed
+    order = rows.order(house, "next", login="", number_b=None, kind="hosted")
+    assert reception.place(order, NOON) == closed, "the phone does not ring in vain"
+    elsewhere = rows.order(
+        house, "else", login="", number_b=None, kind="hosted", number_a=rows.number("+5511999887700")
+    )
+    assert isinstance(reception.place(elsewhere, NOON), reception.Placed)
+    assert isinstance(hosted.log_in(calls[3], "1001", US, NOON, by_ani=True), LoggedIn), "by its number it is in"
+    assert isinstance(reception.place(order, NOON + 15 * 60 * SECOND), reception.Placed)
+
+
 REFUSED = [
     ({"blocked": True}, Reason.ACCOUNT_BLOCKED),
     ({"closed": True}, Reason.ACCOUNT_CLOSED),

@@ -166,6 +166,12 @@ def test_three_wrong_pins_and_goodbye() -> None:
     assert len(someone.asked) == 3
 
 
+def test_where_pins_were_tried_too_often_none_is_asked_for_again() -> None:
+    someone = caller().wait(6).press("1#").answer(NotLoggedIn(Reason.TOO_MANY_TRIES))
+    assert someone.heard() == "welcome enter-pin login-refused goodbye"
+    assert someone.wait(5).menu.ending is Ending.NOT_LOGGED_IN
+
+
 def test_an_account_that_may_not_call_is_told_so() -> None:
     someone = caller().wait(6).press("1#").answer(NotLoggedIn(Reason.ACCOUNT_BLOCKED))
     assert someone.heard() == "welcome enter-pin login-refused enter-pin"

@@ -13,6 +13,7 @@ from webcb.billing.guard import OPERATOR, Guards
 ASKS_WINDOW = timedelta(minutes=1)
 TRIES_WINDOW = timedelta(minutes=15)
 TRIES_OF_ACCOUNT_AND_SOURCE, TRIES_OF_ACCOUNT, TRIES_OF_SOURCE = 5, 50, 30
+PINS_OF_PHONE, PINS_OF_SOURCE = 9, 30  # in the same window; in one call there are three (domain 7)
 
 
 def _tries(login: str, source: str) -> list[tally.Ask]:
@@ -33,6 +34,25 @@ def may_try(login: str, source: str, at: datetime) -> bool:
 def note_wrong_try(login: str, source: str, at: datetime) -> None:
     """Count a password that was wrong, or an ID that does not exist."""
     tally.take(_tries(login, source), TRIES_WINDOW, at)
+
+
+def _pins(digits_a: str, source: str) -> list[tally.Ask]:
+    return [
+        tally.Ask(f"pin of {digits_a}", PINS_OF_PHONE),
+        tally.Ask(f"pin from {guard.source_network(source)}", PINS_OF_SOURCE),
+    ]
+
+
+def may_try_pin(digits_a: str, source: str, at: datetime) -> bool:
+    """Whether a PIN pressed on the phone of A, which somebody at `source` has had called, is looked at; by all calls of late."""
+    return source == OPERATOR or not tally.full(_pins(digits_a, source), TRIES_WINDOW, at)
+
+
+@db.transaction
+def note_wrong_pin(digits_a: str, source: str, at: datetime) -> None:
+    """Count a PIN that was none."""
+    if source != OPERATOR:
+        tally.take(_pins(digits_a, source), TRIES_WINDOW, at)
 
 
 @db.transaction

@@ -160,18 +160,23 @@ def begin(callback_id: str, at: datetime) -> BegunAlone | Refusal:
 
 
 @db.transaction
-def log_in(callback_id: str, typed: str, ran_us: int, at: datetime) -> LoggedIn | Refusal:
+def log_in(callback_id: str, typed: str, ran_us: int, at: datetime, *, by_ani: bool = False) -> LoggedIn | Refusal:
     """Put leg A, which has run `ran_us`, on the account of this ID: its lock and its prices go over with it.
 
     The account pays for all of A, from its answer on, with the tariff's fee for a log-in. Refused: everything stays as it was.
+    What was typed and is none is counted, over all calls of the phone; `by_ani`: the number of A says it, and nobody tries.
     """
     found = _found(callback_id)
     held = query.row("SELECT wallet_id, amount_micros FROM lock WHERE callback_id = ? AND state = 'held'", callback_id)
     if held is None or found["state"] == "ended":
         return Refusal(Reason.APPLICATION_CLOSED)
+    if not by_ani and not asks.may_try_pin(found["cld_a"], found["requested_from"], at):
+        return Refusal(Reason.TOO_MANY_TRIES, "A")
     application = catalog.book().applications.get(found["path"])
     named = None if application is None else _named(typed, application)
     if named is None or named["id"] == found["account_id"]:  # the internal account is nobody's to log in to
+        if not by_ani:
+            asks.note_wrong_pin(found["cld_a"], found["requested_from"], at)
         return Refusal(Reason.WRONG_CREDENTIALS)
     for wallet_id in sorted(
         {held["wallet_id"], named["wallet_id"]}

@@ -271,6 +271,8 @@ def _authenticate(order: Order, application: Application, at: datetime) -> tuple
         found = query.row("SELECT id, service_password FROM account WHERE id = ?", application.internal_account_id)
         if found is None:
             return Refusal(Reason.APPLICATION_CLOSED)
+        if not asks.may_try_pin(order.number_a.digits, order.requested_from, at):
+            return Refusal(Reason.TOO_MANY_TRIES, "A")  # no PIN would be looked at
         return int(found["id"]), str(found["service_password"])
     is_typed = order.kind == "simple" or order.password is not None
     if is_typed and not asks.may_try(order.login, order.requested_from, at):

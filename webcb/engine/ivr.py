@@ -315,7 +315,8 @@ def _not_logged_in(ivr: Ivr, event: events.NotLoggedIn, now_us: int) -> Step:
     said = {Reason.WRONG_CREDENTIALS: "wrong-pin", Reason.NO_FUNDS: "no-funds", Reason.DAILY_SPEND: "no-funds"}
     why = (*(("welcome",) if event.by_ani else ()), said.get(event.reason, "login-refused"))
     ivr = replace(ivr, attempts=ivr.attempts + 1)
-    if ivr.attempts >= ATTEMPTS_MAX:
+    # Too many tries: none is looked at, the right one as little as another.
+    if ivr.attempts >= ATTEMPTS_MAX or event.reason is Reason.TOO_MANY_TRIES:
         return farewell(ivr, (*why, "goodbye"), Ending.NOT_LOGGED_IN, now_us)
     return _ask_pin(ivr, why, now_us)
 

@@ -313,7 +313,7 @@ def renew(plan: Plan, renew: Renew, at: datetime) -> Held:
 
 def log_in(plan: Plan, log_in: LogIn, ran_us: int, at: datetime) -> LoggedIn | NotLoggedIn:
     """Put leg A on the account of a PIN, or of the ID that its number names."""
-    found = hosted.log_in(plan.callback_id, log_in.typed, ran_us, at)
+    found = hosted.log_in(plan.callback_id, log_in.typed, ran_us, at, by_ani=log_in.by_ani)
     if isinstance(found, Refusal):
         log.info("callback %s: not logged in: %s", plan.callback_id, found.reason)
         return NotLoggedIn(found.reason, log_in.by_ani)

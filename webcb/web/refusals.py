@@ -111,6 +111,9 @@ _NUMBER_WORDS = {
 }
 
 
+_PINS = Words(
+    "number_a", marked("The PIN was wrong too often on this phone. Wait a quarter of an hour, then ask again.")
+)
 _NO_ACCOUNT = Words("login", marked("There is no account with this ID. Check it."))
 # What of the operator's own, his account or his number, is not as it should be is no caller's affair.
 _OPERATORS_AFFAIR = {"simple": ("number_b",), "hosted": ("login", "password", "number_b")}
@@ -120,6 +123,8 @@ def words(refusal: Refusal, kind: CallbackKind = "extended") -> Words:
     """What to say about a refusal of a callback of this kind, and where."""
     if kind == "simple" and refusal.reason is Reason.WRONG_CREDENTIALS:
         return Words(_NO_ACCOUNT.field, gettext(_NO_ACCOUNT.text))
+    if kind == "hosted" and refusal.reason is Reason.TOO_MANY_TRIES:
+        return Words(_PINS.field, gettext(_PINS.text))
     said = _words(refusal)
     if said.field in _OPERATORS_AFFAIR.get(kind, ()):
         return Words("", gettext(_WORDS[Reason.APPLICATION_CLOSED].text))
