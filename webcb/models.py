@@ -22,6 +22,7 @@ from webcb.owners import SavedDestination as SavedDestination
 from webcb.past import Archive as Archive
 from webcb.past import CarriedBook as CarriedBook
 from webcb.past import CarriedChain as CarriedChain
+from webcb.past import Erasure as Erasure
 from webcb.registers import Destination as Destination
 from webcb.registers import ExchangeRate as ExchangeRate
 from webcb.registers import Node as Node
@@ -303,7 +304,7 @@ ALL_TABLES: tuple[type[Table], ...] = (
     Wallet, Destination, OffPeakPeriod, Tariff, RateImport, Rate, ExchangeRate, Node, Product, UsageCharge,
     Customer, Batch, Distributor, Job, Account, TrustedNumber, SavedDestination, OwnerSession, Recovery, Payment,
     LowBalance, Vendor, Connection, ConnectionShare, ConnectionPace, Route, Catalog,
-    VoiceApplication, NeverCall, OwnNumber, Tally, DaySpend, Retention, RefusalCount, ApiKey, Callback, PhoneProof, Sink,
+    VoiceApplication, NeverCall, OwnNumber, Tally, DaySpend, Erasure, Retention, RefusalCount, ApiKey, Callback, PhoneProof, Sink,
     SinkEvent, Leg, Attempt, Message, Lock, Xdr, Ledger, Voucher, User, UserSession, SignIn, SavedFilter, Audit,
     Company, Unusual,
     Archive, CarriedChain, CarriedBook,

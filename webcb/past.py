@@ -1,4 +1,4 @@
-"""What has been archived, and where chains and books go on from."""
+"""What has been archived, and where chains and books go on from; and what was erased."""
 
 from peewee import BigIntegerField, ForeignKeyField, TextField
 
@@ -20,6 +20,12 @@ class Archive(Table):
     xdrs = BigIntegerField(default=0)
     callbacks = BigIntegerField(default=0)
     ended_at = InstantField(null=True)
+
+
+class Erasure(Table):
+    at = InstantField(unique=True)
+    kind = TextField()
+    digest = TextField()
 
 
 class CarriedChain(Table):

@@ -18,7 +18,7 @@ from webcb.clerk import mail
 from webcb.clerk.courier import Courier
 from webcb.clerk.patrol import Patrol
 from webcb.jobs import Work
-from webcb.keeping import archiving, retention
+from webcb.keeping import archiving, forgetting, retention
 from webcb.settings import Settings
 from webcb.watching import counting
 from webcb.watching import log as logs
@@ -28,6 +28,7 @@ log = logging.getLogger("webcb.clerk")
 LOOK_SECONDS: Final = 15.0  # a missed ring costs no more
 AGAIN_SECONDS: Final = 5.0  # after the database was away
 TIDY_SECONDS_MAX: Final = 1.0  # at a look
+SHARE_SECONDS: Final = 60.0  # between two looks at what was erased on other hosts
 MASKED_PIECES_MAX: Final = 20  # of callbacks whose numbers are old, at a look
 FAULTS_MAX: Final = 3  # of a job in one process: then it is said to have failed
 
@@ -90,6 +91,7 @@ class Clerk:
         self._keep_on = keep_on
         self._faults: dict[int, int] = {}
         self._patrol = Patrol()
+        self._shared_at: float | None = None
 
     def work(self) -> float:
         """Do all that can be done now; returns after how many seconds to look again."""
@@ -101,6 +103,7 @@ class Clerk:
                     tally.sweep(clock.utc_now())
                     spending.sweep(clock.utc_now())
                 self._mask_old_numbers()
+                self._share_erasures()
                 self._patrol.go(clock.utc_now())
                 self._tidy()
                 return self._seconds_to(mail.send_due(self._settings, clock.utc_now()))
@@ -119,6 +122,14 @@ class Clerk:
         while keeps_on() and retention.forget(self._settings, clock.utc_now()):
             pass
         archiving.go_on(clock.utc_now, keeps_on, lambda _: None)
+
+    def _share_erasures(self) -> None:
+        """What was erased on one host is erased on all: after a restore, too."""
+        now = clock.monotonic()
+        if self._shared_at is None or now - self._shared_at >= SHARE_SECONDS:
+            self._shared_at = now
+            for line in forgetting.share(self._settings.data_dir, "clerk"):
+                log.warning("left: %s", line)
 
     def _mask_old_numbers(self) -> None:
         """Some at every look: who has many that are old loses no time for calls."""

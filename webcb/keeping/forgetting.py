@@ -1,7 +1,8 @@
 """Forgetting beyond the tables: what was erased stays erased after a restore, in archives, and in the files of generated accounts.
 
-The list of what was erased lies in the data folder, beside no number and no ID: keyed digests, which nobody reads without the
-installation's secret key. A backup that is older than an erasure knows no audit row of it; so it is known what must be done again.
+The list of what was erased is of no number and no ID: keyed digests, which nobody reads without the installation's secret key. It is in
+the tables, and in the data folder of every node, whose clerk copies what it lacks. A backup that is older than an erasure has no row of
+it; so it is known what must be done again, on whatever host it was restored.
 """
 
 import csv
@@ -20,7 +21,7 @@ from webcb.billing.batch import CARDS
 from webcb.billing.erasure import ERASED, Erased, ErasureProblem
 from webcb.billing.query import micros, moment
 from webcb.keeping import archiving
-from webcb.models import Archive, Audit
+from webcb.models import Archive, Audit, Erasure
 
 LIST: Final = "erased"
 
@@ -54,7 +55,10 @@ def forget(kind: Kind, word: str, data_dir: Path, made_by: str, at: datetime) ->
     done = _ERASE[kind](word, made_by, at)
     for login in logins:
         forget_in_cards(data_dir, login)
-    _note(data_dir, _Entry(micros(at), kind, _digest(kind, word)))
+    entry = _Entry(micros(at), kind, _digest(kind, word))
+    with db.writing():
+        _note_in_tables(entry)
+    _note(data_dir, entry)
     return done
 
 
@@ -73,12 +77,20 @@ def _digest(kind: Kind, word: str) -> str:
     return credentials.sign(f"erased {kind}", word)
 
 
+def _note_in_tables(entry: _Entry) -> None:
+    Erasure.create(at=moment(entry.at), kind=entry.kind, digest=entry.digest)
+
+
 def _note(data_dir: Path, entry: _Entry) -> None:
     descriptor = os.open(data_dir / LIST, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "a") as out:
         out.write(f"{entry.at} {entry.kind} {entry.digest}\n")
         out.flush()
         os.fsync(out.fileno())
+
+
+def _in_tables() -> set[_Entry]:
+    return {_Entry(*found) for found in query.tuples("SELECT at, kind, digest FROM erasure")}
 
 
 def _noted(data_dir: Path) -> list[_Entry]:
@@ -97,20 +109,37 @@ def again(data_dir: Path, made_by: str) -> list[str]:
 
     Of an erasure that the tables do know nothing is done: who has called since has not asked for it.
     """
-    known = {(at,) for (at,) in query.tuples("SELECT at FROM audit WHERE action = 'erase'")}
+    known = _in_tables()
     left = []
-    for entry in (each for each in _noted(data_dir) if (each.at,) not in known):
+    for entry in dict.fromkeys(each for each in _noted(data_dir) if each not in known):
         words = [str(word) for (word,) in query.tuples(_WORDS[entry.kind]) if word]
         found = next((word for word in words if _digest(entry.kind, word) == entry.digest), None)
         at = moment(entry.at)
-        if found is None:
-            Audit.create(at=at, made_by=made_by, action="erase", subject=ERASED, detail=f"a {entry.kind}, not there")
-            continue
         try:
-            _ERASE[entry.kind](found, made_by, at)
+            if found is not None:
+                _ERASE[entry.kind](found, made_by, at)
         except ErasureProblem as wrong:
             left.append(f"a {entry.kind} erased at {at:%Y-%m-%d %H:%M} UTC: {wrong}; then `webcb erase --again`")
+            continue
+        with db.writing():
+            if found is None:
+                Audit.create(
+                    at=at, made_by=made_by, action="erase", subject=ERASED, detail=f"a {entry.kind}, not there"
+                )
+            if entry not in _in_tables():  # another node may have found it as well
+                _note_in_tables(entry)
     return left
+
+
+def share(data_dir: Path, made_by: str) -> list[str]:
+    """Copy what was erased from any host to this node's data folder, and erase again what came back with a backup from whichever one.
+
+    Returns what is left to do, as `again` does.
+    """
+    noted = set(_noted(data_dir))
+    for entry in sorted(_in_tables() - noted, key=lambda each: each.at):
+        _note(data_dir, entry)
+    return again(data_dir, made_by)
 
 
 # Archives ------------------------------------------------------------------------------------------------------------
