@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.sip.wire import ALICE, SDP, Wire
+from tests.sip.wire import ALICE, PEER, SDP, Wire
 from webcb.sip.conversation import Conversation
 from webcb.sip.dialog import Dialog
+from webcb.sip.events import Address, Closed
 from webcb.sip.indialog import DialogRequests
 from webcb.sip.negotiation import Negotiation
 from webcb.sip.proposal import Proposal
@@ -49,6 +50,14 @@ def we_hang_up(wire: Wire) -> None:
 def the_peer_hangs_up(wire: Wire) -> None:
     wire.answered_call()
     wire.ask("BYE", wire.last("INVITE"))
+
+
+def we_hang_up_over_tcp(wire: Wire) -> None:
+    session = wire.invite(next_hop=Address(PEER.host, 5060, "tcp"))
+    wire.answer(200, sdp=SDP, Contact=f"<sip:peer@{PEER.host};transport=tcp>")
+    wire.hang_up(session)
+    wire.answer(200, to=wire.last("BYE"))
+    assert wire.events()[-1] == Closed(session)
 
 
 def nobody_answers_our_bye(wire: Wire) -> None:
@@ -128,6 +137,7 @@ def another_process_goes_on(wire: Wire) -> None:
 WAYS = [
     we_hang_up,
     the_peer_hangs_up,
+    we_hang_up_over_tcp,
     nobody_answers_our_bye,
     the_peer_refuses,
     nobody_answers,

@@ -144,6 +144,8 @@ class ClientTransaction:
         self.state, actions = row
         for action in actions:
             action(self, now, response)
+        if self.state == TERMINATED:
+            self.owner = _NOBODY  # who knows it in turn: that circle would be there until somebody looks for circles
 
 
 def _repeat_doubling(client: ClientTransaction, now: float, _: Response | None) -> None:
@@ -207,7 +209,6 @@ def _end(client: ClientTransaction, _now: float, _: Response | None) -> None:
     client.state = TERMINATED
     client.deadlines.clear()
     client.layer.forget_client(client)
-    client.owner = _NOBODY  # who knows it in turn: a circle would be there until somebody looks for circles
 
 
 _ClientTable = dict[
@@ -217,8 +218,8 @@ _ClientTable = dict[
 # RFC 3261, figure 5, with RFC 6026, 7.2 and 8.4.
 INVITE_CLIENT: Final[_ClientTable] = {
     (CALLING, RETRANSMIT): (CALLING, (_repeat_doubling,)),
-    (CALLING, TIME_OUT): (TERMINATED, (_tell_timeout, _end)),
-    (CALLING, UNDELIVERABLE): (TERMINATED, (_tell_undeliverable, _end)),
+    (CALLING, TIME_OUT): (TERMINATED, (_end, _tell_timeout)),
+    (CALLING, UNDELIVERABLE): (TERMINATED, (_end, _tell_undeliverable)),
     (CALLING, PROVISIONAL): (PROCEEDING, (_silence, _tell)),
     (CALLING, SUCCESS): (ACCEPTED, (_linger, _tell)),
     (CALLING, FAILURE): (COMPLETED, (_acknowledge, _linger, _tell)),
@@ -237,14 +238,14 @@ INVITE_CLIENT: Final[_ClientTable] = {
 # RFC 3261, figure 6.
 CLIENT: Final[_ClientTable] = {
     (TRYING, RETRANSMIT): (TRYING, (_repeat_doubling,)),
-    (TRYING, TIME_OUT): (TERMINATED, (_tell_timeout, _end)),
-    (TRYING, UNDELIVERABLE): (TERMINATED, (_tell_undeliverable, _end)),
+    (TRYING, TIME_OUT): (TERMINATED, (_end, _tell_timeout)),
+    (TRYING, UNDELIVERABLE): (TERMINATED, (_end, _tell_undeliverable)),
     (TRYING, PROVISIONAL): (PROCEEDING, ()),
     (TRYING, SUCCESS): (COMPLETED, (_linger, _tell)),
     (TRYING, FAILURE): (COMPLETED, (_linger, _tell)),
     (TRYING, ABANDON): (TERMINATED, (_end,)),
     (PROCEEDING, RETRANSMIT): (PROCEEDING, (_repeat_slowly,)),
-    (PROCEEDING, TIME_OUT): (TERMINATED, (_tell_timeout, _end)),
+    (PROCEEDING, TIME_OUT): (TERMINATED, (_end, _tell_timeout)),
     (PROCEEDING, SUCCESS): (COMPLETED, (_linger, _tell)),
     (PROCEEDING, FAILURE): (COMPLETED, (_linger, _tell)),
     (PROCEEDING, ABANDON): (TERMINATED, (_end,)),
