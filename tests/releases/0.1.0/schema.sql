@@ -544,6 +544,14 @@ CREATE TABLE day_spend (
 );
 CREATE INDEX day_spend_until ON day_spend (until_at);
 
+-- What was erased for good, by keyed digests that nobody reads; every node has it in its data folder, too: see webcb/keeping/forgetting.py.
+CREATE TABLE erasure (
+  id INTEGER PRIMARY KEY,
+  at BIGINT NOT NULL UNIQUE,
+  kind TEXT NOT NULL CHECK (kind IN ('number', 'account', 'customer')),
+  digest TEXT NOT NULL CHECK (length(digest) = 64)
+);
+
 -- Up to when numbers were masked because they are old; see webcb/billing/erasure.py. One row at most.
 CREATE TABLE retention (
   id INTEGER PRIMARY KEY CHECK (id = 1),
