@@ -6,6 +6,7 @@ supervisor dies however that happens, and writes to the supervisor's standard er
 
 import contextlib
 import ctypes
+import http.client
 import logging
 import os
 import signal
@@ -14,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import IO
 
 from webcb import clock, db, watchdog
@@ -29,6 +31,9 @@ QUICK_DEATHS_MAX = 12  # in a row, about three minutes; then whoever supervises 
 GRACE_SECONDS = 5  # what gunicorn gives open requests; the engine releases its calls in as much
 END_SECONDS_MAX = 8.0  # then what is still there is killed
 SILENCE_SECONDS_MAX = 15.0  # of an engine: a loop that stands still so long sends no BYE and renews no funds
+READY_SECONDS_MAX = 60.0  # then systemd is told so all the same: what is missing may be mended while we run
+READY_LOOK_SECONDS = 0.2
+ANSWER_SECONDS_MAX = 1.0
 LISTEN_SECONDS = 1.0  # between two looks at who gives signs of life, and two of our own to systemd
 SPARE_SECONDS = 3.0  # before the spare engine is started beside what is needed at once
 CANNOT_START = 2  # the exit status of a program that says why it cannot run as things stand
@@ -145,18 +150,22 @@ class _Child:
 
 
 class Supervisor:
-    """Keeps programs running until it is told to end. Blocks the signals it waits for, so it is one to a process."""
+    """Keeps programs running until it is told to end. Blocks the signals it waits for, so it is one to a process.
 
-    def __init__(self, programs: Sequence[Program]) -> None:
+    `is_ready` says whether they do what they are for: systemd is told that the service has started only then.
+    """
+
+    def __init__(self, programs: Sequence[Program], is_ready: Callable[[], bool] = lambda: True) -> None:
         self._children = [_Child(program) for program in programs]
+        self._is_ready = is_ready
         self._ended_by: int = signal.SIGTERM
 
     def run(self) -> int:
         """Start all, keep them, end them; 0 when told to end, CANNOT_START or 1 when they cannot be kept running."""
         watch_signals()
         lifeline = Lifeline()
+        began, has_told = clock.monotonic(), not lifeline.is_watched
         try:
-            lifeline.say(watchdog.READY)
             while True:
                 lifeline.beat()
                 for child in self._children:
@@ -164,7 +173,11 @@ class Supervisor:
                 for child in self._children:
                     if child.process is None and child.start_at <= clock.monotonic():
                         child.start()
-                received = wait_for_signal(self._seconds_to_next_start())
+                if not has_told and (self._is_ready() or clock.monotonic() - began > READY_SECONDS_MAX):
+                    lifeline.say(watchdog.READY)
+                    has_told = True
+                seconds = self._seconds_to_next_start()
+                received = wait_for_signal(seconds if has_told else min(seconds, READY_LOOK_SECONDS))
                 if received in (signal.SIGTERM, signal.SIGINT):
                     self._ended_by = received
                     log.info("%s: ending", signal.Signals(received).name)
@@ -314,10 +327,23 @@ def main(settings: Settings) -> int:
         log.info("database brought from version %d to %d", before, after)
     making = _make_prompts()
     try:
-        return Supervisor(programs(settings)).run()
+        return Supervisor(programs(settings), partial(_is_ready, settings.http_bind)).run()
     finally:
         end_group(making)
         making.wait()
+
+
+def _is_ready(pages: Bind) -> bool:
+    """Whether the pages answer, and say that an engine would call whoever asks now."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(pages.host, pages.host)  # noqa: S104 - compared, not bound
+    asked = http.client.HTTPConnection(host, pages.port, timeout=ANSWER_SECONDS_MAX)
+    try:
+        asked.request("GET", "/readyz", headers={"Host": "localhost"})
+        return asked.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        asked.close()
 
 
 def _make_prompts() -> subprocess.Popen[bytes]:

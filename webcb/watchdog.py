@@ -27,6 +27,11 @@ class Lifeline:
         self._address = f"\0{name[1:]}" if name.startswith("@") else name
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) if name else None
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody wants to know."""
+        return self._socket is not None
+
     def say(self, said: bytes) -> None:
         """Send one word; one that cannot be taken now is lost, another follows."""
         if self._socket is not None:

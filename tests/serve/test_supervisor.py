@@ -45,7 +45,7 @@ FAMILY = textwrap.dedent("""
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
 
 SUPERVISOR = textwrap.dedent("""
-    import logging, sys
+    import logging, pathlib, sys
     from webcb import serve
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     serve.END_SECONDS_MAX = 1.0
@@ -64,7 +64,8 @@ SUPERVISOR = textwrap.dedent("""
         )
         for words in commands
     ]
-    sys.exit(serve.Supervisor(programs).run())
+    ready = pathlib.Path(sys.argv[1].split("\\x1f")[-2], "ready")
+    sys.exit(serve.Supervisor(programs, ready.exists).run())
 """)
 
 
@@ -218,6 +219,26 @@ def test_it_tells_systemd_that_it_lives(tmp_path: Path, monkeypatch: pytest.Monk
         supervised.process.terminate()
         supervised.process.wait()
         ear.close()
+
+
+def test_it_tells_systemd_that_it_has_started_once_it_does_its_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(20)
+        monkeypatch.setenv(watchdog.SOCKET, str(tmp_path / "notify"))
+        supervised = Supervised(tmp_path, ("web", FAMILY))
+        try:
+            wait_until(lambda: supervised.pids("web"), "its program runs")
+            said = [systemd.recv(100) for _ in range(3)]
+            assert set(said) == {watchdog.BEAT}
+            (tmp_path / "ready").touch()
+            while systemd.recv(100) != watchdog.READY:
+                pass
+        finally:
+            supervised.process.terminate()
+            supervised.process.wait()
 
 
 def test_the_wait_before_a_restart_doubles_up_to_its_limit() -> None:
