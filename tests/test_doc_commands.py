@@ -39,6 +39,7 @@ ELSEWHERE = {
 
 # What is written in short, and what it is short for.
 SHORT = {
+    "apply /etc/webcb/trunk.yaml": "apply trunk.yaml",
     "apply --set-passwords": "apply --set-passwords trunk.yaml",
     "batches generate NAME": 'batches generate NAME --customer "My company" --product Callback --quantity 5 --length 8',
     "statement": "statement --account LOGIN",

@@ -13,7 +13,7 @@ from tests.deploy.machine import Machine, Started, require, said
 from tests.deploy.pages import commands
 from tests.test_packaging import NOT_SOURCES
 from tests.waiting import wait_until
-from webcb import __version__
+from webcb import __version__, db
 from webcb.demo.phones import CALLER, SHORT
 
 TOP = Path(__file__).parents[2]
@@ -57,15 +57,22 @@ visitor = Visitor("127.0.0.1", 8901)
 visitor.open_form()
 print("callback", visitor.order("cb1001", "a-good-one", "+{CALLER.number}", "+{SHORT.number}"))
 """
+CHECK = "WEBCB_CONFIG=/etc/webcb/webcb.toml /opt/webcb/bin/webcb check"
+MIGRATION = {
+    f"_{db.newest_version() + 1:04}_remarks": "ALTER TABLE xdr ADD COLUMN remark TEXT NOT NULL DEFAULT '';\n"
+    "CREATE INDEX xdr_remark ON xdr (remark) WHERE remark <> '';\n"
+}
 CARRIER = (
     f"setsid /opt/webcb/bin/python -m webcb.demo.carrier --host {ADDRESS} --port {CARRIER_PORT} >/srv/carrier 2>&1 &"
 )
 
 
-def sdist_of(version: str, folder: Path) -> Path:
-    """The delivery of this tree, as that version."""
+def sdist_of(version: str, folder: Path, **migrations: str) -> Path:
+    """The delivery of this tree, as that version, which has these migrations besides."""
     sources = folder / version
     shutil.copytree(TOP, sources, ignore=NOT_SOURCES)
+    for name, sql in migrations.items():
+        (sources / "webcb/migrations" / f"{name.removeprefix('_')}.sql").write_text(sql)
     package = sources / "webcb/__init__.py"
     package.write_text(package.read_text().replace(f'"{__version__}"', f'"{version}"'))
     said([sys.executable, "-m", "build", "--sdist", "--outdir", str(folder), str(sources)])
@@ -125,10 +132,12 @@ def test_a_fresh_debian_follows_the_page_to_a_call_and_to_the_next_version(tmp_p
         assert "Connect Us Now!" in started.say(page)
         assert_a_call(started, sources)
 
-        shutil.copy(sdist_of(NEXT, tmp_path), machine.path("/srv"))
+        shutil.copy(sdist_of(NEXT, tmp_path, **MIGRATION), machine.path("/srv"))
         before = state_of(started)
         told = next_version(started)
-        assert f"webcb, version {NEXT}" in told or NEXT in told
+        assert NEXT in told
+        assert f"schema version {db.newest_version() + 1}" in told
+        assert "books: balances, locks, bills and both sides of the ledger agree, chains are whole: wallets 2" in told
         after = state_of(started)
         assert before == after == ["active", "0", before[2]]  # the very same process 1 of the service
         assert_a_call(started, sources)
@@ -159,7 +168,8 @@ def next_version(started: Started) -> str:
     ) as asking:
         for line in lines:  # the package index is asked for what is missing: that needs a way out
             started.say(line, outwards=line in installs)
-        told = started.say("/opt/webcb/bin/webcb --version", f"curl --silent --fail {READY}")
+        wait_until(lambda: "ready" in started.say(f"curl --silent {READY}"), "the next version is ready", 60)
+        told = started.say("/opt/webcb/bin/webcb --version", CHECK)
         answers, _ = asking.communicate(timeout=120)
     assert re.search(r"^[1-9]\d* asked, 0 turned away$", answers, re.MULTILINE), answers
     return told
