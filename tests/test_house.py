@@ -43,6 +43,7 @@ CORRIDOR = {
     "webcb.sales",
     "webcb.table",
     "webcb.triggers",
+    "webcb.__main__",
     "webcb.past",
     "webcb.watchdog",
     "webcb.watching",
@@ -93,6 +94,7 @@ ENGINE_DOORS = {
         "revival",
         "sealing",
         "start",
+        "steps",
         "journal",
         "line",
         "offers",
@@ -121,6 +123,7 @@ ENGINE_DOORS = {
     )
 }
 OTHER_DOORS = {
+    "webcb.__main__",
     "webcb.past",
     "webcb.checking.certificates",
     "webcb.checking.checkup",
@@ -196,6 +199,7 @@ RULES = [
     rule("webcb.owners", "webcb.table"),
     rule(
         "webcb.models",
+        "webcb.__main__",
         "webcb.past",
         "webcb.operators",
         "webcb.owners",
@@ -256,6 +260,7 @@ RULES = [
     ),
     rule("webcb.serve", *CORRIDOR),
     rule("webcb.cli", "webcb", "rtpbridge"),
+    rule("webcb.__main__", "webcb.cli", "webcb.settings", "webcb.engine.haste", "webcb.engine.start"),
     rule("webcb"),
     rule("rtpbridge", "rtpbridge"),
     rule("wsgi", "webcb.web"),

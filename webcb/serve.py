@@ -287,7 +287,7 @@ def programs(settings: Settings) -> tuple[Program, ...]:
         f"--graceful-timeout={GRACE_SECONDS}",
         "--no-control-socket",
     )
-    command = sys.executable, "-m", "webcb.cli"
+    command = sys.executable, "-m", "webcb"
     engine = Program(
         "engine", (*command, "engine", "--stand-by"), signal.SIGHUP, tells_apart=True, role="engine", beats=True
     )

@@ -26,7 +26,7 @@ SECRET_KEY = "a key of the tests alone"
 DNS = 98  # the port of a name server, where a test has one
 START_SECONDS_MAX = 20
 STOP_SECONDS_MAX = 5
-COMMAND = [sys.executable, "-m", "webcb.cli"]
+COMMAND = [sys.executable, "-m", "webcb"]
 
 
 @dataclass

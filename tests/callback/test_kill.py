@@ -10,6 +10,8 @@ import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
 from math import ceil
 from pathlib import Path
 
@@ -71,24 +73,26 @@ def survive(
             webcb.wait_for_state(callback_id, "talking", BEGIN_SECONDS_MAX)
         standing_by = webcb.another_engine("--stand-by") if spare else None
         passers: list[str] = []
-        moments: list[float] = []
+        made: list[Kill] = []
         time.sleep(1)  # of voice, to see how it flows when nothing happens
         undisturbed = [ear.gap_seconds(time.time() - 0.8, time.time() - 0.1) for ear in ears.all]
-        while len(moments) < kills:
+        while len(made) < kills:
             open_now = Callback.select().where(Callback.id.in_(passers), Callback.state != "ended").count()
             passers += [webcb.place(f"passing {len(passers) + more}", PASSER_BY) for more in range(passing - open_now)]
             if standing_by is not None:  # else nobody stands by
-                warm = len(moments) + 1
+                warm = len(made) + 1
                 webcb.wire.wait(
                     lambda warm=warm: webcb.log().count("stands by:") == warm, START_SECONDS_MAX, "it is warm"
                 )  # type: ignore[misc]
             time.sleep(chance.uniform(*ENGINE_LIFE_SECONDS))
+            killed_at = time.time()
             webcb.kill_engine()
-            moments.append(time.time())
+            dead_at = time.time()
             if standing_by is None:
                 webcb.revive_engine()
             else:
                 webcb.engine, standing_by = standing_by, webcb.another_engine("--stand-by")
+            made.append(Kill(killed_at, dead_at, time.time()))
         wait_until_over(webcb, passers)
         revived = time.time()
         if standing_by is not None:
@@ -98,14 +102,13 @@ def survive(
         said = [each.name for carrier in "AB" for leg in _legs(lasting) for each in _said(webcb, carrier, leg)]
         assert not {"BYE", "CANCEL"} & set(said)
         time.sleep(1)
-        spans = [
-            ear.gap(since, until)
-            for since, until in zip(moments, [*moments[1:], revived], strict=True)
-            for ear in ears.all
-        ]
-        gaps = [ended - began for began, ended in spans]
+        moments = [kill.dead_at for kill in made]
+        for kill, until in zip(made, [*moments[1:], revived], strict=True):
+            kill.spans = [ear.gap(kill.dead_at, until) for ear in ears.all]
+            print(kill.told(moments, webcb.log()))
+        gaps = [ended - began for kill in made for began, ended in kill.spans]
         # Some engines are killed before they are up: what an engine takes is counted from the last kill before the voice is back.
-        starts = [ended - max(at for at in moments if at < ended) for _, ended in spans]
+        starts = [ended - max(at for at in moments if at < ended) for kill in made for _, ended in kill.spans]
         for callback_id in lasting:
             webcb.release(callback_id)
         wait_until_over(webcb, lasting)
@@ -131,6 +134,34 @@ def survive(
             _assert_charged_as_it_was(webcb, leg, moments)
         assert_books_balance(webcb)
         webcb.kill_engine()  # it still asks phones whose sipp has forgotten their calls
+
+
+@dataclass
+class Kill:
+    """When an engine was killed, had gone, and the next was started, in seconds since 1970; `spans`: each phone's longest silence."""
+
+    killed_at: float
+    dead_at: float
+    started_at: float
+    spans: list[tuple[float, float]] = field(default_factory=list)
+
+    def told(self, moments: list[float], log: str) -> str:
+        """Where the time went until the voice was back, in ms: at the phone that waited longest, from the last of the kills before."""
+        began, ended = max(self.spans, key=lambda span: span[1] - span[0])
+        last = max(at for at in moments if at < ended)
+        lines = [line for line in log.splitlines() if "calls goes on, " in line]
+        told = [(datetime.fromisoformat(f"{line[:19]}.{line[20:23]}Z").timestamp(), line) for line in lines]
+        way = next(
+            (line.partition("goes on, ")[2] for at, line in told if last - 0.001 <= at), "the engine told nothing"
+        )
+        joined_at = next((at for at, _ in told if last - 0.001 <= at), ended)
+        return (
+            f"silence {(ended - began) * 1000:.0f}: the last packet {(self.killed_at - began) * 1000:.0f} before the kill,"
+            f" dead after {(self.dead_at - self.killed_at) * 1000:.0f}, {(last - self.dead_at) * 1000:.0f} to the last kill,"
+            f" the next one started after {(self.started_at - self.dead_at) * 1000:.0f}, voice {way},"
+            f" told {(joined_at - last) * 1000:.0f} after the last kill, heard {(ended - joined_at) * 1000:.0f} later"
+            f" (the first phone {(min(end for _, end in self.spans) - joined_at) * 1000:.0f})"
+        )
 
 
 @contextmanager

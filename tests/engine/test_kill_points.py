@@ -30,7 +30,7 @@ RING_SECONDS, TALK_SECONDS = 0.3, 0.6
 OVER_SECONDS_MAX = 5.0  # after the next engine is there nobody is on the line
 STRACE_SECONDS_MAX = 5.0
 POINTS_MAX, PART = 200, 40  # of a sweep, and of one test of it
-COMMAND = [sys.executable, "-m", "webcb.cli", "engine", "--stand-by"]
+COMMAND = [sys.executable, "-m", "webcb", "engine", "--stand-by"]
 COMMIT, WRITE, DATAGRAM = "fdatasync", "pwrite64", "sendto"
 SWEEP = [(COMMIT, 1), (DATAGRAM, 1), *((WRITE, first) for first in range(1, POINTS_MAX, PART))]
 

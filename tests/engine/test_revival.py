@@ -15,6 +15,7 @@ from webcb import clock, models
 from webcb.engine import revival
 from webcb.engine.media import Media
 from webcb.engine.revival import AWAY_SECONDS_MAX, open_media
+from webcb.engine.steps import Steps
 from webcb.engine.succession import identity
 from webcb.settings import Settings, load
 
@@ -105,7 +106,7 @@ def test_they_hear_each_other_before_an_engine_is_up_and_the_engine_goes_on_with
     world: Revived, settings: Settings, ears: tuple[Ear, Ear]
 ) -> None:
     callback_id = talk_and_crash(world, settings)
-    media = open_media(settings)
+    media = open_media(settings, Steps())
     assert flows(world, callback_id, ears)
     ports = sorted(voice.port.id for _, voice in media._revived.values())
     models.Node.update(holder="").execute()
@@ -124,7 +125,7 @@ def test_they_hear_each_other_before_an_engine_is_up_and_the_engine_goes_on_with
 def test_what_was_agreed_on_meanwhile_is_what_holds(world: Revived, settings: Settings, ears: tuple[Ear, Ear]) -> None:
     """The row has another description than the one that was revived: the port is opened anew, as that says."""
     callback_id = talk_and_crash(world, settings)
-    media = open_media(settings)
+    media = open_media(settings, Steps())
     leg = world.legs(callback_id)["A"]
     models.Leg.update(voice=leg.voice.replace('"version":1', '"version":2')).where(models.Leg.id == leg.id).execute()
     models.Node.update(holder="").execute()
@@ -154,7 +155,7 @@ def _past_its_deadline(callback_id: str) -> None:
 def test_nobody_else_hears_anything(world: Revived, settings: Settings, ears: tuple[Ear, Ear], change: object) -> None:
     callback_id = talk_and_crash(world, settings)
     change(callback_id)  # type: ignore[operator]
-    media = open_media(settings)
+    media = open_media(settings, Steps())
     assert not media._revived
     assert not flows(world, callback_id, ears, SILENCE_SECONDS)
     media.close()
@@ -163,14 +164,14 @@ def test_nobody_else_hears_anything(world: Revived, settings: Settings, ears: tu
 def test_who_heard_nothing_for_long_has_hung_up(world: Revived, settings: Settings) -> None:
     talk_and_crash(world, settings)
     world.pass_seconds(AWAY_SECONDS_MAX + 2)
-    media = open_media(settings)
+    media = open_media(settings, Steps())
     assert not media._revived
     media.close()
 
 
 def test_whom_the_look_does_not_find_falls_silent(world: Revived, settings: Settings, ears: tuple[Ear, Ear]) -> None:
     callback_id = talk_and_crash(world, settings)
-    media = open_media(settings)
+    media = open_media(settings, Steps())
     media.end_leftovers()
     assert not flows(world, callback_id, ears, SILENCE_SECONDS)
     media.close()
@@ -183,5 +184,5 @@ def test_a_database_that_is_away_keeps_no_engine_from_its_start(
         raise OSError("no way there")
 
     monkeypatch.setattr(revival, "_rows", fails)
-    open_media(settings).close()
+    open_media(settings, Steps()).close()
     assert "the voice of those who talk waits until the engine is up" in caplog.text

@@ -92,18 +92,23 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         _require_text(typed)
         return int(commands.main(args=typed, prog_name="webcb", standalone_mode=False) or 0)
-    except click.ClickException as wrong:
+    except (Exception, KeyboardInterrupt) as wrong:
+        return said(wrong)
+
+
+def said(wrong: Exception | KeyboardInterrupt) -> int:
+    """The exit status of what ended a command, after saying on standard error what went wrong; raises what is a bug of ours again."""
+    if isinstance(wrong, click.ClickException):
         _say(wrong)
         return wrong.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    if isinstance(wrong, click.Abort | KeyboardInterrupt):
         return INTERRUPTED
-    except Exception as wrong:
-        explained = explain(wrong)
-        if explained is None:
-            raise
-        text, status = explained
-        click.echo(f"webcb: {text}", err=True)
-        return status
+    explained = explain(wrong)
+    if explained is None:
+        raise wrong
+    text, status = explained
+    click.echo(f"webcb: {text}", err=True)
+    return status
 
 
 def _require_text(typed: list[str]) -> None:

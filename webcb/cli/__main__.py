@@ -1,4 +1,4 @@
-"""`python -m webcb.cli`, as the supervisor starts the engine."""
+"""`python -m webcb.cli`: the command line, every command by its own way."""
 
 from webcb.cli import main
 

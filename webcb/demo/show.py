@@ -222,7 +222,7 @@ def _start(stage: _Stage, phones: Sequence[str], ends: ExitStack) -> _Children:
     carrier += [f"--host={stage.carrier.host}", f"--port={stage.carrier.port}", *(f"--phone={each}" for each in phones)]
     children["the carrier"] = spawn(carrier, environment=environment, output=sys.stdout)
     with stage.log.open("w") as log:
-        serve = [sys.executable, "-m", "webcb.cli", "serve"]
+        serve = [sys.executable, "-m", "webcb", "serve"]
         children["web and engine"] = spawn(serve, environment=environment, output=log)
     return children
 

@@ -18,6 +18,7 @@ from webcb import clock
 from webcb.engine import sealing
 from webcb.engine.addresses import family_of, own_address
 from webcb.engine.media import SILENCE_MS, Media
+from webcb.engine.steps import Steps
 from webcb.engine.succession import StartProblem, identity
 from webcb.settings import Settings
 
@@ -43,8 +44,11 @@ _TALKING: Final = """
 """
 
 
-def open_media(settings: Settings) -> Media:
-    """The bridge, the voice of those who talked a moment ago flowing through it. StartProblem: there can be no bridge."""
+def open_media(settings: Settings, steps: Steps) -> Media:
+    """The bridge, the voice of those who talked a moment ago flowing through it, which is told with the steps that led there.
+
+    StartProblem: there can be no bridge.
+    """
     try:
         bridge = _open_bridge(settings)
     except (OSError, ValueError) as wrong:
@@ -55,18 +59,20 @@ def open_media(settings: Settings) -> Media:
     media = Media(
         bridge, {host: told.get(family_of(host)) or own_address(host) for host in settings.rtp_hosts}, os.urandom
     )
+    steps.done("the bridge open")
     try:
-        _revive(settings, media)
+        _revive(settings, media, steps)
     except Exception:  # whatever it is, the look at the rows will go on with them, if somewhat later
         log.warning("the voice of those who talk waits until the engine is up", exc_info=True)
     return media
 
 
-def _revive(settings: Settings, media: Media) -> None:
+def _revive(settings: Settings, media: Media, steps: Steps) -> None:
     now_micros = int(clock.utc_now().timestamp() * SECOND_US)
     away_micros = now_micros - AWAY_SECONDS_MAX * SECOND_US
     holder = identity(settings.data_dir)
     found = _rows(settings.database, (settings.node_name, holder, now_micros, away_micros, away_micros))
+    steps.done("rows")
     revived = 0
     for callback_id, rows in groupby(found, key=lambda row: row[0]):
         legs = list(rows)
@@ -78,7 +84,8 @@ def _revive(settings: Settings, media: Media) -> None:
         except Exception as wrong:
             log.warning("callback %s: its voice does not go on yet: %s", callback_id, wrong)
     if revived:
-        log.info("the voice of %d calls goes on", revived)
+        steps.done("joined")
+        log.info("the voice of %d calls goes on, %s", revived, steps)
 
 
 def _join(settings: Settings, media: Media, legs: Sequence[tuple[Any, ...]], now_micros: int) -> None:

@@ -7,27 +7,33 @@ import sys
 from functools import partial
 
 from webcb.engine import haste
+from webcb.engine.steps import Steps
 from webcb.engine.succession import EXIT_CANNOT_START, StartProblem, next_engine_of, only_engine_of
 from webcb.settings import Settings
 from webcb.watching import log as logs
 
 
-def main(settings: Settings, *, stands_by: bool = False, takes_over: bool = False) -> int:
+def main(settings: Settings, nice: int, *, stands_by: bool = False, takes_over: bool = False) -> int:
     """Run the engine until SIGTERM or SIGINT; its exit status, see `runner.run`.
 
-    `stands_by`: where another runs on the data folder, wait until that ends, and go on with its calls; `takes_over`: ask it to.
+    It comes first already, and as `nice` when nobody waits for it. `stands_by`: where another runs on the data folder, wait until that
+    ends, and go on with its calls; `takes_over`: ask it to.
     """
-    nice = haste.niceness()
+    steps = Steps()
+    steps.done("read in")
     logs.start(settings.log_format, settings.node_name)
     try:
         if stands_by or takes_over:
-            next_engine_of(settings, takes_over, partial(_get_ready, settings))
+            if next_engine_of(settings, takes_over, partial(_get_ready, settings, nice)):
+                steps.its_turn()
+                haste.come_first()
         else:
             only_engine_of(settings)
-        haste.come_first()  # until the calls of an engine before us go on
+        steps.done("its turn")
         from webcb.engine.revival import open_media
 
-        media = open_media(settings)
+        steps.done("the bridge read in")
+        media = open_media(settings, steps)
     except StartProblem as wrong:
         print(f"webcb engine: {wrong}", file=sys.stderr)
         return EXIT_CANNOT_START
@@ -36,8 +42,9 @@ def main(settings: Settings, *, stands_by: bool = False, takes_over: bool = Fals
     return runner.run(settings, nice, media)
 
 
-def _get_ready(settings: Settings) -> None:
+def _get_ready(settings: Settings, nice: int) -> None:
     """Do once what takes longer the first time, as nobody waits for it yet; what is wrong is said when it matters."""
+    haste.come_as(nice)
     from contextlib import suppress
 
     from webcb import db

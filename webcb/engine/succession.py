@@ -48,27 +48,27 @@ def identity(data_dir: Path) -> str:
 # A lock is a descriptor that nobody closes: it goes with the process, and so not before the ports of the voice that is left flowing.
 
 
-def only_engine_of(settings: Settings) -> int:
-    """The lock on the data folder, now or not at all: a second engine on it would take the first one's callbacks for lost."""
+def only_engine_of(settings: Settings) -> None:
+    """Take the lock on the data folder, now or not at all: a second engine on it would take the first one's callbacks for lost."""
     held = _opened(settings)
     if not _is_taken(held):
         _sign(held)
-        return held
+        return
     os.close(held)
     raise StartProblem(
         f"another engine runs on {settings.data_dir}; stop it, or choose another folder with WEBCB_DATA_DIR"
     )
 
 
-def next_engine_of(settings: Settings, takes_over: bool, get_ready: Callable[[], None]) -> int:
-    """The lock on the data folder as soon as the engine before us has gone; `takes_over`: it is asked to go.
+def next_engine_of(settings: Settings, takes_over: bool, get_ready: Callable[[], None]) -> bool:
+    """Take the lock on the data folder as soon as the engine before us has gone; whether we had to wait. `takes_over`: it is asked to.
 
     Who has to wait does `get_ready` first. SIGTERM and SIGHUP end who waits here.
     """
     held = _opened(settings)
     if not _is_taken(held):
         _sign(held)
-        return held
+        return False
     said = TAKES_OVER if takes_over else STANDS_BY
     log.info(
         "stands by: another engine runs on %s%s", settings.data_dir, ", and is asked to make room" if takes_over else ""
@@ -83,7 +83,7 @@ def next_engine_of(settings: Settings, takes_over: bool, get_ready: Callable[[],
     is_over.set()
     _wait_until_gone(held)
     _sign(held)
-    return held
+    return True
 
 
 def _sign(held: int) -> None:
