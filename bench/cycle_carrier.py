@@ -7,11 +7,13 @@ SECONDS, A with B, and what came of it is written to REPORT.
 
 import asyncio
 import json
+import os
 import resource
 import socket
 import struct
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -88,15 +90,31 @@ class HumLine:
         self._socket.close()
 
 
+def told_of(load: subprocess.Popen[str], destinations: Sequence[int], seconds: int) -> dict[str, float]:
+    """Let all phones of a load talk, each to its destination, and tell by name what came of it after the beginning."""
+    assert load.stdin is not None and load.stdout is not None
+    order = f"0 0 {BEGINNING_SECONDS * 1000} {seconds * 1000}"
+    load.stdin.write("\n".join((*map(str, destinations), order)) + "\n")
+    load.stdin.close()
+    names = ("sent", "received", "cpu_us", "per_second", "p50_ns", "p99_ns", "p999_ns", "late_p99_ns")
+    return dict(zip(names, map(float, list(load.stdout)[-1].split()), strict=True))
+
+
+def start_load(load: str, phones: int, seconds: int) -> tuple[subprocess.Popen[str], list[int]]:
+    """The program of a load with so many phones, that may use every core, and the ports of its phones."""
+    command = [load, str(phones), "1", "1", str(seconds)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    os.sched_setaffinity(process.pid, range(os.cpu_count() or 1))  # not only those that are left beside an engine
+    assert process.stdout is not None
+    return process, [int(process.stdout.readline()) for _ in range(phones)]
+
+
 class Crowd:
     """The phones of the load: handed out in the order in which legs are answered."""
 
     def __init__(self, load: str, count: int, seconds: int, report: Path) -> None:
-        command = [load, str(count), "1", "1", str(seconds)]
         self._seconds = seconds
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        self.ports = [int(self._process.stdout.readline()) for _ in range(count)]
+        self._process, self.ports = start_load(load, count, seconds)
         self._report = report
         self._free = iter(range(count))
         self._destinations: dict[int, int] = {}
@@ -112,15 +130,9 @@ class Crowd:
             Thread(target=self._let_talk).start()
 
     def _let_talk(self) -> None:
-        assert self._process.stdin is not None and self._process.stdout is not None
         destinations = [self._destinations[place] for place in range(len(self.ports))]
-        order = f"0 0 {BEGINNING_SECONDS * 1000} {self._seconds * 1000}"
-        self._process.stdin.write("\n".join((*map(str, destinations), order)) + "\n")
-        self._process.stdin.close()
-        numbers = list(self._process.stdout)[-1].split()
-        names = ("sent", "received", "cpu_us", "per_second", "p50_ns", "p99_ns", "p999_ns", "late_p99_ns")
         part = self._report.with_suffix(".part")
-        part.write_text(json.dumps(dict(zip(names, map(float, numbers), strict=True))))
+        part.write_text(json.dumps(told_of(self._process, destinations, self._seconds)))
         part.rename(self._report)
 
 

@@ -75,7 +75,7 @@ def house(
     there at its end where its time went.
     """
     with ExitStack() as ends:
-        _raise_descriptors()
+        raise_descriptors()
         others, last = _cores()
         before = os.sched_getaffinity(0)
         os.sched_setaffinity(0, others)
@@ -143,7 +143,8 @@ def _cores() -> tuple[set[int], set[int]]:
     return set(others or [last]), {last}
 
 
-def _raise_descriptors() -> None:
+def raise_descriptors() -> None:
+    """Let this process and those that it starts open as many files as they may at all."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
