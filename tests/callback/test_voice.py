@@ -6,7 +6,7 @@ from tests.callback.outcome import NORMAL, Billed, assert_ended
 from tests.callback.voice import PACKET_MS, PCMA, PCMU, SAMPLES, payloads, pressed
 from tests.callback.wire import Rtp
 from tests.waiting import wait_until
-from webcb.models import Callback, Leg, Xdr
+from webcb.models import Callback, Connection, Leg, Xdr
 from webcb.opinion import read_scores
 
 PACKETS = 150
@@ -107,6 +107,30 @@ def test_a_takes_the_law_of_b_when_it_is_asked_and_nothing_is_recoded(webcb: Ins
     offers = dict.fromkeys(each.text for each in webcb.messages("A") if each.name == "INVITE")
     assert ["o=- " in each and each.split("o=- ")[1].split()[1] for each in offers] == ["1", "2"]
     assert {leg.name: leg.codec for leg in Leg.select()} == {"A": "PCMA", "B": "PCMA"}
+
+
+def test_a_that_would_speak_opus_is_asked_for_pcmu_where_b_has_no_more(webcb: Installation) -> None:
+    """Opus is not recoded: A, which has answered with both, is asked for what B has, and from then on every word passes as it is."""
+    Connection.update(codecs="opus,PCMU,PCMA").execute()
+    by_a, by_b = payloads("A", 50), payloads("B", 50)
+    webcb.phone("A", "speaks_opus_or_ulaw", by_a, quiet_ms=300)
+    webcb.phone("B", "speaks_and_hangs_up", by_b, quiet_ms=100, talk_ms=2200)
+    callback = webcb.place()
+    billed = {"A": Billed(charge_a, True, NORMAL), "B": Billed(charge_b, True, NORMAL)}
+    assert_ended(webcb, callback, "B hung up", billed)
+    to_a, to_b = (
+        list(dict.fromkeys(each.text for each in webcb.messages(carrier) if each.name == "INVITE")) for carrier in "AB"
+    )
+    lines = [next(line.split()[3:] for line in each.splitlines() if line.startswith("m=")) for each in to_a + to_b]
+    assert lines == [["111", "0", "8", "101", "110"], ["0", "101"], ["111", "0", "8", "101", "110"]]
+    answered = [each for each in webcb.messages("A") if (each.name, each.method) == ("200", "INVITE")]
+    assert ["RTP/AVP 111 0 101" in each.text for each in answered] == [True, False]
+    heard_by_a, heard_by_b = (webcb.wire.rtp_to(media_port(webcb.ports, each)) for each in ("A", "B"))
+    assert [(packet.payload_type, packet.payload) for packet in heard_by_b] == [(PCMU, each) for each in by_a]
+    assert [(packet.payload_type, packet.payload) for packet in heard_by_a[-50:]] == [(PCMU, each) for each in by_b]
+    assert is_one_stream(heard_by_a)
+    assert is_one_stream(heard_by_b)
+    assert {leg.name: leg.codec for leg in Leg.select()} == {"A": "PCMU", "B": "PCMU"}
 
 
 def test_a_that_refuses_the_law_of_b_is_recoded_for(webcb: Installation) -> None:
