@@ -4,6 +4,7 @@ which wakes the engines of all hosts, whoever wrote the row (triggers of schema.
 A missed ring costs only time: the engine also looks by itself every little while.
 """
 
+import gc
 import logging
 import os
 import select
@@ -59,6 +60,9 @@ class FarBell(threading.Thread):
 
         while not self._is_over.is_set():
             try:
+                gc.collect(
+                    1
+                )  # what the last try in vain has left, where there was one: see engine/journal.collect_failures
                 options = server_options(IDLE_MS)
                 with psycopg.connect(self._url, autocommit=True, options=options, **CONNECTION) as connection:
                     connection.execute(f"LISTEN {CHANNEL}")

@@ -1,6 +1,7 @@
 """The patrol over xDRs of a real database: what it raises, once a day, what it leaves alone, and the mail that tells of it."""
 
 import json
+import tracemalloc
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import count
@@ -141,3 +142,25 @@ def test_where_the_factor_is_left_out_nothing_is_looked_for(house: rows.House) -
     VoiceApplication.update(unusual_factor=None).execute()
     called(house, NOON, 50)
     assert Patrol().go(NOON) == 0
+
+
+def test_what_an_hour_takes_of_memory_does_not_grow_with_its_calls(
+    house: rows.House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webcb.clerk.patrol.READ_AT_A_TIME", 20)
+
+    def bytes_of_a_round() -> int:
+        patrol = Patrol()
+        tracemalloc.start()
+        patrol.go(NOON)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return peak
+
+    called(house, NOON, 40)
+    Patrol().go(NOON)  # what is made once, and said once
+    few = bytes_of_a_round()
+    called(house, NOON, 160)
+    many = bytes_of_a_round()
+    assert many < few + 32_000, "of 320 more legs, half a thousand octets each where all are there at once"
+    assert Unusual.get(Unusual.kind == "account").seen == 40

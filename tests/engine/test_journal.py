@@ -1,7 +1,9 @@
 """The journal on a real SQLite file: order, groups, savepoints, and a database that is locked for a while."""
 
+import gc
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -130,6 +132,38 @@ def test_a_locked_database_is_waited_for_and_nothing_is_lost(
     other.execute("COMMIT")
     assert results.wait(2) == ["one", "two"]
     other.close()
+
+
+class Failure(OperationalError):
+    """As the driver's: its own frames know it, and it has what a connection has."""
+
+    def __init__(self) -> None:
+        super().__init__("the server closed the connection")
+        self.knows_itself = self
+
+
+def test_what_tries_in_vain_have_left_is_freed_once_one_succeeds(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("CRITICAL")  # what is captured is kept, failure and all
+    tried: list[weakref.ref[Failure]] = []
+
+    def work() -> str:
+        if len(tried) < 3:
+            failure = Failure()
+            tried.append(weakref.ref(failure))
+            raise failure
+        return "done"
+
+    results = Results()
+    gc.disable()
+    try:
+        journal.post(work, results.take)
+        journal.start()
+        assert results.wait(1) == ["done"]
+        wait_until(lambda: not any(failure() for failure in tried), "the failures are freed", PATIENCE_SECONDS)
+    finally:
+        gc.enable()
 
 
 def test_close_finishes_what_waits(database: str) -> None:

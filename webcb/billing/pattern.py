@@ -6,7 +6,7 @@ sells minutes by their connect fee), and at night calls to a country that nobody
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from statistics import median_high
@@ -153,7 +153,7 @@ def usual_of(hours: Iterable[Hour]) -> Usual:
     return Usual(median_high(calls.values()), {name: median_high(days.values()) for name, days in charges.items()})
 
 
-def summed(calls: Sequence[Call], limits: Limits) -> dict[Subject, Sums]:
+def summed(calls: Iterable[Call], limits: Limits) -> dict[Subject, Sums]:
     """The calls by every subject that has so many, or such charges, that its past is worth a look."""
     sums: dict[Subject, Sums] = defaultdict(Sums)
     for call in calls:
@@ -192,7 +192,7 @@ def is_night(night: str, zone: str, at: datetime) -> bool:
 
 
 def found_at_night(
-    calls: Sequence[Call], known_countries: Collection[str] | None, limits: Limits, at: datetime
+    calls: Iterable[Call], known_countries: Collection[str] | None, limits: Limits, at: datetime
 ) -> Iterator[Finding]:
     """Calls at night to premium numbers, one is enough, and to countries that are not known; None: nothing is old enough to tell."""
     if limits.factor is None or not is_night(limits.night, limits.zone, at):

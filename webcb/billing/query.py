@@ -40,13 +40,17 @@ def tuples(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
     return _execute(sql, parameters).fetchall()  # type: ignore[no-any-return]
 
 
-def stream(sql: str, *parameters: Any) -> Iterator[tuple[Any, ...]]:
-    """The rows of a query one by one, however many there are, in the transaction that is open."""
+def stream(sql: str, *parameters: Any, at_a_time: int = STREAMED_AT_A_TIME) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query one by one, however many there are, in the transaction that is open.
+
+    PostgreSQL sends `at_a_time` of them together.
+    """
     if dialect() == "sqlite":
         yield from _execute(sql, parameters)
         return
-    with database.obj.connection().cursor(name="streamed") as cursor:  # the server keeps what was not fetched yet
-        cursor.itersize = STREAMED_AT_A_TIME
+    # The server keeps what was not fetched yet.
+    with __exception_wrapper__, database.obj.connection().cursor(name="streamed") as cursor:
+        cursor.itersize = at_a_time
         cursor.execute(_with_percent_marks(sql), parameters)
         yield from cursor
 

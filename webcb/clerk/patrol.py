@@ -7,9 +7,11 @@ among what has ended and what goes on.
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 from webcb import db
@@ -26,20 +28,24 @@ QUIET_AFTER: Final = timedelta(days=1)  # the same of the same is not found agai
 ASKED_AT_ONCE: Final = 200  # subjects of a question
 HOUR_MICROS: Final = 3_600_000_000
 
+READ_AT_A_TIME: Final = 500  # legs: an hour of a large service has some hundred thousand
+
 # Callbacks that ended within the hour: a row for each leg. Those that go on count with what is locked for them.
 _ENDED: Final = """
     SELECT xdr.callback_id, xdr.leg, xdr.cld, xdr.destination, xdr.used_quantity AS used, xdr.charged_micros AS charged, xdr.currency,
-           account.login, callback.requested_from AS source, callback.voice_application_id AS application
+           account.login, callback.requested_from AS source
       FROM xdr JOIN callback ON callback.id = xdr.callback_id JOIN account ON account.id = xdr.account_id
-     WHERE xdr.bill_time > ? AND xdr.bill_time <= ? AND xdr.kind = 'charge'
+     WHERE xdr.bill_time > ? AND xdr.bill_time <= ? AND xdr.kind = 'charge' AND callback.voice_application_id = ?
+     ORDER BY xdr.callback_id, xdr.id
 """
+_COLUMNS: Final = ("callback_id", "leg", "cld", "destination", "used", "charged", "currency", "login", "source")
 _OPEN: Final = """
     SELECT callback.id AS callback_id, leg.name AS leg, leg.cld, '' AS destination, NULL AS used,
            CASE WHEN leg.name = 'A' THEN COALESCE(lock.amount_micros, 0) ELSE 0 END AS charged, wallet.currency,
-           account.login, callback.requested_from AS source, callback.voice_application_id AS application
+           account.login, callback.requested_from AS source
       FROM callback JOIN leg ON leg.callback_id = callback.id JOIN account ON account.id = callback.account_id
       JOIN wallet ON wallet.id = account.wallet_id LEFT JOIN lock ON lock.callback_id = callback.id AND lock.state = 'held'
-     WHERE callback.state <> 'ended' AND callback.requested_at > ?
+     WHERE callback.state <> 'ended' AND callback.requested_at > ? AND callback.voice_application_id = ?
 """
 # What the hours of the past were: by the subject's own column, one row for an hour and a currency.
 _HOURS: Final = """
@@ -79,16 +85,10 @@ class Patrol:
         if self._day != at.date():
             self._usual, self._countries, self._day = {}, None, at.date()
         watched = list(VoiceApplication.select().where(VoiceApplication.unusual_factor.is_null(False)))
-        nights = {each.id for each in watched if pattern.is_night(each.unusual_night, each.time_zone, at)}
-        calls = _calls(at, nights) if watched else {}
-        raised = 0
-        for application in watched:
-            own = calls.get(application.id)
-            if own:
-                raised += self._look(application, own, at)
-        return raised
+        countries = _countries() if watched else {}
+        return sum(self._look(application, countries, at) for application in watched)
 
-    def _look(self, application: Any, calls: Sequence[Call], at: datetime) -> int:
+    def _look(self, application: Any, countries: dict[str, str], at: datetime) -> int:
         limits = Limits(
             application.unusual_factor,
             application.unusual_calls,
@@ -97,11 +97,15 @@ class Patrol:
             application.unusual_night,
             application.time_zone,
         )
-        sums = pattern.summed(calls, limits)
+        with db.reading():
+            sums = pattern.summed(_calls(application.id, countries, at), limits)
         self._learn(sums, at)
         findings = list(pattern.found(sums, self._usual, limits))
         if pattern.is_night(limits.night, limits.zone, at):
-            findings += pattern.found_at_night(calls, self._known_countries(at), limits, at)
+            known = self._known_countries(at)
+            with db.reading():
+                calls = _calls(application.id, countries, at, at_night=True)
+                findings += pattern.found_at_night(calls, known, limits, at)
         return _kept(application, findings, at)
 
     def _learn(self, subjects: Iterable[Subject], at: datetime) -> None:
@@ -132,18 +136,18 @@ class Patrol:
         return self._countries
 
 
-def _calls(at: datetime, nights: Collection[int]) -> dict[int, list[Call]]:
-    """The calls of the last hour, by application; whether they are premium ones is looked at where it is night."""
+def _calls(application_id: int, countries: dict[str, str], at: datetime, *, at_night: bool = False) -> Iterator[Call]:
+    """The calls of the last hour one by one, in the transaction that is open; which are premium ones is looked at where it is night."""
     now, begun = micros(at), micros(at - WINDOW)
-    countries = _countries()
-    by_callback: dict[str, list[Row]] = defaultdict(list)
-    for leg in (*query.rows(_ENDED, begun, now), *query.rows(_OPEN, begun)):
-        by_callback[leg["callback_id"]].append(leg)
-    found: dict[int, list[Call]] = defaultdict(list)
-    for legs in by_callback.values():
-        application = legs[0]["application"]
-        found[application].extend(_of_callback(legs, countries, application in nights))
-    return found
+    going_on: dict[str, list[Row]] = defaultdict(list)
+    for leg in query.rows(_OPEN, begun, application_id):
+        going_on[leg["callback_id"]].append(leg)
+    ended = query.stream(_ENDED, begun, now, application_id, at_a_time=READ_AT_A_TIME)
+    for callback_id, legs in groupby(ended, itemgetter(0)):
+        of_callback = [dict(zip(_COLUMNS, leg, strict=True)) for leg in legs]
+        yield from _of_callback(of_callback + going_on.pop(callback_id, []), countries, at_night)
+    for of_callback in going_on.values():
+        yield from _of_callback(of_callback, countries, at_night)
 
 
 def _of_callback(legs: list[Row], countries: dict[str, str], at_night: bool) -> Iterator[Call]:

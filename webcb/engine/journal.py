@@ -4,6 +4,7 @@ A durable commit costs milliseconds, whatever is in it: all jobs that wait share
 they do stands in rows.py and recovery.py.
 """
 
+import gc
 import logging
 import queue
 import threading
@@ -155,8 +156,18 @@ class Journal:
             ]
             if told:
                 self._deliver(partial(_tell, told))
+            if failures:
+                collect_failures()
             return
         log.error("%d jobs are given up, as the database does not come back", len(jobs))
+
+
+def collect_failures() -> None:
+    """Free what tries in vain have left: errors whose frames know them, each with a connection of the driver, jobs and all.
+
+    The engine looks for garbage too seldom to find it: circles of few objects, and most of their memory is in C.
+    """
+    gc.collect(1)
 
 
 def _drop_connection() -> None:
