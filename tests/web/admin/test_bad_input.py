@@ -86,6 +86,7 @@ FORMS: dict[type[FlaskForm], tuple[str, dict[str, str], Table]] = {
                 ("2026-02-30 10:00", "Write a date and a time, as in 2026-12-31 18:00."),
                 ("2020-01-01 10:00", "This is past."),
             ],
+            "expires_at_zone": [("Mars", NO_CHOICE)],
         },
     ),
     generator.GeneratorForm: (
@@ -115,10 +116,12 @@ FORMS: dict[type[FlaskForm], tuple[str, dict[str, str], Table]] = {
             "service_passwords": [("weak", NO_CHOICE)],
             "distributor": [("Nobody", "There is no distributor 'Nobody'.")],
             "activation_at": [("soon", "a date and a time")],
+            "activation_at_zone": [("Mars", NO_CHOICE)],
             "expires_at": [
                 ("soon", "a date and a time"),
                 ("2020-01-01T00:00", "The expiration date is before they could be used."),
             ],
+            "expires_at_zone": [("Mars", NO_CHOICE)],
             "days_after_first_use": [("0", "1 to 36500 days, or nothing."), ("x", NO_INTEGER)],
             "days_after_last_use": [("36501", "1 to 36500 days, or nothing."), ("x", NO_INTEGER)],
             "self_care": [("weak", NO_CHOICE)],
@@ -144,6 +147,7 @@ FORMS: dict[type[FlaskForm], tuple[str, dict[str, str], Table]] = {
             "leg": [("C", NOT_THERE)],
             "product": [("Nothing", NOT_THERE)],
             "at": [("soon", "Write a date and a time")],
+            "at_zone": [("Mars", NO_CHOICE)],
         },
     ),
     number_test.CalculatorForm: (
@@ -155,6 +159,7 @@ FORMS: dict[type[FlaskForm], tuple[str, dict[str, str], Table]] = {
             "number_a": [("hello", NO_NUMBER)],
             "number_b": [("", "Enter a telephone number.")],
             "at": [("soon", "Write a date and a time")],
+            "at_zone": [("Mars", NO_CHOICE)],
         },
     ),
 }

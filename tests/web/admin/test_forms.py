@@ -1,6 +1,9 @@
 """Forms: what is created, changed, renamed, refused beside its field, removed; each audited with before and after."""
 
 import re
+from datetime import UTC, datetime
+from html import unescape
+from typing import Any
 
 import pytest
 
@@ -10,13 +13,16 @@ from webcb.models import (
     Audit,
     Customer,
     Destination,
+    Job,
     Node,
     OffPeakPeriod,
     Product,
     Rate,
     Tariff,
     UsageCharge,
+    Vendor,
     VoiceApplication,
+    Voucher,
 )
 from webcb.provisioning.entries import SECTIONS
 from webcb.web.admin import screen
@@ -169,3 +175,100 @@ def test_dangerous_text_is_text(admin: Operator) -> None:
     admin.post("/admin/destinations/new", prefix="999", country="", description="'\"><img src=x>")
     assert Destination.get(prefix="999").description == "'\"><img src=x>"
     assert "<img src=x>" not in admin.get("/admin/destinations")
+
+
+def test_every_moment_has_a_calendar_and_a_zone(admin: Operator) -> None:
+    """On every page that can be opened by its address alone, and on those of parts and rows."""
+    rules = admin.client.application.url_map.iter_rules()
+    addresses = [
+        each.rule
+        for each in rules
+        if each.rule.startswith("/admin/") and "GET" in (each.methods or ()) and not each.arguments
+    ]
+    seen = set()
+    for address in [*addresses, "/admin/tariffs/1/rates/new", "/admin/tariffs/1/rates/1", "/admin/accounts/1"]:
+        page = admin.client.get(address).text
+        for name in re.findall(r'<input[^>]* id="([^"]+)"[^>]* type="datetime-local"', page):
+            zone = re.search(
+                rf'(?s)<label class="visually-hidden" for="{name}_zone">.*?<select[^>]* name="{name}_zone"[^>]*>(.*?)</select>',
+                page,
+            )
+            assert zone is not None, (address, name)
+            assert '<option selected value="UTC">' in zone[1]
+            assert '<option value="America/Sao_Paulo">' in zone[1]
+            seen.add((address.removeprefix("/admin/"), name))
+    assert seen >= {
+        ("tariffs/1/rates/new", "effective_from"), ("tariffs/1/rates/1", "effective_from"), ("accounts/new", "activation_at"),
+        ("accounts/new", "expires_at"), ("account-generator", "activation_at"), ("account-generator", "expires_at"),
+        ("vouchers/new", "expires_at"), ("test-number", "at"), ("price-calculator", "at"),
+    }  # fmt: skip
+
+
+def test_a_moment_in_another_zone_is_that_moment(admin: Operator) -> None:
+    there = {"expires_at": "2035-07-01T18:00", "expires_at_zone": "America/Sao_Paulo"}
+    order = {"customer": Customer.get().name, "product": "Callback", "type": "debit", "quantity": "2", "batch": "Far", "prefix": "cb",
+             "length": "9", "service_passwords": "auto", "self_care": "empty", "time_zone": "UTC", "language": "en",
+             "opening_balance": "1", "credit_limit": "0", "method": "Random", "role": "Universal"}  # fmt: skip
+    admin.post("/admin/account-generator", **order, **there)
+    assert str(int(datetime(2035, 7, 1, 21, tzinfo=UTC).timestamp())) in Job.get().plan
+    admin.post("/admin/vouchers/new", 200, series="Far", quantity="1", amount="1", currency="USD", **there)
+    assert f"{Voucher.get().expires_at:%Y-%m-%dT%H:%M%z}" == "2035-07-01T21:00+0000"
+    account = {"login": "cb778", "customer": Customer.get().name, "product": "Callback", "type": "debit",
+               "balance_control": "individual", "opening_balance": "0", "time_zone": "UTC", "language": "en"}  # fmt: skip
+    admin.post("/admin/accounts/new", **account, **there)
+    assert f"{Account.get(login='cb778').expires_at:%Y-%m-%dT%H:%M%z}" == "2035-07-01T21:00+0000"
+    # A rate of a moment that the calculator is asked about in a zone: in force from 21:00 UTC, which is 18:00 there.
+    rate = {"prefix": "1206", "mode": "flat", "first_interval_seconds": "60", "next_interval_seconds": "60", "first_price": "7.77",
+            "next_price": "7.77", "effective_from": "2035-07-01T18:00", "effective_from_zone": "America/Sao_Paulo"}  # fmt: skip
+    Destination.create(prefix="1206", country="US", description="Seattle")
+    admin.post(f"/admin/tariffs/{Tariff.get(name='Callback').id}/rates/new", **rate)
+    asked = "/admin/test-number?number=%2B12065550123&product=Callback&leg=B&at={}&at_zone={}"
+    assert "7.77" in admin.get(asked.format("2035-07-01T18:00", "America/Sao_Paulo"))
+    assert "7.77" not in admin.get(asked.format("2035-07-01T18:00", "UTC"))
+    assert "7.77" in admin.get(asked.format("2035-07-01T21:00", "UTC"))
+
+
+@pytest.mark.parametrize(
+    ("address", "table"),
+    [("tariffs/1", Tariff), ("products/1", Product), ("customers/1", Customer), ("vendors/1", Vendor)],
+)
+def test_the_currency_is_locked_once_it_is_saved(admin: Operator, address: str, table: type) -> None:
+    page = admin.get(f"/admin/{address}")
+    field = re.search(r'<(?:input|select)[^>]* id="currency"[^>]*>', page)
+    assert field is not None
+    assert " disabled" in field[0]
+    assert "cannot be changed" in page.partition('id="currency-hint">')[2][:120]
+    row = table.get_by_id(1)
+    before = currency_of(row)
+    fields = {name: value for name, value in posted_as_shown(page).items() if name != "currency"}
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    assert token is not None
+    sent = fields | {"currency": "EUR", "csrf_token": token[1]}  # who sends it all the same is not heard
+    assert admin.client.post(f"/admin/{address}", data=sent).status_code == 303
+    assert currency_of(table.get_by_id(1)) == before == "USD"
+    opened = address.partition("/")[0]
+    fresh = re.search(r'<(?:input|select)[^>]* id="currency"[^>]*>', admin.get(f"/admin/{opened}/new"))
+    assert fresh is not None
+    assert " disabled" not in fresh[0]
+
+
+def currency_of(row: Any) -> str:
+    return str(row.wallet.currency if isinstance(row, Customer) else row.currency)
+
+
+def posted_as_shown(page: str) -> dict[str, str]:
+    """What a browser would send of the form as it stands there."""
+    form = page.partition('class="entry"')[2].partition("</form>")[0]
+    inputs = re.findall(r"<input[^>]*>", form)
+    found = {}
+    for each in inputs:
+        name, value = re.search(r' name="([^"]*)"', each), re.search(r' value="([^"]*)"', each)
+        if name and ' type="checkbox"' not in each and " disabled" not in each:
+            found[name[1]] = unescape(value[1]) if value else ""
+        elif name and " checked" in each:
+            found[name[1]] = value[1] if value else "y"
+    for name, options in re.findall(r'(?s)<select[^>]* name="([^"]*)"[^>]*>(.*?)</select>', form):
+        chosen = re.search(r'<option selected value="([^"]*)"', options)
+        found[name] = unescape(chosen[1]) if chosen else ""
+    found |= dict(re.findall(r'(?s)<textarea[^>]* name="([^"]*)"[^>]*>\s*(.*?)</textarea>', form))
+    return {name: text for name, text in found.items() if name not in ("csrf_token", "step")}

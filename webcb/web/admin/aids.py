@@ -21,8 +21,9 @@ from webcb.billing.tariff import Rate, Tariff, pricing
 from webcb.models import Tariff as TariffRow
 from webcb.money import AmountError, parse_amount
 from webcb.translation import RuleError, parse_rule, translate
-from webcb.web.admin import picture, signing
+from webcb.web.admin import picture
 from webcb.web.admin.editor import AIDS, Aid
+from webcb.web.admin.moments import own_zone
 from webcb.web.admin.screen import blueprint
 from webcb.web.admin.signing import guarded
 
@@ -38,18 +39,13 @@ RULES: Final = ("account_id_rule", "cld_rule", "cli_rule")
 SAMPLE_NUMBER: Final = "5511999887766"
 
 
-def _own_zone() -> str:
-    user: Any = signing.current()
-    return str(user.time_zone)
-
-
 # Off-peak periods ----------------------------------------------------------------------------------------------------
 
 
 def period_shown(values: Values, _parent: Any = None) -> dict[str, Any]:
     """A week of a period, hour by hour, from the Monday before a day, by the clocks of a zone."""
     zone_name = values.get("try_zone", "")
-    zone_name = zone_name if zone_name in available_timezones() else _own_zone()
+    zone_name = zone_name if zone_name in available_timezones() else own_zone()
     zone = ZoneInfo(zone_name)
     now = clock.utc_now().astimezone(zone)
     day = _day(values.get("try_day", ""), now)

@@ -8,13 +8,11 @@ from flask import flash, redirect, render_template, request, url_for
 from peewee import fn
 
 from webcb import clock, db
-from webcb.models import Account, Callback, Connection, Customer, Leg, SavedFilter
+from webcb.models import Callback, Connection, SavedFilter
 from webcb.web.admin import signing, statistics, wizard
 from webcb.web.admin.permission import may
 from webcb.web.admin.screen import blueprint
 from webcb.web.admin.signing import guarded
-
-FOUND_MAX = 8
 
 
 @blueprint.get("/", endpoint="dashboard")
@@ -47,30 +45,6 @@ def dashboard() -> Any:
         to_set_up=may(user.role, "setup.change") and wizard.is_needed(),
         down=list(Connection.select().where((Connection.state == "down") & Connection.active)),
     )
-
-
-@blueprint.get("/search", endpoint="search")
-@guarded("")
-def search() -> Any:
-    """Whatever has this number, ID or name."""
-    user: Any = signing.current()
-    text = request.args.get("q", "").strip()[:64]
-    digits = "".join(each for each in text if each.isdigit())
-    results: list[tuple[str, str, str]] = []
-    if text and may(user.role, "sales.see"):
-        accounts = (
-            Account.select().where((Account.login >= text) & (Account.login < text + "\U0010ffff")).limit(FOUND_MAX)
-        )
-        results += [("Account", row.login, url_for("admin.accounts_edit", row_id=row.id)) for row in accounts]
-        customers = Customer.select().where(fn.LOWER(Customer.name).contains(text.lower())).limit(FOUND_MAX)
-        results += [("Customer", row.name, url_for("admin.customers_edit", row_id=row.id)) for row in customers]
-    if text and may(user.role, "monitoring.see"):
-        calls = Callback.select().where((Callback.id >= text) & (Callback.id < text + "\U0010ffff")).limit(FOUND_MAX)
-        results += [("Callback", row.id, url_for("admin.explain", callback_id=row.id)) for row in calls]
-    if len(digits) >= 5 and may(user.role, "numbers"):
-        legs = Leg.select(Leg.cld).where((Leg.cld >= digits) & (Leg.cld < digits + ":")).distinct().limit(FOUND_MAX)
-        results += [("Number", f"+{row.cld}", url_for("admin.callbacks", q=row.cld)) for row in legs]
-    return render_template("admin/search.html", text=text, results=results)
 
 
 @blueprint.post("/filters", endpoint="keep_filter")

@@ -25,6 +25,7 @@ from webcb.provisioning.entries import SECTIONS, Entry
 from webcb.provisioning.fields import Reader
 from webcb.provisioning.source import Problem
 from webcb.web.admin import signing
+from webcb.web.admin.moments import own_zone, zone_field
 from webcb.web.admin.permission import may
 
 TYPED_LENGTH_MAX: Final = 2000
@@ -132,8 +133,7 @@ def form_of(editor: Editor, values: Mapping[str, Any] | None, is_new: bool, name
         required = kind.model_fields[item.field].is_required()
         fields[item.field] = _field(item, reader, required, names.get(item.field))
         if _is_instant(reader):
-            zones = sorted(available_timezones())
-            fields[f"{item.field}_zone"] = SelectField("Time zone", choices=_choices(zones), default="UTC")
+            fields[f"{item.field}_zone"] = zone_field()
     made = type("EntryForm", (FlaskForm,), fields)
     form = made(formdata=None, data=_data(editor, values)) if values is not None else made()
     for item in editor.items:
@@ -194,7 +194,7 @@ def _spoken(value: str) -> str:
 def _data(editor: Editor, values: Mapping[str, Any] | None) -> dict[str, Any]:
     """Stored values as the fields of the form take them."""
     kind, data = editor.kind, {}
-    zone = _own_zone()
+    zone = own_zone()
     for item in editor.items:
         reader, about = kind.reader(item.field), kind.model_fields[item.field]
         text = (values or {}).get(item.field)
@@ -210,11 +210,6 @@ def _data(editor: Editor, values: Mapping[str, Any] | None) -> dict[str, Any]:
         else:
             data[item.field] = text or ""
     return data
-
-
-def _own_zone() -> str:
-    user: Any = signing.current()
-    return str(user.time_zone)
 
 
 def _local(text: str, zone: str) -> str:

@@ -5,10 +5,9 @@ A job's page follows it: by script where there is some, else by loading itself a
 
 from collections.abc import Iterator
 from dataclasses import fields
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from flask import abort, current_app, flash, redirect, render_template, request, send_file, url_for
 from flask_wtf import FlaskForm
@@ -21,6 +20,7 @@ from webcb.billing import batch as batches
 from webcb.models import Audit, Batch, Customer, Distributor, Job, Product
 from webcb.money import AmountError, parse_amount
 from webcb.web.admin import signing
+from webcb.web.admin.moments import moment, moment_field, zone_field
 from webcb.web.admin.screen import blueprint, found
 from webcb.web.admin.signing import guarded
 from webcb.web.forms import PressForm, add_error
@@ -64,8 +64,8 @@ class GeneratorForm(FlaskForm):  # type: ignore[misc]
     )
     distributor = SelectField("Distributor", validate_choice=False)
 
-    activation_at = StringField("Activation date", render_kw={"type": "datetime-local"})
-    expires_at = StringField("Expiration date", render_kw={"type": "datetime-local"})
+    activation_at, activation_at_zone = moment_field("Activation date"), zone_field()
+    expires_at, expires_at_zone = moment_field("Expiration date"), zone_field()
     days_after_first_use = IntegerField("Availability period after first usage, days", validators=[Optional()])
     days_after_last_use = IntegerField("Availability period after last usage, days", validators=[Optional()])
 
@@ -93,8 +93,8 @@ HINTS: Final = {
     "length": "How many digits an ID has, those of the prefix counted; none begins with 0.",
     "service_passwords": "With which a card's owner asks for a callback.",
     "distributor": "To whom this group of accounts is assigned.",
-    "activation_at": "The date from which the accounts are usable; in your own time zone.",
-    "expires_at": "The date on which the accounts expire; in your own time zone.",
+    "activation_at": "The date from which the accounts are usable.",
+    "expires_at": "The date on which the accounts expire.",
     "days_after_first_use": "How many days an account remains active after its first use or recharge.",
     "days_after_last_use": "How many days an account remains active after its last use or recharge.",
     "e_commerce": "Their owners may top them up through the payment provider.",
@@ -170,8 +170,8 @@ def _order(form: GeneratorForm) -> batches.Order | None:
         "opening_balance_micros": _micros(form.opening_balance),
         "credit_limit_micros": _micros(form.credit_limit),
         "service_passwords": form.service_passwords.data == "auto",
-        "activation_at": _instant(form.activation_at),
-        "expires_at": _instant(form.expires_at),
+        "activation_at": moment(form, "activation_at"),
+        "expires_at": moment(form, "expires_at"),
     }
     for each in fields(batches.Order):
         if each.name not in values:
@@ -189,18 +189,6 @@ def _micros(field: Any) -> int:
     except AmountError as wrong:
         add_error(field, str(wrong)[:1].upper() + str(wrong)[1:])
         return 0
-
-
-def _instant(field: Any) -> datetime | None:
-    user: Any = signing.current()
-    text = (field.data or "").strip()
-    if not text:
-        return None
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(user.time_zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        add_error(field, "Write a date and a time, as in 2026-12-31 18:00.")
-        return None
 
 
 # Jobs ----------------------------------------------------------------------------------------------------------------

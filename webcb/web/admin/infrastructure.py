@@ -8,7 +8,8 @@ from webcb import clock
 from webcb.fleet import node_state
 from webcb.models import Callback, Connection, Node, OwnNumber, Tariff, Vendor
 from webcb.web.admin.editor import Editor, Item, Panel
-from webcb.web.admin.listing import Choice, Column, Contains, Listing
+from webcb.web.admin.finding import Contains
+from webcb.web.admin.listing import Choice, Column, Listing
 from webcb.web.admin.screen import screen
 
 AREA = "infrastructure"
@@ -170,7 +171,13 @@ screen(
                 order=Connection.name,
                 link=lambda row: url_for("admin.connections_edit", row_id=row.id),
             ),
-            Column("vendor", "Vendor", lambda row: row.vendor.name, order=Vendor.name, filter=Contains(Vendor.name)),
+            Column(
+                "vendor",
+                "Vendor",
+                lambda row: row.vendor.name,
+                order=Vendor.name,
+                filter=Contains(Vendor.name, by=Connection.vendor),
+            ),
             Column(
                 "host",
                 "SIP address",
@@ -192,7 +199,7 @@ screen(
             Column("state_reason", "Reason", lambda row: row.state_reason),
         ),
         "name",
-        search=(Contains(Connection.name), Contains(Connection.host), Contains(Vendor.name)),
+        search=(Contains(Connection.name), Contains(Connection.host), Contains(Vendor.name, by=Connection.vendor)),
         empty="There is no connection yet: where and how a vendor's switch is reached.",
     ),
     Editor(

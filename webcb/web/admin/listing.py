@@ -6,17 +6,15 @@ Pages follow a key, not an offset: the thousandth is as quick as the first. What
 import base64
 import binascii
 import json
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import reduce
 from typing import Any, Final, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from flask import Response, render_template, request
-from peewee import Tuple, fn
+from peewee import Tuple
 
 from webcb.billing import workbook
 from webcb.billing.billing_period import midnight
@@ -24,14 +22,14 @@ from webcb.billing.query import micros
 from webcb.models import SavedFilter
 from webcb.money import format_amount
 from webcb.number import display_number
-from webcb.web.admin import signing
+from webcb.web.admin import finding, signing
+from webcb.web.admin.finding import Contains
 from webcb.web.admin.permission import may
 
 PAGE_ROWS: Final = 50
 EXPORT_ROWS_MAX: Final = 1_000_000
 XLSX_ROWS_MAX: Final = 100_000  # built whole before it is sent
 FILTER_LENGTH_MAX: Final = 100
-FOUND_BY_KEY_MAX: Final = 500
 MASK: Final = "•"
 
 Sort = Literal["text", "short", "long", "number", "amount", "instant", "yes", "telephone", "duration", "state"]
@@ -53,14 +51,6 @@ class Between:
     """A filter of a range of days, in the zone of who looks."""
 
     instant: Any
-
-
-@dataclass(frozen=True)
-class Contains:
-    """A filter of a text that has what is typed in it, or begins with it where that is what an index can find."""
-
-    text: Any
-    from_start: bool = False
 
 
 Filter = Choice | Between | Contains
@@ -127,7 +117,7 @@ def show(listing: Listing, template: str = "admin/list.html", **context: Any) ->
     wanted = request.args.get("export", "")
     if wanted in workbook.FORMATS:
         return _export(listing, asked, user, wanted)
-    rows, has_before, has_after = _page(listing, asked)
+    rows, places, has_before, has_after = _page(listing, asked)
     saved = SavedFilter.select().where((SavedFilter.user == user) & (SavedFilter.listing == listing.name))
     return render_template(
         template,
@@ -136,8 +126,8 @@ def show(listing: Listing, template: str = "admin/list.html", **context: Any) ->
         rows=rows,
         filters=_filters(listing, user),
         address=_address,
-        before=_cursor(listing, rows[0]) if rows and has_before else None,
-        after=_cursor(listing, rows[-1]) if rows and has_after else None,
+        before=_cursor(*places[0]) if places and has_before else None,
+        after=_cursor(*places[-1]) if places and has_after else None,
         all_columns=listing.visible(user.role),
         saved=list(saved.order_by(SavedFilter.name)),
         query=urlencode(
@@ -217,18 +207,9 @@ def _decoded(text: str) -> list[Any] | None:
     return place if is_place else None
 
 
-def _cursor(listing: Listing, row: Any) -> str:
-    place = _placed(row).place
-    key = getattr(row, listing.key.name)
+def _cursor(place: Any, key: Any) -> str:
     plain = [micros(place) if isinstance(place, datetime) else place, key]
     return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode()
-
-
-def _placed(row: Any) -> Any:
-    """Where the place of a row was put: on it, or on what it is joined with, where that is what the list is sorted by."""
-    if hasattr(row, "place"):
-        return row
-    return next(each for each in row.__rel__.values() if each is not None and hasattr(each, "place"))
 
 
 def _address(**changes: Any) -> str:
@@ -245,15 +226,15 @@ def _address(**changes: Any) -> str:
 
 def _filtered(listing: Listing, asked: Asked) -> Any:
     query = listing.query()
-    filters = _filters(listing, signing.current())
+    filters, order = _filters(listing, signing.current()), asked.order.order
     if asked.text:
-        query = query.where(_any_of(listing, asked, listing.search, asked.text))
+        query = query.where(finding.condition(listing.query, listing.key, listing.search, asked.text, order))
     for name, value in asked.filters.items():
         each = filters[name][1]
         if isinstance(each, Choice):
             query = query.where(each.condition(value))
         elif isinstance(each, Contains):
-            query = query.where(_any_of(listing, asked, [each], value))
+            query = query.where(finding.condition(listing.query, listing.key, [each], value, order))
         else:
             first, end = value
             query = query if first is None else query.where(each.instant >= first)
@@ -261,44 +242,26 @@ def _filtered(listing: Listing, asked: Asked) -> Any:
     return query
 
 
-def _any_of(listing: Listing, asked: Asked, places: Sequence[Contains], text: str) -> Any:
-    """Rows that have a text in one of the places: by their keys, where few have it.
+def _page(listing: Listing, asked: Asked) -> tuple[list[Any], list[Any], bool, bool]:
+    """The rows of a page, the places of them by which the next one is found, and whether there are any before and after it.
 
-    Each place alone can be found by its index, an OR over several tables by none. Where many rows have it, going through the list
-    in its order soon fills a page; the index of a place would find them all, to sort them, unless it is by that that they are sorted.
+    First which rows these are: what is joined with them is looked up for a page alone, and not for all that are sorted.
     """
-    keys: set[Any] = set()
-    for each in places:
-        some = listing.query().select(listing.key).where(_contains(each, text)).limit(FOUND_BY_KEY_MAX + 1)
-        keys.update(key for (key,) in some.tuples())
-        if len(keys) > FOUND_BY_KEY_MAX:
-            return reduce(operator.or_, [_contains(one, text, one.text is asked.order.order) for one in places])
-    return listing.key.in_(sorted(keys))
-
-
-def _contains(each: Contains, text: str, by_index: bool = True) -> Any:
-    if each.from_start:  # a range, which an index serves whatever its collation does to LIKE
-        found = each.text if by_index else each.text.concat("")
-        return (found >= text) & (found < text + "\U0010ffff") if text else each.text == each.text
-    return fn.LOWER(each.text).contains(text.lower())
-
-
-def _page(listing: Listing, asked: Asked) -> tuple[list[Any], bool, bool]:
-    """The rows of a page, and whether there are any before and after it."""
     order, key = asked.order.order, listing.key
-    query = _filtered(listing, asked).select_extend(order.alias("place"))
+    query = _filtered(listing, asked).select(key, order)
     backwards = asked.before is not None
     falling = asked.descending != backwards
     place = asked.before or asked.after
     if place is not None:
         query = query.where((Tuple(order, key) < Tuple(*place)) if falling else (Tuple(order, key) > Tuple(*place)))
     query = query.order_by(*(each.desc() if falling else each.asc() for each in (order, key))).limit(PAGE_ROWS + 1)
-    rows = list(query)
-    more = len(rows) > PAGE_ROWS
-    rows = rows[:PAGE_ROWS]
+    places = dict(query.tuples())
+    more, keys = len(places) > PAGE_ROWS, list(places)[:PAGE_ROWS]
+    rows = {getattr(row, key.name): row for row in listing.query().where(key.in_(keys))} if keys else {}
+    page = [rows[each] for each in keys if each in rows]  # one that was deleted meanwhile is not
     if backwards:
-        return rows[::-1], more, True
-    return rows, place is not None, more
+        return page[::-1], [(places[each], each) for each in keys][::-1], more, True
+    return page, [(places[each], each) for each in keys], place is not None, more
 
 
 # Cells ---------------------------------------------------------------------------------------------------------------

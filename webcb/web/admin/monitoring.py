@@ -17,7 +17,8 @@ from webcb.models import (
     VoiceApplication,
     Xdr,
 )
-from webcb.web.admin.listing import Between, Choice, Column, Contains, Listing
+from webcb.web.admin.finding import Contains
+from webcb.web.admin.listing import Between, Choice, Column, Listing
 from webcb.web.admin.screen import screen
 
 AREA = "monitoring"
@@ -49,6 +50,8 @@ def _in_state(value: str) -> Any:
     return Callback.id.in_(open_ones)
 
 
+_BY_ACCOUNT = Contains(Account.login, from_start=True, by=Callback.account)
+
 CALLBACK_COLUMNS = (
     Column(
         "requested_at",
@@ -59,17 +62,22 @@ CALLBACK_COLUMNS = (
         filter=Between(Callback.requested_at),
         link=lambda row: url_for("admin.explain", callback_id=row.id),
     ),
-    Column("account", "Account", lambda row: row.account.login, filter=Contains(Account.login, from_start=True)),
+    Column("account", "Account", lambda row: row.account.login, filter=_BY_ACCOUNT),
     Column("number_a", "A", lambda row: row.leg_a.cld, "telephone", filter=Contains(LegA.cld, from_start=True)),
     Column("number_b", "B", lambda row: row.leg_b.cld, "telephone", filter=Contains(LegB.cld, from_start=True)),
     Column("application", "Voice application", lambda row: row.voice_application.name, shown=False),
     Column("talking_at", "Talking since", lambda row: row.talking_at, "instant"),
     Column("deadline_at", "Until", lambda row: row.deadline_at, "instant", shown=False),
     Column("state", "State", lambda row: row.state, "state", filter=Choice(STATES, _in_state)),
-    Column("ending", "Ending", lambda row: row.ending, filter=Contains(Callback.ending)),
+    Column(
+        "ending",
+        "Ending",
+        lambda row: row.ending,
+        filter=Contains(Callback.ending, is_of_few=True, then=Callback.requested_at),
+    ),
 )
 _SEARCH = (
-    Contains(Account.login, from_start=True),
+    _BY_ACCOUNT,
     Contains(LegA.cld, from_start=True),
     Contains(LegB.cld, from_start=True),
     Contains(Callback.id, from_start=True),
@@ -90,6 +98,10 @@ screen(
         empty="There was no callback yet.",
     ),
 )
+
+
+_XDR_BY_ACCOUNT = Contains(Account.login, from_start=True, by=Xdr.account, then=Xdr.bill_time)
+_BY_CONNECTION = Contains(Connection.name, by=Attempt.connection, then=Attempt.placed_at)
 
 
 def _of_kind(value: str) -> Any:
@@ -134,10 +146,14 @@ screen(
                 lambda row: row.kind,
                 filter=Choice(("charge", "refund"), _of_kind),
             ),
+            Column("account", "Account", lambda row: row.account.login, filter=_XDR_BY_ACCOUNT),
             Column(
-                "account", "Account", lambda row: row.account.login, filter=Contains(Account.login, from_start=True)
+                "customer",
+                "Customer",
+                lambda row: row.customer.name,
+                shown=False,
+                filter=Contains(Customer.name, by=Xdr.customer, then=Xdr.bill_time),
             ),
-            Column("customer", "Customer", lambda row: row.customer.name, shown=False, filter=Contains(Customer.name)),
             Column("cli", "CLI", lambda row: row.cli, "telephone", shown=False),
             Column("cld", "CLD", lambda row: row.cld, "telephone", filter=Contains(Xdr.cld, from_start=True)),
             Column("destination", "Destination", lambda row: row.destination),
@@ -154,7 +170,7 @@ screen(
         "bill_time",
         descending=True,
         search=(
-            Contains(Account.login, from_start=True),
+            _XDR_BY_ACCOUNT,
             Contains(Xdr.cld, from_start=True),
             Contains(Xdr.callback, from_start=True),
         ),
@@ -187,15 +203,20 @@ screen(
             ),
             Column("leg", "Leg", lambda row: row.leg.name),
             Column("cld", "CLD", lambda row: row.leg.cld, "telephone", filter=Contains(Leg.cld, from_start=True)),
-            Column("connection", "Connection", lambda row: row.connection.name, filter=Contains(Connection.name)),
-            Column("address", "Address", lambda row: row.address, filter=Contains(Attempt.address)),
+            Column("connection", "Connection", lambda row: row.connection.name, filter=_BY_CONNECTION),
+            Column(
+                "address",
+                "Address",
+                lambda row: row.address,
+                filter=Contains(Attempt.address, is_of_few=True, then=Attempt.placed_at),
+            ),
             Column("status", "SIP status", lambda row: row.status, "number"),
             Column("reason", "Reason", lambda row: row.reason),
             Column("setup_ms", "PDD, ms", lambda row: row.setup_ms, "number"),
         ),
         "placed_at",
         descending=True,
-        search=(Contains(Leg.cld, from_start=True), Contains(Connection.name)),
+        search=(Contains(Leg.cld, from_start=True), _BY_CONNECTION),
         empty="No call was placed yet.",
     ),
 )
@@ -234,7 +255,7 @@ screen(
         ),
         "hour",
         descending=True,
-        search=(Contains(RefusalCount.reason), Contains(VoiceApplication.name)),
+        search=(Contains(RefusalCount.reason), Contains(VoiceApplication.name, by=RefusalCount.voice_application)),
         empty="Nothing was refused yet. What is refused to callers is counted here by the hour, with the reason.",
     ),
 )

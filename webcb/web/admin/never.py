@@ -12,7 +12,8 @@ from webcb.billing import never
 from webcb.models import NeverCall
 from webcb.number import NumberError, parse_number
 from webcb.web.admin import signing
-from webcb.web.admin.listing import Between, Column, Contains, Listing
+from webcb.web.admin.finding import Contains
+from webcb.web.admin.listing import Between, Column, Listing
 from webcb.web.admin.screen import blueprint, screen
 from webcb.web.admin.signing import guarded
 

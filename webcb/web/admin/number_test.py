@@ -1,9 +1,8 @@
 """Before anybody is called: where a number would go and at which price (Test number), and what a callback would cost."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from flask import abort, render_template, request
 from flask_wtf import FlaskForm
@@ -22,6 +21,7 @@ from webcb.models import Account, Connection, Destination, Node, Product, VoiceA
 from webcb.number import Number, NumberError, parse_number
 from webcb.web import refusals
 from webcb.web.admin import signing
+from webcb.web.admin.moments import moment, moment_field, zone_field
 from webcb.web.admin.permission import may
 from webcb.web.admin.screen import blueprint
 from webcb.web.admin.signing import guarded
@@ -40,7 +40,7 @@ class NumberForm(FlaskForm):  # type: ignore[misc]
     application = SelectField("Voice application", validate_choice=False)
     leg = SelectField("Leg", choices=[SelectChoice("B", "B, the destination"), SelectChoice("A", "A, the user")])
     product = SelectField("Product", validate_choice=False)
-    at = StringField("At the moment", render_kw={"type": "datetime-local"})
+    at, at_zone = moment_field("At the moment"), zone_field()
 
 
 class CalculatorForm(FlaskForm):  # type: ignore[misc]
@@ -53,7 +53,7 @@ class CalculatorForm(FlaskForm):  # type: ignore[misc]
     login = StringField("Account ID", render_kw={"maxlength": 64})
     number_a = StringField("Number to be called at (A)", render_kw={"maxlength": NUMBER_LENGTH_MAX, "inputmode": "tel"})
     number_b = StringField("Number to dial (B)", render_kw={"maxlength": NUMBER_LENGTH_MAX, "inputmode": "tel"})
-    at = StringField("At the moment", render_kw={"type": "datetime-local"})
+    at, at_zone = moment_field("At the moment"), zone_field()
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def test_number() -> Any:
     if form.number.data:
         application = _application(form.application.data)
         number = _number(form.number, application)
-        at = _moment(form.at)
+        at = _moment(form)
         if number is not None and at is not None and _are_there(form.application, form.leg, form.product):
             with db.reading():
                 result = _tested(number, application, form, at)
@@ -120,7 +120,7 @@ def price_calculator() -> Any:
     application = _application(form.application.data)
     if form.login.data and application is not None and _are_there(form.application):
         numbers = [_number(field, application) for field in (form.number_a, form.number_b)]
-        at = _moment(form.at)
+        at = _moment(form)
         if Account.get_or_none(Account.login == form.login.data.strip()) is None:
             add_error(form.login, "There is no such account.")
         elif at is not None and numbers[0] is not None and numbers[1] is not None:
@@ -258,13 +258,7 @@ def _number(field: Any, application: Any) -> Number | None:
         return None
 
 
-def _moment(field: Any) -> datetime | None:
-    """The moment typed, in the zone of who looks; now where none is."""
-    user: Any = signing.current()
-    if not (field.data or "").strip():
-        return clock.utc_now()
-    try:
-        return datetime.fromisoformat(field.data).replace(tzinfo=ZoneInfo(user.time_zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        add_error(field, "Write a date and a time, as in 2026-12-31 18:00.")
-        return None
+def _moment(form: Any) -> datetime | None:
+    """The moment typed; now where none is."""
+    found = moment(form, "at")
+    return clock.utc_now() if found is None and not form.at.errors and not form.at_zone.errors else found

@@ -14,7 +14,8 @@ from webcb.models import Account, ApiKey, Audit, Sink, SinkEvent, VoiceApplicati
 from webcb.web import bearer
 from webcb.web.admin import signing
 from webcb.web.admin.editor import Ticks
-from webcb.web.admin.listing import Between, Choice, Column, Contains, Listing
+from webcb.web.admin.finding import Contains
+from webcb.web.admin.listing import Between, Choice, Column, Listing
 from webcb.web.admin.screen import blueprint, found, screen
 from webcb.web.admin.signing import guarded
 from webcb.web.forms import PressForm, add_error
@@ -70,7 +71,7 @@ screen(
                 "account",
                 "Account",
                 lambda row: row.account.login if row.account else "(operator)",
-                filter=Contains(Account.login, from_start=True),
+                filter=Contains(Account.login, from_start=True, by=ApiKey.account),
             ),
             Column("scopes", "May", lambda row: row.scopes, filter=Choice(tuple(_SCOPES), _with_scope)),
             Column("networks", "From", lambda row: row.networks),
@@ -96,7 +97,7 @@ screen(
             Column("state", "State", _key_state, "state", filter=Choice(_KEY_STATES, _in_key_state)),
         ),
         "name",
-        search=(Contains(ApiKey.name), Contains(Account.login)),
+        search=(Contains(ApiKey.name), Contains(Account.login, from_start=True, by=ApiKey.account)),
         empty="There is no API key yet. One is made here, or by the command webcb keys add, and shown once.",
         actions=(("Add API key", "admin.api_key_new", "setup.change"), ("Webhooks", "admin.webhooks", "setup.see")),
     ),
@@ -210,7 +211,7 @@ screen(
                 filter=Between(SinkEvent.at),
                 link=lambda row: url_for("admin.webhook", event_id=row.id),
             ),
-            Column("key", "API key", lambda row: row.sink.api_key.name, filter=Contains(ApiKey.name)),
+            Column("key", "API key", lambda row: row.sink.api_key.name, filter=Contains(ApiKey.name, by=Sink.api_key)),
             Column("url", "To", lambda row: row.sink.url.partition("?")[0]),
             Column("state", "Call", lambda row: row.state),
             Column("now", "Message", _state, filter=Choice(list(_STATES), lambda value: _STATES[value])),
@@ -220,7 +221,7 @@ screen(
         ),
         "at",
         descending=True,
-        search=(Contains(ApiKey.name),),
+        search=(Contains(ApiKey.name, by=Sink.api_key),),
         empty="No program was told of a call yet. Those with an API key may name an address that is told how their calls go on.",
     ),
 )

@@ -6,7 +6,8 @@ from flask import url_for
 
 from webcb.models import Destination, Route, Tariff
 from webcb.web.admin.editor import Editor, Item, Panel
-from webcb.web.admin.listing import Choice, Column, Contains, Listing
+from webcb.web.admin.finding import Contains
+from webcb.web.admin.listing import Choice, Column, Listing
 from webcb.web.admin.screen import parts, screen
 
 AREA: Final = "infrastructure"
@@ -54,12 +55,12 @@ screen(
                 "Vendor tariff",
                 lambda row: row.tariff.name,
                 order=Tariff.name,
-                filter=Contains(Tariff.name),
+                filter=Contains(Tariff.name, by=Route.tariff),
                 link=lambda row: url_for("admin.routes", parent_id=row.__data__["tariff"]),
             ),
         ),
         "prefix",
-        search=(Contains(Destination.prefix, from_start=True), Contains(Tariff.name)),
+        search=(Contains(Destination.prefix, from_start=True), Contains(Tariff.name, by=Route.tariff)),
         empty="Every route has category 1 and preference 5: the cheapest connection is tried first. What should go another way is "
         "written on the Routes page of a vendor's tariff.",
         actions=(("Test number", "admin.test_number", "monitoring.see"), ("Tariffs", "admin.tariffs", "catalog.see")),

@@ -11,7 +11,8 @@ from webcb.billing.account import state_shown
 from webcb.models import Account, Batch, Customer, Distributor, Job, Product, Wallet
 from webcb.web.admin import signing
 from webcb.web.admin.editor import Editor, Given, Item, Panel
-from webcb.web.admin.listing import Between, Choice, Column, Contains, Listing
+from webcb.web.admin.finding import Contains
+from webcb.web.admin.listing import Between, Choice, Column, Listing
 from webcb.web.admin.permission import may
 from webcb.web.admin.screen import screen
 
@@ -171,9 +172,21 @@ screen(
                 filter=Contains(Account.login, from_start=True),
                 link=lambda row: url_for("admin.accounts_edit", row_id=row.id),
             ),
-            Column("customer", "Customer", lambda row: row.customer.name, filter=Contains(Customer.name)),
-            Column("product", "Product", lambda row: row.product.name, filter=Contains(Product.name)),
-            Column("batch", "Batch", lambda row: row.batch.name if row.batch else "", filter=Contains(Batch.name)),
+            Column(
+                "customer",
+                "Customer",
+                lambda row: row.customer.name,
+                filter=Contains(Customer.name, by=Account.customer),
+            ),
+            Column(
+                "product", "Product", lambda row: row.product.name, filter=Contains(Product.name, by=Account.product)
+            ),
+            Column(
+                "batch",
+                "Batch",
+                lambda row: row.batch.name if row.batch else "",
+                filter=Contains(Batch.name, by=Account.batch),
+            ),
             Column(
                 "control_number",
                 "Control number",
@@ -201,7 +214,7 @@ screen(
             Column("state", "State", account_state, "state", filter=Choice(tuple(STATES), lambda value: STATES[value])),
         ),
         "login",
-        search=(Contains(Account.login, from_start=True), Contains(Customer.name)),
+        search=(Contains(Account.login, from_start=True), Contains(Customer.name, by=Account.customer)),
         empty="There are no accounts yet. Create one, or generate a batch.",
         actions=(("Account generator", "admin.account_generator", "sales.change"),),
     ),

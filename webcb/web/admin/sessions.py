@@ -8,7 +8,8 @@ from flask import flash, redirect, render_template, url_for
 from webcb import clock, db
 from webcb.models import Audit, User, UserSession
 from webcb.web.admin import signing
-from webcb.web.admin.listing import Between, Column, Contains, Listing
+from webcb.web.admin.finding import Contains
+from webcb.web.admin.listing import Between, Column, Listing
 from webcb.web.admin.screen import blueprint, found, screen
 from webcb.web.admin.signing import guarded
 from webcb.web.forms import PressForm
@@ -54,7 +55,7 @@ screen(
                 "User",
                 lambda row: row.user.login,
                 order=User.login,
-                filter=Contains(User.login),
+                filter=Contains(User.login, by=UserSession.user),
                 link=lambda row: url_for("admin.user_session", session_id=row.id),
             ),
             Column("source", "From", lambda row: row.source, order=UserSession.source),
@@ -71,7 +72,7 @@ screen(
         ),
         "seen_at",
         descending=True,
-        search=(Contains(User.login), Contains(UserSession.source)),
+        search=(Contains(User.login, by=UserSession.user), Contains(UserSession.source)),
         empty="Nobody is signed in.",
         actions=(("Users and roles", "admin.users", "setup.see"),),
     ),

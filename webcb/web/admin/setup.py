@@ -16,7 +16,8 @@ from webcb.billing import credentials
 from webcb.models import Audit, Company, ExchangeRate, User, UserSession
 from webcb.web.admin import signing
 from webcb.web.admin.editor import Editor, Item, Panel
-from webcb.web.admin.listing import Between, Choice, Column, Contains, Listing
+from webcb.web.admin.finding import Contains
+from webcb.web.admin.listing import Between, Choice, Column, Listing
 from webcb.web.admin.permission import PERMISSIONS, ROLES, SAID
 from webcb.web.admin.screen import blueprint, found, screen
 from webcb.web.admin.signing import guarded

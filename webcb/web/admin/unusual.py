@@ -12,7 +12,8 @@ from webcb.models import Account, Audit, Unusual, VoiceApplication
 from webcb.money import format_amount
 from webcb.web.admin import listing as lists
 from webcb.web.admin import signing
-from webcb.web.admin.listing import Between, Choice, Column, Contains, Listing
+from webcb.web.admin.finding import Contains
+from webcb.web.admin.listing import Between, Choice, Column, Listing
 from webcb.web.admin.permission import may
 from webcb.web.admin.screen import blueprint, found, screen
 from webcb.web.admin.signing import guarded

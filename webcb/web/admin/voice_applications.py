@@ -4,7 +4,8 @@ from flask import url_for
 
 from webcb.models import VoiceApplication
 from webcb.web.admin.editor import Editor, Given, Item, Panel
-from webcb.web.admin.listing import Column, Contains, Listing
+from webcb.web.admin.finding import Contains
+from webcb.web.admin.listing import Column, Listing
 from webcb.web.admin.screen import screen
 
 AREA = "infrastructure"

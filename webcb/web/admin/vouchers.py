@@ -1,9 +1,8 @@
 """Vouchers: prepaid amounts sold as codes. Codes leave once, as a file: only a keyed hash of each is kept."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from flask import Response, render_template, url_for
 from flask_wtf import FlaskForm
@@ -15,7 +14,9 @@ from webcb.billing import voucher, workbook
 from webcb.models import Account, Audit, Voucher
 from webcb.money import AmountError, parse_amount
 from webcb.web.admin import signing
-from webcb.web.admin.listing import Between, Choice, Column, Contains, Listing
+from webcb.web.admin.finding import Contains
+from webcb.web.admin.listing import Between, Choice, Column, Listing
+from webcb.web.admin.moments import moment, moment_field, zone_field
 from webcb.web.admin.screen import blueprint, screen
 from webcb.web.admin.signing import guarded
 from webcb.web.forms import add_error
@@ -48,7 +49,13 @@ screen(
         Voucher.id,
         (
             Column("id", "Voucher", lambda row: row.id, "number", order=Voucher.id),
-            Column("series", "Series", lambda row: row.series, order=Voucher.series, filter=Contains(Voucher.series)),
+            Column(
+                "series",
+                "Series",
+                lambda row: row.series,
+                order=Voucher.series,
+                filter=Contains(Voucher.series, is_of_few=True),
+            ),
             Column("amount", "Amount", lambda row: row.amount_micros, "amount", needs="money"),
             Column("currency", "Currency", lambda row: row.currency, needs="money"),
             Column("made_at", "Made", lambda row: row.made_at, "instant", filter=Between(Voucher.made_at)),
@@ -62,7 +69,7 @@ screen(
                 "used_by",
                 "By account",
                 lambda row: row.used_by.login if row.used_by else "",
-                filter=Contains(Account.login, from_start=True),
+                filter=Contains(Account.login, from_start=True, by=Voucher.used_by),
                 link=lambda row: (
                     url_for("admin.accounts_edit", row_id=row.__data__["used_by"]) if row.used_by else None
                 ),
@@ -70,7 +77,7 @@ screen(
         ),
         "id",
         descending=True,
-        search=(Contains(Voucher.series), Contains(Account.login, from_start=True)),
+        search=(Contains(Voucher.series, is_of_few=True), Contains(Account.login, from_start=True, by=Voucher.used_by)),
         empty="There are no vouchers yet. They are made in series; owners of accounts redeem them in self-care.",
         actions=(("Make vouchers", "admin.voucher_new", "sales.change"),),
     ),
@@ -84,7 +91,7 @@ class VoucherForm(FlaskForm):  # type: ignore[misc]
     quantity = IntegerField("Quantity", default=100)
     amount = StringField("Amount of each", render_kw={"maxlength": 20, "inputmode": "decimal"})
     currency = StringField("Currency", default="USD", render_kw={"maxlength": 3})
-    expires_at = StringField("Expiration date", render_kw={"type": "datetime-local"})
+    expires_at, expires_at_zone = moment_field("Expiration date"), zone_field()
 
 
 @blueprint.route("/vouchers/new", methods=["GET", "POST"], endpoint="voucher_new")
@@ -97,7 +104,7 @@ def voucher_new() -> Any:
     user: Any = signing.current()
     form.validate()
     series = (form.series.data or "").strip()
-    amount_micros, expires_at, at = _amount(form), _expiration(form, user), clock.utc_now()
+    amount_micros, expires_at, at = _amount(form), _expiration(form), clock.utc_now()
     if not series or not series.isprintable():
         add_error(form.series, "Write a name for these vouchers.")
     if form.quantity.data is None or not 1 <= form.quantity.data <= voucher.QUANTITY_MAX:
@@ -130,17 +137,11 @@ def _amount(form: VoucherForm) -> int:
     return amount_micros
 
 
-def _expiration(form: VoucherForm, user: Any) -> datetime | None:
-    text = (form.expires_at.data or "").strip()
-    if not text:
-        return None
-    try:
-        found = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(user.time_zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        add_error(form.expires_at, "Write a date and a time, as in 2026-12-31 18:00.")
-        return None
-    if found <= clock.utc_now():
+def _expiration(form: VoucherForm) -> datetime | None:
+    found = moment(form, "expires_at")
+    if found is not None and found <= clock.utc_now():
         add_error(form.expires_at, "This is past.")
+        return None
     return found
 
 
