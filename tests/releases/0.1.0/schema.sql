@@ -621,6 +621,7 @@ CREATE INDEX callback_open_of_account ON callback (account_id) WHERE state <> 'e
 CREATE INDEX callback_open_of_application ON callback (voice_application_id) WHERE state <> 'ended';
 CREATE INDEX callback_open_from ON callback (requested_from) WHERE state <> 'ended';
 CREATE INDEX callback_requested ON callback (requested_at);
+CREATE INDEX callback_ending ON callback (ending, requested_at) WHERE ending IS NOT NULL;
 CREATE INDEX callback_hosted_key ON callback (idempotency_key) WHERE kind = 'hosted'; -- whose account changes as somebody logs in
 
 -- A number that somebody is to prove to be at, by the code that a callback of kind 'code' says there. The code itself is in no row: it
@@ -700,7 +701,7 @@ CREATE TABLE leg (
   scores TEXT CHECK (length(scores) <= 40000), -- mean opinion scores over time as JSON, noted while it talks: see opinion.py
   UNIQUE (callback_id, name)
 );
-CREATE INDEX leg_cld ON leg (cld);
+CREATE INDEX leg_cld ON leg (cld, name);
 
 CREATE INDEX leg_open_to_a ON leg (cld) WHERE name = 'A' AND state <> 'ended';
 CREATE INDEX leg_open_to_b ON leg (cld) WHERE name = 'B' AND state <> 'ended';
@@ -719,7 +720,8 @@ CREATE TABLE attempt (
   setup_ms INTEGER CHECK (setup_ms >= 0), -- post-dial delay
   UNIQUE (leg_id, position)
 );
-CREATE INDEX attempt_connection ON attempt (connection_id);
+CREATE INDEX attempt_connection ON attempt (connection_id, placed_at);
+CREATE INDEX attempt_address ON attempt (address, placed_at);
 CREATE INDEX attempt_placed ON attempt (placed_at);
 
 -- A SIP message of a callback that has ended, as it stood on the wire; what proves who we are is masked. Kept for a few days.
@@ -943,6 +945,7 @@ CREATE TABLE audit (
   subject TEXT NOT NULL CHECK (length(subject) <= 120),
   detail TEXT NOT NULL DEFAULT ''
 );
+CREATE INDEX audit_at ON audit (at);
 
 -- What a person could be known by may be erased (webcb/billing/erasure.py), and nothing else of these rows changes.
 -- What is written stays written -----------------------------------------------------------------------------------------
