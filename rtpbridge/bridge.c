@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TICKS_RESTING 10 /* of a port for which nothing is due: what its time depends on may have changed */
+#define TICKS_RESTING 50 /* of a port for which nothing is due: what its time depends on may have changed */
 #define FENCES_A_TURN 16 /* 0.5 ms at most: of a thousand calls that begin at once, packets would wait for the fences of all */
 #define NS_PER_SECOND 1000000000
 #define NS_PER_MS 1000000

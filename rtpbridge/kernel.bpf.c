@@ -27,6 +27,7 @@
 #define JITTER_NS_MAX 1000000000      /* RTP_JITTER_SECONDS_MAX */
 #define CHECKSUM_OF_IPV6 (1ull << 7)  /* BPF_F_IPV6, since 6.16 */
 #define INVALID (-22)
+#define UNCHANGED UINT32_MAX          /* a ones' complement sum of nothing; of two addresses of one host, as on the loopback */
 
 #define swap_16(number) ((uint16_t)__builtin_bswap16(number))
 #define swap_32(number) __builtin_bswap32(number)
@@ -147,6 +148,8 @@ INLINE uint8_t payload_of(const struct kernel_flow *flow, uint8_t theirs)
 {
     uint8_t ours = KERNEL_STAYS;
 
+    if (flow->payloads[0] == theirs) /* the codec that both prefer is what nearly all packets are of */
+        return flow->payloads[1];
     for (int i = 0; i < KERNEL_PAYLOADS * 2 / 8; i++) {
         const uint64_t pairs = ((const uint64_t *)flow->payloads)[i];
 
@@ -250,6 +253,17 @@ INLINE int is_plausible(const struct __sk_buff *skb, uint32_t ip_bytes, uint32_t
            skb->len >= ETHERNET_BYTES + headers + udp_bytes;
 }
 
+/* What follows the Ethernet header: nearly always it lies in one piece. */
+INLINE int read_headers(const struct __sk_buff *skb, void *to, uint32_t bytes)
+{
+    const uint8_t *const from = (const uint8_t *)(uintptr_t)skb->data + ETHERNET_BYTES;
+
+    if (from + bytes > (const uint8_t *)(uintptr_t)skb->data_end)
+        return load(skb, ETHERNET_BYTES, to, bytes) == 0;
+    __builtin_memcpy(to, __builtin_assume_aligned(from, 8), bytes); /* as words: no processor of today minds */
+    return 1;
+}
+
 /* How the ones' complement sum of these words changes; of 32 bits, as the kernel adds them up (RFC 1624). */
 INLINE uint32_t change(const void *before, const void *after, int words)
 {
@@ -274,7 +288,7 @@ INLINE void mend_udp(struct __sk_buff *skb, uint32_t headers, uint32_t addresses
     const uint64_t rest = (uint64_t)ports + rtp;
     const uint64_t flags = BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0;
 
-    if (mend_checksum(skb, at, 0, addresses, flags | family) == INVALID && family != 0)
+    if (addresses != UNCHANGED && mend_checksum(skb, at, 0, addresses, flags | family) == INVALID && family != 0)
         mend_checksum(skb, at, 0, addresses, flags);
     mend_checksum(skb, at, 0, (uint32_t)(rest + (rest >> 32)), BPF_F_MARK_MANGLED_0);
 }
@@ -292,7 +306,7 @@ INLINE int forward_ipv4(struct __sk_buff *skb)
     struct ipv4 came, goes;
     uint32_t sum;
 
-    if (load(skb, ETHERNET_BYTES, &came, sizeof came) != 0 || came.version != 0x45 || came.protocol != UDP ||
+    if (!read_headers(skb, &came, sizeof came) || came.version != 0x45 || came.protocol != UDP ||
         (came.fragment & swap_16(FRAGMENT)) != 0 ||
         !is_plausible(skb, swap_16(came.bytes), swap_16(came.udp.udp_bytes), headers))
         return NEXT;
@@ -322,7 +336,7 @@ INLINE int forward_ipv6(struct __sk_buff *skb)
     const struct kernel_flow *flow;
     struct ipv6 came, goes;
 
-    if (load(skb, ETHERNET_BYTES, &came, sizeof came) != 0 || swap_32(came.version) >> 28 != 6 ||
+    if (!read_headers(skb, &came, sizeof came) || swap_32(came.version) >> 28 != 6 ||
         came.protocol != UDP ||
         !is_plausible(skb, headers + swap_16(came.bytes), swap_16(came.udp.udp_bytes), headers))
         return NEXT;

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #define NTP_SECONDS_AT_1970 2208988800u
+#define UNFENCED_NS 200000000 /* where none can be raised, it is tried so often */
 
 static void play_frame(struct port *port, const struct turn *turn)
 {
@@ -81,7 +82,7 @@ static int64_t earlier(int64_t a, int64_t b)
 }
 
 /* A port without a far side, or whose fence is still to be raised or cannot be, is looked at by every tick. */
-static int64_t next_due(const struct port *port, const struct pace *pace, const struct latch_rules *rules)
+static int64_t next_due(const struct port *port, const struct pace *pace, const struct latch_rules *rules, int64_t now_ns)
 {
     const struct watch *const watch = &port->watch;
     int64_t due_ns = earlier(port->quality.window_ns, port->report_ns);
@@ -91,7 +92,9 @@ static int64_t next_due(const struct port *port, const struct pace *pace, const 
         return 0;
     if (port->far_sends && !watch->silent)
         due_ns = earlier(due_ns, watch->heard_ns + pace->silence_ns);
-    if (port->fence.up) /* who is on hold must be excused before his silence counts */
+    if (!port->fence.up)
+        due_ns = earlier(due_ns, now_ns + UNFENCED_NS);
+    else /* who is on hold must be excused before his silence counts */
         due_ns = earlier(due_ns, port->latch.heard_ns + rules->relearn_ns / (port->far_sends ? 1 : 2));
     return due_ns;
 }
@@ -125,7 +128,7 @@ int64_t pace_port(struct port *port, const struct pace *pace, const struct turn 
         port->reports_begun = true;
         port->report_ns = now_ns + report_interval(port, pace);
     }
-    return next_due(port, pace, &turn->latch);
+    return next_due(port, pace, &turn->latch, now_ns);
 }
 
 void pace_goodbye(struct port *port, const struct pace *pace, int64_t now_ns)
