@@ -20,7 +20,8 @@ BOUNDS_NS = {
 }
 
 
-def _bound_ns(name: str) -> int | None:
+def bound_ns(name: str) -> int | None:
+    """What a packet may take; None: of no matter here."""
     return next((bound for end, bound in BOUNDS_NS.items() if name.endswith(end)), None)
 
 
@@ -40,10 +41,10 @@ def run() -> dict[str, dict[str, float]]:
     for line in printed.splitlines():
         name, ours, theirs = line.split("|")
         ours_ns, theirs_ns = float(ours), float(theirs)
-        bound_ns = _bound_ns(name)
+        bound = bound_ns(name)
         figures[name] = {"ns": ours_ns, **({"peer_ns": theirs_ns} if theirs_ns else {})}
         peer = f"{theirs_ns:10,.0f}{theirs_ns / ours_ns:8.1f}x" if theirs_ns else ""
-        print(f"{name:40}{ours_ns:10,.0f}{bound_ns or '':>10}{peer}")
+        print(f"{name:40}{ours_ns:10,.0f}{bound or '':>10}{peer}")
     return figures
 
 
