@@ -86,6 +86,7 @@ ENGINE_DOORS = {
         "archive",
         "calls",
         "counted",
+        "doubt",
         "exchange",
         "figures",
         "haste",

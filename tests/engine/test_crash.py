@@ -1,5 +1,6 @@
 """kill -9 in virtual time: the engine that starts again carries on who talks, ends what was being set up, and charges exactly."""
 
+import json
 from dataclasses import replace
 from itertools import pairwise
 
@@ -127,6 +128,36 @@ def test_who_hung_up_meanwhile_is_found_by_asking_and_pays_until_the_crash(world
     world.pass_seconds(0)
     assert ladder(world, "BYE")[0].endswith("BYE")
     assert_over(world, callback_id, Ending.PEER_LOST, {"A": 16, "B": 12})
+
+
+def test_who_hung_up_before_crashes_in_a_row_pays_until_the_first(world: World, phones: tuple) -> None:
+    """His BYE was taken a moment before; nobody who took over lived long enough to find out, nor is their life a proof of his."""
+    callback_id = world.place()
+    world.pass_seconds(20.4)
+    phones[1].is_gone, phones[1].up = True, False
+    for _ in range(3):
+        world.crash()
+        world.pass_seconds(0.5)
+        world.engine()
+        world.pass_seconds(6)
+    world.pass_seconds(60)
+    assert_over(world, callback_id, Ending.PEER_LOST, {"A": 16, "B": 12})
+
+
+def test_who_was_there_after_a_crash_pays_until_the_next(world: World, phones: tuple) -> None:
+    callback_id = world.place()
+    world.pass_seconds(20.4)
+    world.crash()
+    world.pass_seconds(0.5)
+    world.engine()
+    world.pass_seconds(9.1)
+    assert json.loads(world.row(callback_id).terms)["proven"] == {}
+    world.crash()
+    phones[1].is_gone, phones[1].up = True, False
+    world.pass_seconds(0.5)
+    world.engine()
+    world.pass_seconds(60)
+    assert_over(world, callback_id, Ending.PEER_LOST, {"A": 26, "B": 22})
 
 
 def test_after_a_long_absence_the_call_is_ended_and_charged_to_the_last_sign_of_life(

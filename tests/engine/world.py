@@ -191,6 +191,7 @@ class Phone:
     obeys_cancel: bool = True
     answers_bye: bool = True
     knows_calls: bool = True  # else it has forgotten those it had: OPTIONS and BYE inside them get a 481
+    is_gone: bool = False  # whatever it is told, it answers nothing
     is_mute: bool = False  # it says nothing any more of its own accord: neither rings nor answers
     name: str = ""
     invites: list[Request] = field(default_factory=list)
@@ -306,6 +307,8 @@ class World:
             self.time.call_at(self.time.now, self._on_request, phone, message, address)
 
     def _on_request(self, phone: Phone, request: Request, address: Address) -> None:
+        if phone.is_gone:
+            return
         match request.method:
             case "INVITE" if "tag=" in request.first("To"):
                 self._decide(phone, request, address)

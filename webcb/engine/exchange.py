@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 from webcb.billing.authorization import Reason
-from webcb.engine import archive, callback, counted, events, hearing, ports, rows, warning
+from webcb.engine import archive, callback, counted, doubt, events, hearing, ports, rows, warning
 from webcb.engine.callback import Plan
 from webcb.engine.calls import Calls, Connections, Resolver
 from webcb.engine.causes import Q850, Ending, LegName
@@ -170,6 +170,7 @@ class Exchange:
             self._trace(running, leg)
         end_rest()
         running.callback, commands = callback.resume(running.callback, self._now_us())
+        doubt.begin(running)
         log.info("callback %s goes on", running.id)
         self._start(running, commands)
         for leg in list(running.sessions):
@@ -207,17 +208,11 @@ class Exchange:
 
     def heard(self) -> list[hearing.Heard]:
         """How well those who talk were heard, of whom it is to be noted again; to be asked about every second."""
-        now_us = self._now_us()
-        due = [
-            each
-            for each in self._running.values()
-            if each.callback.phase is callback.Phase.TALKING and each.heard_next_us <= now_us
-        ]
-        noted = [(each, hearing.so_far(each)) for each in due]
-        for each, found in noted:
-            if len(found) == len(each.voices):  # else at the next look: the first five seconds of a leg are not over
-                each.heard_next_us = now_us + hearing.HEARD_SECONDS * SECOND_US
-        return [one for _, found in noted for one in found]
+        return hearing.due(self._running.values(), self._now_us())
+
+    def proven(self) -> list[doubt.Proven]:
+        """Whose legs, of those taken over, have said since the last question that they are there."""
+        return doubt.proven(self._running.values())
 
     @property
     def running(self) -> int:

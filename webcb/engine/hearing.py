@@ -1,14 +1,16 @@
 """What is read from the ports of legs: how well they are heard as they talk, and what their voice was worth at the end."""
 
 import logging
+from collections.abc import Iterable
 from typing import Final
 
 from rtpbridge import Scores
 from webcb.engine.causes import LegName
 from webcb.engine.figures import Figures, figures
-from webcb.engine.leg import Leg
+from webcb.engine.leg import SECOND_US, Leg
 from webcb.engine.media import Voice
 from webcb.engine.running import Running
+from webcb.engine.state import Phase
 from webcb.opinion import print_scores
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,16 @@ def measured(running: Running) -> dict[LegName, Figures]:
     except (OSError, ValueError) as wrong:  # no bill waits for these
         log.warning("callback %s: its voice cannot be measured: %s", running.id, wrong)
         return {}
+
+
+def due(runnings: Iterable[Running], now_us: int) -> list[Heard]:
+    """The scores of those who talk and of whom it is to be noted again; to be asked about every second."""
+    talking = [each for each in runnings if each.callback.phase is Phase.TALKING and each.heard_next_us <= now_us]
+    noted = [(each, so_far(each)) for each in talking]
+    for each, found in noted:
+        if len(found) == len(each.voices):  # else at the next look: the first five seconds of a leg are not over
+            each.heard_next_us = now_us + HEARD_SECONDS * SECOND_US
+    return [one for _, found in noted for one in found]
 
 
 def so_far(running: Running) -> list[Heard]:

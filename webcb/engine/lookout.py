@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from webcb.engine import neighbours, recovery, rows, shares
+from webcb.engine import doubt, neighbours, recovery, rows, shares
 from webcb.engine.addresses import family_of
 from webcb.engine.causes import Q850, Ending
 from webcb.engine.exchange import Exchange, Journal
@@ -98,6 +98,8 @@ class Lookout:
             self._journal.post(partial(neighbours.taken_from, self._node.id, known), self._taken)
         if heard := self._exchange.heard():  # in the transaction of the sign of life
             self._journal.post(partial(rows.write_scores, heard))
+        if proven := self._exchange.proven():
+            self._journal.post(partial(doubt.clear, proven))
         watch = partial(
             recovery.watch, self._node.id, self._exchange.known, self._lived_until, at, at_us, self._may_resume
         )

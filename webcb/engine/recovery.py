@@ -14,7 +14,7 @@ from webcb.billing import catalog, credentials, query, settlement
 from webcb.billing.pricing import Pricing
 from webcb.billing.query import instant, micros
 from webcb.billing.settlement import LegUsage
-from webcb.engine import resumption
+from webcb.engine import doubt, resumption
 from webcb.engine.causes import Q850, Ending, LegName
 from webcb.engine.resumption import Resumable
 from webcb.engine.revival import AWAY_SECONDS_MAX
@@ -84,6 +84,7 @@ def watch(
         if went_on is not None:
             resumable, dialogs = went_on
             resumables.append(resumable)
+            doubt.write(row["id"], row["terms"], dialogs, lived_until)
             for name, moved in dialogs.items():  # who crashes while it takes over leaves numbers that nobody has used
                 query.change("UPDATE leg SET dialog = ? WHERE callback_id = ? AND name = ?", moved, row["id"], name)
             for leg in legs:

@@ -14,7 +14,7 @@ from webcb import clock
 from webcb.billing import credentials, query, slices
 from webcb.billing.pricing import Pricing
 from webcb.billing.query import instant, micros
-from webcb.engine import ivr, sealing
+from webcb.engine import doubt, ivr, sealing
 from webcb.engine.causes import LegName
 from webcb.engine.events import LegPlan
 from webcb.engine.leg import Leg, LegState
@@ -128,8 +128,8 @@ def read(
         menu = replace(menu, balance_micros=spendable_micros, currency=callback["currency"])
     state = Callback(
         plan,
-        _leg(plan, a, lived_until),
-        Leg("B", NOBODY) if b is None else _leg(plan, b, lived_until),
+        _leg(plan, a, doubt.lived_until(callback["terms"], "A", lived_until)),
+        Leg("B", NOBODY) if b is None else _leg(plan, b, doubt.lived_until(callback["terms"], "B", lived_until)),
         funds_micros,
         _PHASES[callback["state"]],
         menu=menu,

@@ -44,6 +44,9 @@ class Running:
     figures: dict[LegName, Figures] = field(default_factory=dict)  # at its end
     heard: dict[LegName, str | None] = field(default_factory=dict)  # scores that were noted by engines before this one
     heard_next_us: int = 0  # when the scores up to now are noted again
+    in_doubt: dict[LegName, int | None] = field(
+        default_factory=dict
+    )  # of legs taken over: `proven_us`, until heard of here
     is_resumed: bool = False  # an engine before this one began it, and it is not joined here yet
     is_stepping: bool = False
     is_faulty: bool = False
