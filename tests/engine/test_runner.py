@@ -24,7 +24,6 @@ from webcb import clock, doorbell, models
 from webcb.billing import books, credentials, reception
 
 PATIENCE_SECONDS = 20
-ENGINE = "import sys; from webcb import settings; from webcb.engine import start; sys.exit(start.main(settings.load()))"
 SECRET = "the secret of this test"
 
 
@@ -60,7 +59,7 @@ class Site:
             "PYTHONPATH": str(Path(webcb.__file__).parent.parent),
         }
         engine = subprocess.Popen(
-            [*limited, sys.executable, "-c", ENGINE],
+            [*limited, sys.executable, "-m", "webcb", "engine"],
             env=os.environ | values | environment,
             cwd=self.folder,
             stderr=subprocess.PIPE,
