@@ -4,16 +4,18 @@ That looks at what is old once in some thousand callbacks; until then they would
 """
 
 import gc
+import weakref
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
 from tests.billing.rows import NUMBER_A, NUMBER_B, no_limits
-from tests.engine.world import World
+from tests.engine.world import VirtualTime, World
 from webcb.engine.callback import Callback
 from webcb.engine.leg import Leg
 from webcb.engine.media import Voice
+from webcb.engine.runner import COLLECT_SECONDS, collect_every_minute
 from webcb.engine.running import Running
 from webcb.engine.starts import Ticket
 from webcb.engine.trace import Trace
@@ -26,6 +28,12 @@ ANSWERS = [(0.0, 100), (1.0, 180), (4.0, 200)]
 REFUSES = [(0.0, 100), (1.0, 486)]
 SILENT: list[tuple[float, int]] = []
 RINGS = [(0.0, 100), (1.0, 180)]
+
+
+class Circle:
+    """As a TLS connection of asyncio's."""
+
+    knows: "Circle"
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +56,19 @@ WAYS: list[tuple[list[tuple[float, int]], list[tuple[float, int]], str]] = [
     (ANSWERS, RINGS, "B did not answer"),
     (SILENT, ANSWERS, "A unreachable"),
 ]
+
+
+def test_what_knows_itself_for_another_reason_is_gone_within_a_minute() -> None:
+    time = VirtualTime()
+    collect_every_minute(time)
+    for _ in range(2):
+        line = Circle()
+        line.knows, gone = line, weakref.ref(line)
+        del line
+        time.pass_until(time.now + COLLECT_SECONDS - 1)
+        assert gone() is not None
+        time.pass_until(time.now + 1)
+        assert gone() is None
 
 
 def test_nothing_is_left_of_callbacks_that_have_ended(world: World) -> None:
