@@ -103,8 +103,8 @@ def spare_garbage_collection() -> None:
 def collect_every_minute(timekeeper: Timekeeper) -> None:
     """Free what knows itself, from a minute on and every minute: a TLS connection that ended has a third of a megabyte.
 
-    A callback that has ended leaves nothing of the kind, so that nothing would come to COLLECT_EVERY. It takes a millisecond where fifty
-    callbacks go on, some 40 where 2,000 do; voice has a thread of its own.
+    A callback that has ended leaves nothing of the kind, so that nothing would come to COLLECT_EVERY. It takes a millisecond where
+    fifty callbacks go on, some 40 where 2,000 do; voice has a thread of its own.
     """
     timekeeper.call_at(timekeeper.time() + COLLECT_SECONDS, _collect, timekeeper)
 
