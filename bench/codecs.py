@@ -55,8 +55,8 @@ def beside(figures: dict[str, dict[str, float]]) -> list[Beside]:
         if "peer_ns" in each:
             peer = "libsrtp2" if "SRTP" in name or "seal" in name or "open" in name else "spandsp"
             rows.append(Beside(name, each["ns"], "ns a packet", peer, each["peer_ns"]))
-        if bound_ns := _bound_ns(name):
-            rows.append(Beside(name, each["ns"], "ns a packet", "its bound", bound_ns, aim=1.0))
+        if bound := bound_ns(name):
+            rows.append(Beside(name, each["ns"], "ns a packet", "its bound", bound, aim=1.0))
     return rows
 
 
