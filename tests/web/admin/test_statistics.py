@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from html import unescape
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,7 +15,7 @@ from tests.web.hand import Hand
 from tests.web.test_kinds import Visitor
 from webcb import clock, db
 from webcb.billing import query, settlement
-from webcb.models import Callback, Connection, Leg, User, Xdr
+from webcb.models import Callback, Connection, Leg, RefusalCount, User, Xdr
 from webcb.watching.going_on import active_calls
 from webcb.web.admin import statistics
 
@@ -114,6 +115,30 @@ def test_every_ending_is_that_of_sql_by_hand(busy: Operator) -> None:
         assert len(rows) - 1 == int(count)
     (dashboard,) = re.findall(r"(?s)How callbacks ended, 24 hours</h2>(.*?)</table>", busy.get("/admin/"))
     assert set(re.findall(r'<td>([^<]+)</td><td class="is-number">(\d+)</td>', dashboard)) == expected
+
+
+def test_every_refusal_is_that_of_sql_by_hand(busy: Operator, support: Operator) -> None:
+    at = clock.utc_now()
+    for reason, hours, times in (("no rate", 0, 3), ("no rate", 1, 4), ("no funds", 0, 9), ("no funds", 24 * 40, 50)):
+        RefusalCount.create(hour_at=at - timedelta(hours=hours), reason=reason, refusals=times)
+    first = at.date() - timedelta(days=2)
+    by_hand = "SELECT reason, SUM(refusals) FROM refusal_count WHERE hour_at >= ? GROUP BY reason"
+    since = query.micros(datetime(first.year, first.month, first.day, tzinfo=UTC))
+    expected = {(name, str(times)) for name, times in query.tuples(by_hand, since)}
+    assert expected == {("no rate", "7"), ("no funds", "9")}
+    for operator in (busy, support):
+        page = operator.get(f"/admin/statistics?from={first}")
+        (table,) = re.findall(r'(?s)aria-label="Refusals">(.*?)</table>', page)
+        assert set(re.findall(r'<a href="[^"]*">([^<]+)</a></td><td class="is-number">(\d+)</td>', table)) == expected
+        lines = list(csv.DictReader(io.StringIO(operator.get(f"/admin/statistics?from={first}&export=refusals"))))
+        assert {(each["Reason"], each["Times"]) for each in lines} == expected
+    assert "Refused, 24 hours 16 before" in text_of(busy.get("/admin/"))
+
+
+def test_who_still_talks_is_found_from_the_table_of_endings(busy: Operator) -> None:
+    scene.Engine(Hand(busy.client.application.test_client()).connect()).talk(ago=5)
+    (link,) = re.findall(r'<a href="([^"]*)">talking</a>', busy.get("/admin/statistics"))
+    assert len(re.findall("<tr>", busy.get(unescape(link)))) == 2
 
 
 def test_the_page_has_totals_and_endings(busy: Operator, support: Operator) -> None:

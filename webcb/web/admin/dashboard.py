@@ -41,6 +41,7 @@ def dashboard() -> Any:
         acd=None if not talked else sum(each.used_seconds for each in totals) // talked,
         pdd=None if not set_up else round(sum(each.setup_ms for each in totals) / set_up),
         totals=totals,
+        refused=sum(times for _, times in statistics.refusals(since, at)),
         endings=[(row.ending, row.count) for row in endings],
         to_set_up=may(user.role, "setup.change") and wizard.is_needed(),
         down=list(Connection.select().where((Connection.state == "down") & Connection.active)),

@@ -3,7 +3,7 @@
 The charts are pictures by pygal, each beside the table it is made of.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -17,6 +17,7 @@ from webcb.billing.billing_period import midnight
 from webcb.billing.query import instant, micros, rows
 from webcb.money import format_amount
 from webcb.web.admin import picture, signing
+from webcb.web.admin.monitoring import STATES
 from webcb.web.admin.permission import may
 from webcb.web.admin.screen import blueprint
 from webcb.web.admin.signing import guarded
@@ -43,6 +44,10 @@ _MEASURED = """
 _ENDINGS = """
     SELECT COALESCE(ending, state) AS name, COUNT(*) AS callbacks FROM callback
      WHERE requested_at >= ? AND requested_at < ? GROUP BY COALESCE(ending, state) ORDER BY COUNT(*) DESC, name
+"""
+_REFUSALS = """
+    SELECT reason AS name, SUM(refusals) AS times FROM refusal_count
+     WHERE hour_at >= ? AND hour_at < ? GROUP BY reason ORDER BY SUM(refusals) DESC, reason
 """
 
 
@@ -155,6 +160,11 @@ def endings(begins_at: datetime, ends_at: datetime) -> list[tuple[str, int]]:
     return [(row["name"], row["callbacks"]) for row in rows(_ENDINGS, micros(begins_at), micros(ends_at))]
 
 
+def refusals(begins_at: datetime, ends_at: datetime) -> list[tuple[str, int]]:
+    """How often callers were refused before anybody was called, by reason; counted by the whole hour (UTC)."""
+    return [(row["name"], int(row["times"])) for row in rows(_REFUSALS, micros(begins_at), micros(ends_at))]
+
+
 # Pages ---------------------------------------------------------------------------------------------------------------
 
 
@@ -201,6 +211,9 @@ def statistics() -> Any:
     found = measured(asked.by, asked.begins_at, asked.ends_at, asked.zone)
     if request.args.get("export") == "csv":
         return _csv(asked, found, may(user.role, "money"))
+    refused = refusals(asked.begins_at, asked.ends_at)
+    if request.args.get("export") == "refusals":
+        return _file(f"refusals-{asked.first}", ["Reason", "Times"], refused)
     return render_template(
         "admin/statistics.html",
         asked=asked,
@@ -208,10 +221,19 @@ def statistics() -> Any:
         measures={name: label for name, (label, needs, _) in MEASURES.items() if may(user.role, needs)},
         found=found,
         total=totals(found),
-        endings=endings(asked.begins_at, asked.ends_at),
+        endings=[(name, count, _callbacks_of(name, asked)) for name, count in endings(asked.begins_at, asked.ends_at)],
+        refused=refused,
+        refused_file=url_for("admin.statistics", export="refusals", **_address(asked)),
         chart=url_for("admin.statistics_chart", **_address(asked)),
         file=url_for("admin.statistics", export="csv", **_address(asked)),
     )
+
+
+def _callbacks_of(name: str, asked: Asked) -> str:
+    """The list of those that ended so, or still stand there."""
+    those: dict[str, Any] = {"requested_at_from": str(asked.first), "requested_at_to": str(asked.last)}
+    those["state" if name in STATES else "ending"] = name
+    return url_for("admin.callbacks", **those)
 
 
 def _address(asked: Asked) -> dict[str, Any]:
@@ -238,9 +260,12 @@ def _csv(asked: Asked, found: Sequence[Figures], money: bool) -> Response:
             margin = "" if each.margin_micros is None else format_amount(each.margin_micros)
             line += [each.currency, format_amount(each.revenue_micros), format_amount(each.cost_micros), margin]
         lines.append(line)
-    name = f'attachment; filename="statistics-{asked.by}-{asked.first}.csv"'
-    content = workbook.write(heads, lines, "csv")
-    return Response(content, mimetype="text/csv; charset=utf-8", headers={"Content-Disposition": name})
+    return _file(f"statistics-{asked.by}-{asked.first}", heads, lines)
+
+
+def _file(name: str, heads: Sequence[str], lines: Iterable[Sequence[Any]]) -> Response:
+    disposition = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return Response(workbook.write(heads, lines, "csv"), mimetype="text/csv; charset=utf-8", headers=disposition)
 
 
 def _short(value: float | None) -> str:
