@@ -1,5 +1,6 @@
 """Unusual patterns: a table of hours, what was usual before, and what is found."""
 
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -146,3 +147,13 @@ def test_words_by_what_who_reads_may_see() -> None:
 
 def args(each: Finding) -> tuple[str, str, str, int, str]:
     return each.pattern, *each.subject, each.seen, each.currency
+
+
+def test_of_those_who_do_not_stand_out_little_is_kept() -> None:
+    calls = spread(2_000)
+    tracemalloc.start()
+    assert pattern.summed(calls, LIMITS) == {}
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    subjects = 5 * len(calls)
+    assert peak < 300 * subjects  # octets; with the sets of what an alarm says it is a thousand

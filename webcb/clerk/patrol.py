@@ -8,6 +8,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import groupby
@@ -98,13 +99,13 @@ class Patrol:
             application.time_zone,
         )
         with db.reading():
-            sums = pattern.summed(_calls(application.id, countries, at), limits)
+            sums = pattern.summed(_LastHour(application.id, countries, at), limits)
         self._learn(sums, at)
         findings = list(pattern.found(sums, self._usual, limits))
         if pattern.is_night(limits.night, limits.zone, at):
             known = self._known_countries(at)
             with db.reading():
-                calls = _calls(application.id, countries, at, at_night=True)
+                calls = _LastHour(application.id, countries, at, at_night=True)
                 findings += pattern.found_at_night(calls, known, limits, at)
         return _kept(application, findings, at)
 
@@ -136,18 +137,29 @@ class Patrol:
         return self._countries
 
 
-def _calls(application_id: int, countries: dict[str, str], at: datetime, *, at_night: bool = False) -> Iterator[Call]:
-    """The calls of the last hour one by one, in the transaction that is open; which are premium ones is looked at where it is night."""
-    now, begun = micros(at), micros(at - WINDOW)
-    going_on: dict[str, list[Row]] = defaultdict(list)
-    for leg in query.rows(_OPEN, begun, application_id):
-        going_on[leg["callback_id"]].append(leg)
-    ended = query.stream(_ENDED, begun, now, application_id, at_a_time=READ_AT_A_TIME)
-    for callback_id, legs in groupby(ended, itemgetter(0)):
-        of_callback = [dict(zip(_COLUMNS, leg, strict=True)) for leg in legs]
-        yield from _of_callback(of_callback + going_on.pop(callback_id, []), countries, at_night)
-    for of_callback in going_on.values():
-        yield from _of_callback(of_callback, countries, at_night)
+@dataclass(frozen=True, slots=True)
+class _LastHour:
+    """An application's calls of the last hour, read one by one as often as they are gone through, in the transaction that is open.
+
+    Which are premium ones is looked at where it is night.
+    """
+
+    application_id: int
+    countries: dict[str, str]
+    at: datetime
+    at_night: bool = False
+
+    def __iter__(self) -> Iterator[Call]:
+        now, begun = micros(self.at), micros(self.at - WINDOW)
+        going_on: dict[str, list[Row]] = defaultdict(list)
+        for leg in query.rows(_OPEN, begun, self.application_id):
+            going_on[leg["callback_id"]].append(leg)
+        ended = query.stream(_ENDED, begun, now, self.application_id, at_a_time=READ_AT_A_TIME)
+        for callback_id, legs in groupby(ended, itemgetter(0)):
+            of_callback = [dict(zip(_COLUMNS, leg, strict=True)) for leg in legs]
+            yield from _of_callback(of_callback + going_on.pop(callback_id, []), self.countries, self.at_night)
+        for of_callback in going_on.values():
+            yield from _of_callback(of_callback, self.countries, self.at_night)
 
 
 def _of_callback(legs: list[Row], countries: dict[str, str], at_night: bool) -> Iterator[Call]:
