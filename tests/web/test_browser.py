@@ -60,7 +60,9 @@ def errors_of(browser: Chrome) -> list[str]:
 
 def test_a_call_from_the_form_to_the_bill(server: Server, browser: Chrome) -> None:
     browser.get(f"{server.url}/")
-    type_order(browser)
+    type_order(browser, number_a=f"+{scene.DIGITS_A}")
+    await_text(browser, "Brazil", "#number_a-country")
+    assert find(browser, "[name=number_a]").get_attribute("value") == "+55 11 99988-7766", "as it is written there"
     quote = await_text(browser, "You can talk for up to", "#quote")
     assert "0.05 USD a minute" in quote
     assert "0.10 USD a minute" in quote

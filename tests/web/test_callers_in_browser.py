@@ -13,12 +13,13 @@ from tests.web.admin.test_in_browser import AXE, LOOKS, REFUSED, RUN_AXE
 from tests.web.conftest import Server, dress
 from webcb import clock, db
 from webcb.billing import credentials, reception
-from webcb.models import Callback, Node, Tally, VoiceApplication
+from webcb.models import Account, Callback, Customer, Node, Tally, VoiceApplication
 from webcb.number import parse_number
 
 WAIT_SECONDS = 20
 AXE_SECONDS_MAX = 120  # where the machine does much else
 OWN_PAGES = ("", "call", "calls", "calls/{xdr}", "statements", "numbers", "settings")
+COMPANY_PAGES = ("company", "company/calls", "statements", "settings")
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +42,15 @@ def talk(server: Server) -> dict[str, str]:
 
 @pytest.fixture
 def alice(browser: Chrome, server: Server, talk: dict[str, str]) -> Iterator[Chrome]:
-    browser.get(f"{server.url}/selfcare/sign-in")
-    browser.find_element(By.NAME, "login").send_keys("alice.web")
-    browser.find_element(By.NAME, "password").send_keys(scene.PASSWORD)
-    browser.find_element(By.CSS_SELECTOR, "form[method=post] button").click()
-    WebDriverWait(browser, WAIT_SECONDS).until(lambda it: "/sign-in" not in it.current_url)
+    log_in(browser, server, "alice.web")
     yield browser
+
+
+def log_in(browser: Chrome, server: Server, login: str) -> None:
+    browser.get(f"{server.url}/selfcare/sign-in")
+    browser.find_element(By.NAME, "login").send_keys(login)
+    browser.find_element(By.NAME, "password").send_keys(scene.PASSWORD, Keys.ENTER)
+    WebDriverWait(browser, WAIT_SECONDS).until(lambda it: "/sign-in" not in it.current_url)
 
 
 def assert_no_barrier(browser: Chrome, name: str) -> None:
@@ -74,6 +78,53 @@ def test_self_care(alice: Chrome, server: Server, talk: dict[str, str]) -> None:
     assert_no_complaint(alice)
 
 
+def test_self_care_of_a_customer(browser: Chrome, server: Server, talk: dict[str, str]) -> None:
+    db.database.connect(reuse_if_open=True)
+    password = Account.get(Account.login == "alice").web_password
+    Customer.update(web_login="easy", web_password=password).where(Customer.name == "Easy Call").execute()
+    db.database.close()
+    log_in(browser, server, "easy")
+    for page in COMPANY_PAGES:
+        browser.get(f"{server.url}/selfcare/{page}")
+        assert_no_barrier(browser, page)
+    assert_no_complaint(browser)
+
+
+def test_before_the_log_in(browser: Chrome, server: Server, talk: dict[str, str]) -> None:
+    """Log-in, refused and not; a link that is none; an address that is none."""
+    browser.get(f"{server.url}/selfcare/sign-in")
+    assert_no_barrier(browser, "sign-in")
+    browser.find_element(By.NAME, "login").send_keys("nobody")
+    browser.find_element(By.NAME, "password").send_keys("guessed", Keys.ENTER)
+    WebDriverWait(browser, WAIT_SECONDS).until(lambda it: it.find_elements(By.CSS_SELECTOR, ".is-invalid"))
+    assert_no_barrier(browser, "sign-in refused")
+    for page in ("selfcare/forgotten", "selfcare/recover/1/x", "nowhere"):
+        browser.get(f"{server.url}/{page}")
+        assert_no_barrier(browser, page)
+
+
+def test_a_call_and_its_bill(browser: Chrome, server: Server, talk: dict[str, str]) -> None:
+    """The page that is followed: nothing in the way while it rings, while they talk and when the bill stands there; by keys alone."""
+    browser.get(f"{server.url}/all?kind=simple")
+    browser.find_element(By.NAME, "login").send_keys("alice")
+    browser.find_element(By.NAME, "number_a").send_keys(scene.NUMBER_A, Keys.ENTER)
+    WebDriverWait(browser, WAIT_SECONDS).until(lambda it: it.find_elements(By.NAME, "quoted"))
+    assert_no_barrier(browser, "price")
+    if "/callbacks/" not in browser.current_url:
+        press(browser, "connect")
+    WebDriverWait(browser, WAIT_SECONDS).until(lambda it: "/callbacks/" in it.current_url)
+    db.database.connect(reuse_if_open=True)
+    engine = scene.Engine(browser.current_url.rsplit("/", 1)[1])
+    engine.talk(ago=42)
+    WebDriverWait(browser, WAIT_SECONDS).until(lambda it: it.find_elements(By.CSS_SELECTOR, ".talk-now"))
+    assert_no_barrier(browser, "talking")
+    engine.end("B hung up", 75, 61)
+    db.database.close()
+    WebDriverWait(browser, WAIT_SECONDS).until(lambda it: it.find_elements(By.CSS_SELECTOR, "table.bill"))
+    assert_no_barrier(browser, "bill")
+    assert_no_complaint(browser)
+
+
 @pytest.mark.parametrize("language", ["en", "ar"])
 def test_trigger_pages(browser: Chrome, server: Server, language: str) -> None:
     for address in ("/", "/all?kind=simple", "/all?kind=hosted", "/closed"):
@@ -82,6 +133,20 @@ def test_trigger_pages(browser: Chrome, server: Server, language: str) -> None:
         assert_no_barrier(browser, address)
     assert browser.find_element(By.TAG_NAME, "html").get_attribute("dir") == ("rtl" if language == "ar" else "ltr")
     assert_no_complaint(browser)
+
+
+def test_full_and_down(browser: Chrome, server: Server, talk: dict[str, str]) -> None:
+    for page, change, undo in (
+        ("full", VoiceApplication.update(concurrent_max=1), VoiceApplication.update(concurrent_max=None)),
+        ("down", Node.update(heard_at=scene.LONG_AGO), Node.update(heard_at=scene.FAR_AHEAD)),
+    ):
+        with db.database.connection_context():
+            change.execute()
+        browser.get(f"{server.url}/")
+        assert bool(browser.find_elements(By.CSS_SELECTOR, ".alert" if page == "full" else ".shut"))
+        assert_no_barrier(browser, page)
+        with db.database.connection_context():
+            undo.execute()
 
 
 def press(browser: Chrome, step: str) -> None:

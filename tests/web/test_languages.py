@@ -18,6 +18,7 @@ from flask_babel import force_locale
 import webcb
 from tests.web import scene
 from tests.web.hand import Hand, error
+from tests.web.test_selfcare import log_in, post
 from webcb.billing.authorization import Reason, Refusal
 from webcb.web import endings, languages, printing, refusals
 from webcb.web.sight import LegSight, Sight
@@ -97,6 +98,21 @@ def test_who_chooses_by_hand_keeps_it(client: FlaskClient) -> None:
     for nonsense in ("xx", "../de", "<b>", "", "EN"):
         assert '<html lang="ru"' in client.get("/", query_string={"lang": nonsense}, headers=german).text
     assert '<html lang="en"' in client.get("/?lang=en", headers=german).text
+
+
+def test_the_same_page_in_another_language(client: FlaskClient) -> None:
+    """Kind and filter stay; a page that only a form leads to is left for the one with the form."""
+    page = client.get("/all?kind=simple&link=secret&x=<b>").text
+    assert 'href="?kind=simple&amp;lang=de"' in page
+    hand = Hand(client, "/all?kind=hosted")
+    refused = hand.client.post("/all", data=hand.fields | {"kind": "hosted", "number_a": "12", "step": "connect"})
+    assert refused.status_code == 422
+    assert 'href="?kind=hosted&amp;lang=de"' in refused.text
+    log_in(client)
+    assert 'href="?since=2026-01-01&amp;lang=de"' in client.get("/selfcare/calls?since=2026-01-01").text
+    wrong = post(client, "/selfcare/top-up", "/selfcare/", code="12")
+    assert wrong.status_code == 422
+    assert 'href="/selfcare/?lang=de"' in wrong.text
 
 
 def test_the_admin_site_is_english(client: FlaskClient) -> None:

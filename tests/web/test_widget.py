@@ -10,13 +10,16 @@ from flask import Flask
 from flask.testing import FlaskClient
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 from werkzeug.test import TestResponse
 
 from tests.web import scene
+from tests.web.admin.test_in_browser import AXE, RUN_AXE
 from tests.web.conftest import Server, dress
 from webcb import db
-from webcb.models import Account, Callback, Leg, Node, VoiceApplication
+from webcb.billing import credentials
+from webcb.models import Account, Callback, Leg, Node, Tally, VoiceApplication
 from webcb.web import visitor
 
 SITE = "https://www.example.com"
@@ -186,17 +189,32 @@ def await_inside(browser: Chrome, selector: str, text: str) -> None:
     waiting.until(lambda _: (found := inside(browser, selector)) is not None and text in found.text, f"no {text!r}")
 
 
+def barriers(browser: Chrome) -> list[str]:
+    """What stands in somebody's way on the page as it is, the button's own tree with it."""
+    browser.execute_script(AXE)
+    found: list[str] = browser.execute_async_script(RUN_AXE, None, True)
+    return found
+
+
+def focused(browser: Chrome) -> Any:
+    """What has the focus inside the button."""
+    return browser.execute_script("return document.querySelector('body > div').shadowRoot.activeElement")
+
+
 @pytest.mark.parametrize(("width", "dark"), [(390, True), (1280, False)])
 def test_from_another_origin_to_the_end(server: Server, browser: Chrome, own_site: str, width: int, dark: bool) -> None:
-    dress(browser, width=width, dark=dark)
+    dress(browser, width=width, dark=dark, still=True)
+    browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
     allow(own_site, welcome="We are here.")
     db.database.close()
     browser.get(own_site)
     await_inside(browser, ".open", "Ligue para mim")
+    assert barriers(browser) == []
     inside(browser, ".open").click()
     inside(browser, "input").send_keys("12")
     inside(browser, ".call").click()
     await_inside(browser, ".wrong", "número")
+    assert barriers(browser) == []
     inside(browser, "input").clear()
     inside(browser, "input").send_keys(scene.NUMBER_A)
     inside(browser, ".call").click()
@@ -205,12 +223,17 @@ def test_from_another_origin_to_the_end(server: Server, browser: Chrome, own_sit
     engine.talk(ago=42)
     db.database.close()
     await_inside(browser, "h2", "Falando")
+    assert barriers(browser) == []
     inside(browser, ".release").click()
     await_inside(browser, "h2", "Encerrando")
     engine.end("user released", 75, 61)
     db.database.close()
     await_inside(browser, "dialog", "Você encerrou a chamada")
-    assert browser.get_cookies() == []
+    assert browser.execute_cdp_cmd("Network.getAllCookies", {})["cookies"] == [], "of no site"
+    asked = browser.execute_script(
+        "return performance.getEntriesByType('resource').map(each => new URL(each.name).origin)"
+    )
+    assert set(asked) <= {server.url, own_site}, "nobody else is asked"
     wrong = [each["message"] for each in browser.get_log("browser") if each["level"] == "SEVERE"]
     assert [each for each in wrong if "favicon" not in each and "422" not in each] == []
 
@@ -223,3 +246,40 @@ def test_a_site_that_may_not_have_it_shows_nothing(server: Server, browser: Chro
         lambda _: any("look" in each["message"] for each in browser.get_log("browser"))
     )
     assert browser.find_elements(By.CSS_SELECTOR, "body > div") == []
+
+
+def test_a_code_by_keys_alone(server: Server, browser: Chrome, own_site: str) -> None:
+    """In by the tabulator, out by Escape and back where one was; a wrong code, another call for it, the right one."""
+    allow(own_site, prove_a="always")
+    db.database.close()
+    browser.get(own_site)
+    await_inside(browser, ".open", "Ligue para mim")
+    keys = browser.switch_to.active_element
+    keys.send_keys(Keys.TAB)
+    assert focused(browser) == inside(browser, ".open")
+    focused(browser).send_keys(Keys.ENTER)
+    assert inside(browser, "dialog").get_attribute("open")
+    focused(browser).send_keys(Keys.ESCAPE)
+    assert not inside(browser, "dialog").get_attribute("open")
+    assert focused(browser) == inside(browser, ".open"), "back where one was"
+    focused(browser).send_keys(Keys.ENTER)
+    while focused(browser) != inside(browser, "input"):
+        focused(browser).send_keys(Keys.TAB)
+    focused(browser).send_keys(scene.NUMBER_A, Keys.ENTER)
+    await_inside(browser, ".soft", "seis algarismos")
+    assert focused(browser) == inside(browser, "#code")
+    assert barriers(browser) == []
+    focused(browser).send_keys("12", Keys.ENTER)
+    await_inside(browser, ".wrong", "código")
+    with db.database.connection_context():
+        told = Callback.select().where(Callback.kind == "code").order_by(Callback.requested_at.desc()).first()
+        code = credentials.spoken_code(told.id)
+    inside(browser, "#code").clear()
+    inside(browser, "#code").send_keys(code, Keys.ENTER)
+    await_inside(browser, "h2", "Preparando")
+    with db.database.connection_context():
+        assert [each.kind for each in Callback.select().where(Callback.state != "ended")] == ["code", "simple"]
+        for each in Callback.select().where(Callback.state != "ended"):
+            scene.Engine(each.id).end("expired", None, None)
+        Tally.delete().execute()
+        VoiceApplication.update(prove_a="never").execute()

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import flask_babel
 from babel import Locale
@@ -17,7 +18,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
-from flask import Flask, g, request, session
+from flask import Flask, current_app, g, request, session, url_for
 from flask_babel import Babel, Domain, get_locale
 from markupsafe import Markup
 from werkzeug.utils import cached_property
@@ -116,10 +117,36 @@ def country(code: str) -> str:
     return str(_locale().territories.get(code, code))
 
 
+# What of an address says which page it is, and is kept when the page is read in another language.
+_KEPT_PARAMETERS: Final = ("kind", "again", "since", "until", "number", "login", "page")
+
+
+def in_language(code: str) -> str:
+    """The address of the page that is being written, in another language; of one that only a form leads to, where that form is."""
+    sent = request.args.to_dict() | {"kind": request.form.get("kind", request.args.get("kind", ""))}
+    kept = {name: sent[name] for name in _KEPT_PARAMETERS if sent.get(name)}
+    return f"{_place()}?{urlencode(kept | {'lang': code})}"
+
+
+def _place() -> str:
+    """Where a link leads that is of the page itself; "" is its own address."""
+    if request.method == "POST":
+        addresses = current_app.create_url_adapter(request)
+        if addresses is not None and not addresses.test(method="GET"):
+            return url_for("selfcare.home") if request.blueprint == "selfcare" else "/"
+    return ""
+
+
 def _of_page() -> dict[str, Any]:
     """What every template knows. Its `_` has the language already: Flask-Babel's asks for it with each of some dozens of texts."""
     code = language()
-    return {"_": _writer(code), "language": code, "languages": NAMES, "direction": direction()}
+    return {
+        "_": _writer(code),
+        "language": code,
+        "languages": NAMES,
+        "in_language": in_language,
+        "direction": direction(),
+    }
 
 
 @cache

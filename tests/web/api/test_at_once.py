@@ -1,4 +1,4 @@
-"""Many at once, on the real server and SQLite: one order is one call, a limit of two is two, and a restart forgets neither."""
+"""Many at once, on the real server and SQLite: one order is one call, a limit of two is two. What a restart leaves: test_restart.py."""
 
 import asyncio
 import json
@@ -6,8 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import httpx
 
 from tests.web import scene
 from tests.web.api.conftest import CALLS, PARTIES, bearing, make_key
@@ -69,16 +67,4 @@ def test_a_thousand_identical_posts_are_one_call_and_a_hundred_asks_no_more_than
         assert Counter(answer.status_code for answer in said) == {201: 1, 429: 99}
         with db.database.connection_context():
             assert Callback.select().count() == 2
-
-    with serving(tmp_path) as server:
-        again = httpx.post(server.url + CALLS, json=PARTIES, headers=bearing(key, Idempotency_Key="order-1"))
-        assert again.text == same[0].text
-        assert httpx.post(server.url + CALLS, json=others[0], headers=bearing(key)).status_code in (409, 429)
-        last = PARTIES | {"callee": {"number": "+12065559999"}}
-        assert httpx.post(server.url + CALLS, json=last, headers=bearing(key)).status_code == 429
-        with db.database.connection_context():
-            assert Callback.select().count() == 2
-            Callback.update(state="ended", ended_at=scene.LONG_AGO, ending="A busy").execute()
-            VoiceApplication.update(asks_per_minute_account=1).execute()
-        assert httpx.post(server.url + CALLS, json=last, headers=bearing(key)).status_code == 429, "asked too often"
     db.database.close()

@@ -23,7 +23,7 @@
     dialog { background: #fff; border: 0; border-radius: 1rem; box-shadow: 0 12px 48px rgb(0 0 0 / 30%); box-sizing: border-box; color: #16212a;
       max-width: min(24rem, calc(100vw - 2rem)); padding: 1.5rem; width: 100%; }
     dialog::backdrop { background: rgb(14 19 23 / 45%); }
-    h2 { font-size: 1.25rem; line-height: 1.25; margin: 0 2rem 0.25rem 0; }
+    h2 { font-size: 1.25rem; line-height: 1.25; margin: 0 0 0.25rem; margin-inline-end: 2rem; }
     p { margin: 0 0 0.75rem; }
     .soft { color: #55636e; }
     label { display: block; font-weight: 600; margin: 0.75rem 0 0.2rem; }
@@ -85,6 +85,7 @@
     path.setAttribute("d", "M6.6 3.5 9 3l2 5-2.2 1.6a12 12 0 0 0 5.6 5.6L16 13l5 2-.5 2.4c-.3 1.5-1.6 2.6-3.1 2.6C9.9 20 4 14.1 4 6.6c0-1.5 1.1-2.8 2.6-3.1z");
     icon.append(path);
     open.append(icon, make("span", "", words.open));
+    open.setAttribute("aria-haspopup", "dialog");
 
     const dialog = make("dialog");
     dialog.setAttribute("aria-labelledby", "headline");
@@ -104,6 +105,7 @@
       field.name = name;
       field.required = true;
       field.maxLength = 40;
+      field.setAttribute("aria-describedby", "wrong");
       field.autocomplete = name === "number" ? "tel" : "username";
       if (name === "number") field.type = "tel";
       label.htmlFor = name;
@@ -118,11 +120,13 @@
     code.inputMode = "numeric";
     code.autocomplete = "one-time-code";
     code.maxLength = 16;
+    code.setAttribute("aria-describedby", "wrong");
     const again = make("button", "again", words.again);
     again.type = "button";
     told.append(codeLabel, code, again);
     const price = make("p", "price");
     const wrong = make("p", "wrong");
+    wrong.id = "wrong";
     wrong.setAttribute("role", "alert");
     const call = make("button", "call", words.call);
     form.append(price, told, wrong, call);
