@@ -264,6 +264,20 @@ def test_a_call_that_goes_on_gets_no_more_than_may_be_spent(cap: str) -> None:
     assert held == ledger.Held(400_000, 100_000), "two minutes of an hour; what is left buys no third"
 
 
+@pytest.mark.usefixtures("either_database")
+@pytest.mark.parametrize("login", ["cb1001", "nobody"])
+def test_of_a_hundred_guesses_at_once_five_are_judged(login: str) -> None:
+    house = rows.house()
+    orders = [rows.order(house, login=login, password=f"guess {n}") for n in range(99)]
+    orders.append(rows.order(house, login=login, password=PASSWORD))
+    db.database.close()
+    said = at_once(reception.quote, [(each, NOON) for each in orders])
+    db.database.connect()
+    reasons = [each.reason for each in said if isinstance(each, Refusal)]
+    assert reasons.count(Reason.WRONG_CREDENTIALS) <= 5
+    assert reasons.count(Reason.TOO_MANY_TRIES) >= 94
+
+
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("login", ["cb1001", "nobody"])
 def test_passwords_are_not_guessed_and_unknown_ids_answer_alike(login: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.cli.conftest import Types
 from webcb import clock, db, models
 from webcb import settings as reader
+from webcb.billing import credentials
 from webcb.keeping import archiving, backup, forgetting
 
 HIM = "+5511999887766"
@@ -122,3 +123,25 @@ def test_a_customer_is_forgotten_with_its_accounts(installed: Types) -> None:
         closed = models.Account.select().where(models.Account.closed, models.Account.login.startswith("erased"))
         assert closed.count() == accounts
         assert not models.Audit.select().where(models.Audit.subject.contains(name)).exists()
+
+
+def test_a_customer_is_told_with_its_accounts(installed: Types) -> None:
+    with db.database.connection_context():
+        customer = models.Account.get(login="poor").customer
+        models.Customer.update(mail="boss@example.com", web_login="boss").where(
+            models.Customer.id == customer.id
+        ).execute()
+        hashed = credentials.hash_password("a secret of his")
+        models.Account.update(web_login="poor.web", web_password=hashed).where(models.Account.login == "poor").execute()
+        models.SignIn.create(at=clock.utc_now(), login="boss", source="192.0.2.7", failed=True)
+        accounts = [each.login for each in models.Account.select().where(models.Account.customer == customer)]
+    assert installed("person", "--customer", customer.name, "--export", "them.json").status == 0
+    text = Path("them.json").read_text()
+    found = json.loads(text)
+    assert (found["customer"][0]["mail"], found["customer"][0]["web_login"]) == ("boss@example.com", "boss")
+    assert [each["source"] for each in found["sign_in"]] == ["192.0.2.7"]
+    assert sorted(each["of_account"] for each in found["account"]) == sorted(accounts)
+    assert "argon2" not in text
+    assert (
+        installed("person", "--customer", "Nobody", "--export", "no.json").err == "webcb: there is no customer Nobody\n"
+    )

@@ -1,5 +1,7 @@
 """Self-care: who gets in, what he sees of his account and of nobody else's, and what he may change."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -7,9 +9,10 @@ from werkzeug.test import TestResponse
 
 from tests.web import scene
 from tests.web.hand import Hand, error, hidden
-from webcb import clock
+from webcb import clock, db
 from webcb.billing import voucher
 from webcb.models import Account, Callback, SignIn, Voucher, Xdr
+from webcb.web import owning
 
 NEW_PASSWORD = "a better staple"
 OWN_PAGES = ["/selfcare/", "/selfcare/calls", "/selfcare/calls?format=csv", "/selfcare/calls/1", "/selfcare/settings"]
@@ -69,6 +72,22 @@ def test_after_five_wrong_passwords_the_right_one_does_not_help(client: FlaskCli
     answer = log_in(client, login)
     assert error(answer.text, "password").startswith("Too many tries failed.")
     assert client.get("/selfcare/").status_code == 303
+
+
+def test_of_many_guesses_at_once_five_are_judged(app: Flask) -> None:
+    def guess(number: int) -> bool:
+        with app.test_request_context("/selfcare/sign-in"):
+            db.take_connection()
+            try:
+                assert owning.check("alice.web", f"guess {number}", clock.utc_now()) is None
+                return True
+            except owning.Closed:
+                return False
+            finally:
+                db.database.close()
+
+    with ThreadPoolExecutor(20) as pool:
+        assert sum(pool.map(guess, range(40))) == 5
 
 
 def test_a_log_in_is_a_new_session_that_keeps_the_language(client: FlaskClient) -> None:

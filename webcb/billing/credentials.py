@@ -5,7 +5,10 @@ import hashlib
 import hmac
 import secrets
 import threading
+import zlib
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 from argon2 import PasswordHasher
@@ -31,6 +34,7 @@ REMEMBERED_MAX = 1024
 _memory_key = secrets.token_bytes(32)
 _memory: OrderedDict[bytes, None] = OrderedDict()
 _memory_guard = threading.Lock()
+_tries = tuple(threading.Lock() for _ in range(64))  # who tries a password waits for who tries one of the same name
 
 # Of a password nobody knows: an unknown ID takes as long as a wrong password.
 _NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$3MrMSvXRZrTy6QFaI2pD9Q$k1qsewNwWtDzJYQv91ynoMIlxZEg+wSY2FKhOmve+FI"
@@ -59,13 +63,29 @@ def hash_password(password: str) -> str:
 
 def verify_password(stored: str, password: str) -> bool:
     """Whether the password is the one `stored` was made of; "" (nobody, or no password set) is never, after as long."""
-    mark = hmac.digest(_memory_key, f"{stored}\0{password}".encode(errors="surrogatepass"), "sha256")
+    mark = _mark(stored, password)
     if _is_remembered(mark):
         return True
     is_right = _verify(stored, password)
     if is_right:
         _remember(mark)
     return is_right
+
+
+@contextmanager
+def one_try(name: str) -> Iterator[None]:
+    """One after the other: who sends a hundred guesses at once has each of them judged after the one before it was counted."""
+    with _tries[zlib.crc32(name.encode(errors="replace")) % len(_tries)]:
+        yield
+
+
+def is_known(stored: str, password: str) -> bool:
+    """Whether this very password was found right of late: nobody guesses."""
+    return _is_remembered(_mark(stored, password))
+
+
+def _mark(stored: str, password: str) -> bytes:
+    return hmac.digest(_memory_key, f"{stored}\0{password}".encode(errors="surrogatepass"), "sha256")
 
 
 def _is_remembered(mark: bytes) -> bool:

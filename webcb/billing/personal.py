@@ -1,4 +1,4 @@
-"""The door of what is kept of one person, by number or account: rows by table, for whoever asks for his data (docs/security.md).
+"""The door of what is kept of one person, by number, account or customer: rows by table for who asks for his data (docs/security.md).
 
 Secrets are left out, and what is the operator's own affair: by which vendor a leg went, and what it cost there.
 """
@@ -67,6 +67,10 @@ _LEDGER: Final = """
 """
 
 
+_SIGN_INS: Final = "SELECT at, source, failed FROM sign_in WHERE login = ? ORDER BY id"
+_SESSIONS: Final = "SELECT source, agent, began_at, seen_at, ended_at FROM owner_session WHERE {where} ORDER BY id"
+
+
 def of_account(login: str) -> Found:
     """Everything of an account. LookupError: there is none."""
     with db.reading():
@@ -88,8 +92,11 @@ def of_account(login: str) -> Found:
                 "phone_proof": query.rows(_PROOFS.format(where=mine), of),
                 "trusted_number": query.rows("SELECT digits FROM trusted_number WHERE account_id = ?", of),
                 "saved_destination": query.rows("SELECT digits, name FROM saved_destination WHERE account_id = ?", of),
-                "owner_session": query.rows(
-                    "SELECT source, agent, began_at, seen_at, ended_at FROM owner_session WHERE account_id = ?", of
+                "owner_session": query.rows(_SESSIONS.format(where=mine), of),
+                "sign_in": query.rows(_SIGN_INS, accounts[0]["web_login"]),
+                "api_key": query.rows(
+                    "SELECT name, networks, made_at, used_at, revoked_at, webhook_url FROM api_key WHERE account_id = ?",
+                    of,
                 ),
                 "payment": query.rows(
                     "SELECT provider, amount_micros, currency, state, asked_at, ended_at FROM payment WHERE account_id = ?",
@@ -98,6 +105,39 @@ def of_account(login: str) -> Found:
                 "audit": query.rows(_AUDIT.format(where="subject = ?"), f"account {login}"),
             }
         )
+
+
+_CUSTOMER: Final = """
+    SELECT customer.id, name, mail, web_login, customer.balance_control, billing_period, billing_time_zone, created_at, status,
+           wallet_id, wallet.currency, balance_micros
+      FROM customer JOIN wallet ON wallet.id = customer.wallet_id
+     WHERE name = ?
+"""
+_OWN_LEDGER: Final = """
+    SELECT at, kind, amount_micros, currency, balance_after_micros, made_by, note FROM ledger
+     WHERE wallet_id = ? AND account_id IS NULL AND vendor_id IS NULL ORDER BY id
+"""
+
+
+def of_customer(name: str) -> Found:
+    """Everything of a customer and of each of its accounts, whose rows say which one's they are. LookupError: there is none."""
+    with db.reading():
+        customers = query.rows(_CUSTOMER, name)
+        if not customers:
+            raise LookupError(f"there is no customer {name}")
+        of, wallet_id = customers[0].pop("id"), customers[0].pop("wallet_id")
+        found = {
+            "customer": customers,
+            "ledger": query.rows(_OWN_LEDGER, wallet_id),
+            "owner_session": query.rows(_SESSIONS.format(where="customer_id = ?"), of),
+            "sign_in": query.rows(_SIGN_INS, customers[0]["web_login"]),
+            "audit": query.rows(_AUDIT.format(where="subject = ?"), f"customer {name}"),
+        }
+        written = {table: list(rows) for table, rows in _written(found).items()}
+        for (login,) in query.tuples("SELECT login FROM account WHERE customer_id = ? ORDER BY login", of):
+            for table, rows in of_account(str(login)).items():
+                written.setdefault(table, []).extend({"of_account": login, **row} for row in rows)
+        return written
 
 
 def _written(found: dict[str, list[Row]]) -> Found:

@@ -279,11 +279,17 @@ def _authenticate(order: Order, application: Application, at: datetime) -> tuple
         return Refusal(Reason.TOO_MANY_TRIES)
     found = account_named(order.login, application)
     account_id, stored = (None, "") if found is None else (int(found["id"]), str(found["service_password"]))
-    is_right = order.kind == "simple" or order.password is None or credentials.verify_password(stored, order.password)
-    if account_id is not None and is_right:
+    is_known = order.kind == "simple" or order.password is None or credentials.is_known(stored, order.password)
+    if account_id is not None and is_known:
         return account_id, stored
-    if is_typed:
-        asks.note_wrong_try(order.login, order.requested_from, at)
+    with credentials.one_try(order.login):
+        if is_typed and not asks.may_try(order.login, order.requested_from, at):
+            return Refusal(Reason.TOO_MANY_TRIES)
+        is_right = order.password is not None and credentials.verify_password(stored, order.password)
+        if account_id is not None and is_right:
+            return account_id, stored
+        if is_typed:
+            asks.note_wrong_try(order.login, order.requested_from, at)
     return Refusal(Reason.WRONG_CREDENTIALS)
 
 

@@ -98,6 +98,7 @@ def _told_again(left: list[str]) -> None:
 @click.command()
 @click.option("--number", metavar="NUMBER", help="With its country code.")
 @click.option("--account", "login", metavar="ID", help="The account's ID.")
+@click.option("--customer", metavar="NAME", help="The customer's name; all its accounts with it.")
 @click.option(
     "--export",
     "file",
@@ -105,16 +106,19 @@ def _told_again(left: list[str]) -> None:
     required=True,
     help="Written anew, yours alone.",
 )
-def person(number: str | None, login: str | None, file: Path) -> None:
+def person(number: str | None, login: str | None, customer: str | None, file: Path) -> None:
     """Write all that is kept of one person to a file, as JSON: rows by table. No password, key or token is in it."""
     from webcb.billing import personal
     from webcb.cli import desk
 
-    _one_of(number=number, account=login)
+    _one_of(number=number, account=login, customer=customer)
     digits = _number(number)
     with desk.opened():
         try:
-            found = personal.of_number(digits) if digits else personal.of_account(str(login))
+            if digits:
+                found = personal.of_number(digits)
+            else:
+                found = personal.of_account(login) if login else personal.of_customer(str(customer))
         except LookupError as wrong:
             raise click.ClickException(str(wrong)) from wrong
     try:

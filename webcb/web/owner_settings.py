@@ -40,9 +40,12 @@ def password(who: Owner) -> Any:
     at = clock.utc_now()
     login = str(who.of.web_login or "")
     if form.validate():
-        if owning.is_closed(login, at):
+        try:
+            is_right = owning.check(login, form.old.data, at) is not None
+        except owning.Closed:
             add_error(form.old, gettext("Too many tries failed. Wait 15 minutes and try again."))
-        elif owning.check(login, form.old.data, at) is None:
+            return _settings(who, _form(who, filled=True), form), 422
+        if not is_right:
             add_error(form.old, gettext("This is not your password."))
         else:
             owning.set_password(who.of, form.new.data, at)

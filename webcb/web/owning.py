@@ -163,17 +163,19 @@ def find(login: str) -> Account | Customer | None:
     return None if found is None or found.status == "closed" else found
 
 
+class Closed(Exception):
+    """Too many tries have failed: what was typed was not looked at."""
+
+
 def check(login: str, password: str, at: datetime) -> Account | Customer | None:
-    """Whose self-care login and password these are; as slow for a login that does not exist. Notes the try."""
-    found = find(login)
-    right = credentials.verify_password(found.web_password if found else "", password)
-    throttle.note(_name(login), at, failed=found is None or not right)
-    return found if right else None
-
-
-def is_closed(login: str, at: datetime) -> bool:
-    """Whether too many tries have failed."""
-    return throttle.is_closed(_name(login), at)
+    """Whose self-care login and password these are; as slow for a login that does not exist. Notes the try. Raises Closed."""
+    with credentials.one_try(_name(login)):
+        if throttle.is_closed(_name(login), at):
+            raise Closed
+        found = find(login)
+        right = credentials.verify_password(found.web_password if found else "", password)
+        throttle.note(_name(login), at, failed=found is None or not right)
+        return found if right else None
 
 
 def _name(login: str) -> str:

@@ -47,14 +47,14 @@ def sign_in() -> Any:
         return render_template("selfcare/sign_in.html", form=form, can_recover=can_recover)
     at = clock.utc_now()
     if form.validate():
-        if owning.is_closed(form.login.data, at):
-            add_error(form.password, gettext("Too many tries failed. Wait 15 minutes and try again."))
-        else:
+        try:
             found = owning.check(form.login.data, form.password.data, at)
             if found is not None:
                 owning.begin(found, at)
                 return redirect(url_for("selfcare.home" if isinstance(found, Account) else "selfcare.company"), 303)
             add_error(form.password, gettext("Login and password do not match."))
+        except owning.Closed:
+            add_error(form.password, gettext("Too many tries failed. Wait 15 minutes and try again."))
     return render_template("selfcare/sign_in.html", form=form, can_recover=can_recover), 422
 
 

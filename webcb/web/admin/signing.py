@@ -95,12 +95,13 @@ def _hashed(token: str) -> str:
 def check_password(login: str, password: str) -> User:
     """The operator whose password this is; raises Refused. As slow for a login that does not exist."""
     at = clock.utc_now()
-    _throttle(login, at)
-    user: User | None = User.get_or_none(User.login == login)
-    right = credentials.verify_password(user.password if user else "", password)
-    if user is None or not right or user.blocked:
-        throttle.note(login, at, failed=True)
-        raise Refused("Login or password is wrong.")
+    with credentials.one_try(login):
+        _throttle(login, at)
+        user: User | None = User.get_or_none(User.login == login)
+        right = credentials.verify_password(user.password if user else "", password)
+        if user is None or not right or user.blocked:
+            throttle.note(login, at, failed=True)
+            raise Refused("Login or password is wrong.")
     return user
 
 
