@@ -235,6 +235,17 @@ def test_a_destination_typed_by_keys(house: rows.House, typed: str, expected: st
     assert (verdict.leg_b.cld if isinstance(verdict, Chosen) else verdict.reason) == expected
 
 
+def test_what_is_refused_by_voice_is_counted(house: rows.House) -> None:
+    callback_id = begun(house)
+    hosted.log_in(callback_id, "5511", US, NOON, by_ani=True)  # names no account, and is asked for a PIN
+    hosted.log_in(callback_id, "999", US, NOON)
+    pricing = logged_in(callback_id).terms.pricing_a
+    for typed in ("19005550123", "911", "12065554123"):
+        hosted.choose(callback_id, typed, (pricing,), 20 * US, NOON + 20 * SECOND)
+    counted = {each.reason: each.refusals for each in models.RefusalCount.select()}
+    assert counted == {"wrong credentials": 1, "premium number": 1, "emergency number": 1}
+
+
 def test_no_funds_for_both(house: rows.House) -> None:
     callback_id = begun(house)
     found = logged_in(callback_id)

@@ -167,6 +167,20 @@ def log_in(callback_id: str, typed: str, ran_us: int, at: datetime, *, by_ani: b
     What was typed and is none is counted, over all calls of the phone; `by_ani`: the number of A says it, and nobody tries.
     """
     found = _found(callback_id)
+    verdict = _log_in(found, callback_id, typed, ran_us, at, by_ani=by_ani)
+    # A number that names no account is asked for a PIN: nothing was refused.
+    if not by_ani or not isinstance(verdict, Refusal) or verdict.reason is not Reason.WRONG_CREDENTIALS:
+        _count(found, verdict, at)
+    return verdict
+
+
+def _count(found: Row, verdict: object, at: datetime) -> None:
+    """Count a refusal, as those of the pages are."""
+    if isinstance(verdict, Refusal) and found["state"] != "ended":
+        asks.note_refusal(found["path"], verdict, found["requested_from"], at)
+
+
+def _log_in(found: Row, callback_id: str, typed: str, ran_us: int, at: datetime, *, by_ani: bool) -> LoggedIn | Refusal:
     held = query.row("SELECT wallet_id, amount_micros FROM lock WHERE callback_id = ? AND state = 'held'", callback_id)
     if held is None or found["state"] == "ended":
         return Refusal(Reason.APPLICATION_CLOSED)
@@ -225,6 +239,14 @@ def choose(
 ) -> Chosen | Refusal:
     """Authorize a destination typed by keys jointly with leg A, which is charged by `pricings_of_a` and has run `ran_us`."""
     found = _found(callback_id)
+    verdict = _choose(found, callback_id, typed, pricings_of_a, ran_us, at)
+    _count(found, verdict, at)
+    return verdict
+
+
+def _choose(
+    found: Row, callback_id: str, typed: str, pricings_of_a: tuple[Pricing, ...], ran_us: int, at: datetime
+) -> Chosen | Refusal:
     if found["state"] == "ended":
         return Refusal(Reason.APPLICATION_CLOSED)
     query.hold("SELECT id FROM wallet WHERE id = ?", found["wallet_id"])

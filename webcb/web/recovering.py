@@ -10,7 +10,7 @@ from typing import Any, Final
 from flask import current_app, flash, redirect, render_template, url_for
 
 from webcb import clock, db, doorbell
-from webcb.billing import recovery
+from webcb.billing import credentials, recovery
 from webcb.models import Recovery
 from webcb.web import owning, throttle
 from webcb.web.access import public
@@ -39,10 +39,11 @@ def forgotten() -> Any:
     if not form.validate():
         return render_template("selfcare/forgotten.html", form=form, is_offered=True, is_asked=False), 422
     name = f"recovery {form.login.data}"
-    if throttle.is_closed(name, at):
-        add_error(form.login, gettext("Too many tries failed. Wait 15 minutes and try again."))
-        return render_template("selfcare/forgotten.html", form=form, is_offered=True, is_asked=False), 422
-    throttle.note(name, at, failed=True)  # each ask counts: a mailbox is not filled by somebody else
+    with credentials.one_try(name):
+        if throttle.is_closed(name, at):
+            add_error(form.login, gettext("Too many tries failed. Wait 15 minutes and try again."))
+            return render_template("selfcare/forgotten.html", form=form, is_offered=True, is_asked=False), 422
+        throttle.note(name, at, failed=True)  # each ask counts: a mailbox is not filled by somebody else
     recovery.ask(owning.find(form.login.data), at)
     doorbell.ring(current_app.extensions["webcb_settings"].clerk_bell)
     return render_template("selfcare/forgotten.html", form=form, is_offered=True, is_asked=True)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from flask import Response, abort, current_app, flash, redirect, render_template, request, url_for
 
 from webcb import clock, doorbell
-from webcb.billing import reception, voucher
+from webcb.billing import credentials, reception, voucher
 from webcb.models import Account, Callback, Xdr
 from webcb.money import format_amount
 from webcb.web import owning, paying, progress, recovering, throttle
@@ -113,17 +113,17 @@ def top_up(account: Account) -> Any:
     at = clock.utc_now()
     name = f"voucher {account.login}"
     if form.validate():
-        if throttle.is_closed(name, at):
-            add_error(form.code, gettext("Too many tries failed. Wait 15 minutes and try again."))
-        else:
-            found = voucher.redeem(form.code.data, account.id, account.login, at)
-            if isinstance(found, voucher.Redeemed):
-                throttle.note(name, at, failed=False)
-                flash(gettext("The voucher was added to your funds."))
-                return redirect(url_for("selfcare.home"), 303)
-            if found != "mistyped":  # a slip of the finger is no guess
-                throttle.note(name, at, failed=True)
-            add_error(form.code, gettext(_VOUCHER_WORDS[found]))
+        with credentials.one_try(name):
+            found = (
+                None if throttle.is_closed(name, at) else voucher.redeem(form.code.data, account.id, account.login, at)
+            )
+            if found not in (None, "mistyped"):  # a slip of the finger is no guess
+                throttle.note(name, at, failed=not isinstance(found, voucher.Redeemed))
+        if isinstance(found, voucher.Redeemed):
+            flash(gettext("The voucher was added to your funds."))
+            return redirect(url_for("selfcare.home"), 303)
+        said = gettext(_VOUCHER_WORDS[found] if found else "Too many tries failed. Wait 15 minutes and try again.")
+        add_error(form.code, said)
     return _home(account, form), 422
 
 
