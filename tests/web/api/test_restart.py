@@ -9,7 +9,7 @@ from tests.web.api.conftest import CALLS, PARTIES, bearing, make_key
 from tests.web.conftest import Server, serving
 from tests.web.hand import error, hidden
 from webcb import clock, db
-from webcb.billing import asks, credentials, hosted
+from webcb.billing import asks, credentials, hosted, query
 from webcb.billing.authorization import Reason, Refusal
 from webcb.models import Callback, Leg, VoiceApplication
 
@@ -123,12 +123,18 @@ def use_up(program: Program) -> None:
     assert {program.try_key(f"webcb_{number}") for number in range(30)} == {401}
     with db.database.connection_context():
         scene.Engine(program.hosted().rsplit("/", 1)[1]).claim_hosted()
-    assert pins(asks.PINS_OF_PHONE - 1) == [Reason.WRONG_CREDENTIALS] * (asks.PINS_OF_PHONE - 1)
+    assert pins(asks.PINS_OF_PHONE) == [Reason.WRONG_CREDENTIALS] * asks.PINS_OF_PHONE
+
+
+def take_back(seconds: int) -> None:
+    """No time has passed, however long this machine takes to start a server: what was counted is as fresh as it was."""
+    with db.database.connection_context():
+        assert query.change("UPDATE tally SET until_at = until_at + ? WHERE subject <> 'key 1'", seconds * 1_000_000)
 
 
 def assert_used_up(program: Program, key: str) -> None:
     """One more of anything is refused, each limit by itself."""
-    assert pins(2) == [Reason.WRONG_CREDENTIALS, Reason.TOO_MANY_TRIES]
+    assert pins(1) == [Reason.TOO_MANY_TRIES]
     assert pins(1, "alice") == [Reason.TOO_MANY_TRIES], "the right one as well"
     end_all()
     assert "The PIN was wrong too often" in program.hosted()
@@ -171,5 +177,6 @@ def test_nothing_that_was_counted_is_forgotten_by_a_restart(tmp_path: Path) -> N
         for limit in AT_A_TIME:
             set_limits(1, limit)
             assert program.call(**OTHERWISE.get(limit, {"callee": ELSEWHERE})).status_code == 429, limit
+        take_back(300)
         assert_used_up(program, key)
     db.database.close()
