@@ -257,10 +257,12 @@ def test_a_payment_of_somebody_else_is_not_seen(app: Flask, shop: FlaskClient) -
 def test_sessions_are_listed_and_ended(app: Flask) -> None:
     here, there = app.test_client(), app.test_client()
     there.environ_base["HTTP_USER_AGENT"] = "<Phone>"
+    here.environ_base["HTTP_USER_AGENT"] = "Mozilla/5.0 (Android 14; Mobile; rv:145.0) Gecko/145.0 Firefox/145.0"
     log_in(here)
     log_in(there)
     page = here.get("/selfcare/settings").text
     assert "&lt;Phone&gt;" in page
+    assert "Firefox · Android</span>" in page
     assert page.count("/end") == 1
     ids = [row.id for row in OwnerSession.select().order_by(OwnerSession.id)]
     assert post(here, f"/selfcare/sessions/{ids[1]}/end", "/selfcare/settings").status_code == 303

@@ -1,5 +1,6 @@
 """What an owner changes of himself in self-care: language, zone, password, where he is logged in."""
 
+from functools import partial
 from typing import Any
 
 import flask_babel
@@ -8,6 +9,7 @@ from flask import flash, redirect, render_template, session, url_for
 from webcb import clock, db
 from webcb.models import Account
 from webcb.web import owning
+from webcb.web.browsers import browser_name
 from webcb.web.forms import PressForm, add_error
 from webcb.web.languages import gettext, language
 from webcb.web.owner_forms import PasswordForm, SettingsForm
@@ -81,4 +83,5 @@ def _settings(who: Owner, form: SettingsForm, password_form: PasswordForm) -> st
         password_form=password_form,
         sessions=owning.sessions(who, clock.utc_now()),
         press=PressForm(formdata=None),
+        browser=partial(browser_name, between=" · "),
     )

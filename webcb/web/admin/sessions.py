@@ -1,6 +1,5 @@
 """Setup: where operators are signed in; an administrator signs one out. It asks first."""
 
-import re
 from typing import Any, Final
 
 from flask import flash, redirect, render_template, url_for
@@ -12,34 +11,10 @@ from webcb.web.admin.finding import Contains
 from webcb.web.admin.listing import Between, Column, Listing
 from webcb.web.admin.screen import blueprint, found, screen
 from webcb.web.admin.signing import guarded
+from webcb.web.browsers import browser_name
 from webcb.web.forms import PressForm
 
 AREA: Final = "setup"
-# What a browser says of itself -> how it is called. The first that is found holds: most name others, too.
-_BROWSERS: Final = (
-    ("Edg", "Edge"),
-    ("OPR", "Opera"),
-    ("Firefox", "Firefox"),
-    ("Chrome", "Chrome"),
-    ("Safari", "Safari"),
-)
-_SYSTEMS: Final = (
-    ("iPhone|iPad", "iOS"),
-    ("Android", "Android"),
-    ("Windows", "Windows"),
-    ("Mac OS X", "macOS"),
-    ("Linux", "Linux"),
-)
-
-
-def browser_name(agent: str) -> str:
-    """A browser and its system in two words, as in "Firefox on macOS"; what is not known as it stands, cut."""
-    browser = next((name for mark, name in _BROWSERS if mark in agent), None)
-    system = next((name for marks, name in _SYSTEMS if re.search(marks, agent)), None)
-    if browser is None:
-        return agent[:60]
-    return f"{browser} on {system}" if system else browser
-
 
 screen(
     "sessions",

@@ -15,8 +15,8 @@ from webcb.billing import credentials
 from webcb.models import Audit, User, UserSession
 from webcb.web.access import public
 from webcb.web.admin import signing
-from webcb.web.admin.sessions import browser_name
 from webcb.web.admin.signing import guarded
+from webcb.web.browsers import browser_name
 from webcb.web.forms import PressForm
 
 PASSWORD_CHARACTERS_MIN = 12
