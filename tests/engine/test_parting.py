@@ -38,6 +38,7 @@ class Circle:
 
 @pytest.fixture(autouse=True)
 def nobody_collects() -> Iterator[None]:
+    gc.collect()  # what tests before left
     gc.disable()
     yield
     gc.enable()
