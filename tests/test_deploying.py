@@ -40,6 +40,11 @@ def test_the_image_is_made_of_what_is_there() -> None:
 
 @pytest.fixture
 def services() -> dict[str, Any]:
+    return compose()
+
+
+def compose() -> dict[str, Any]:
+    """The services of the compose file, what is to be given being given."""
     text = re.sub(r"\$\{(\w+)((?::)?[-?][^}]*)?\}", _given, (DEPLOY / "compose.yaml").read_text())
     return dict(yaml.safe_load(text)["services"])
 
