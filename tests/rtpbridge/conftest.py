@@ -6,8 +6,9 @@ from types import ModuleType
 import pytest
 
 from rtpbridge import Bridge, Way
+from tests.rtpbridge.building import made_once
 from tests.rtpbridge.phone import Phone
-from tests.rtpbridge.pure_build import build_pure
+from tests.rtpbridge.pure_build import compile_pure, import_pure
 
 PORT_MIN, PORT_MAX = 20_000, 20_999  # below what the system gives to the phones
 
@@ -48,4 +49,4 @@ def new_phone(host: str) -> Iterator[Callable[[], Phone]]:
 @pytest.fixture(scope="session")
 def pure(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     """The C functions that keep no socket and no clock, built with the undefined behaviour sanitizer."""
-    return build_pure(tmp_path_factory.mktemp("pure"))
+    return import_pure(made_once(tmp_path_factory, "pure", compile_pure))

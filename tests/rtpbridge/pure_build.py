@@ -9,8 +9,10 @@ from types import ModuleType
 
 from cffi import FFI
 
-from rtpbridge.build import C_FLAGS, C_SOURCES, FOLDER, LIBRARIES
+from rtpbridge.build import C_FLAGS, FOLDER, LIBRARIES
+from tests.rtpbridge.building import compile_all, objects_in
 
+LIBRARY = "_pure.so"
 HEADERS = (
     "api.h",
     "rtp.h",
@@ -43,8 +45,8 @@ bool address_same_network(const union address *a, const union address *b);
 """
 
 
-def build_pure(folder: Path) -> ModuleType:
-    """Compiles into the folder and imports from it; a mistake in arithmetic or memory ends the process."""
+def compile_pure(folder: Path) -> None:
+    """Into the folder; a mistake in arithmetic or memory ends whoever runs it."""
     ffi = FFI()
     ffi.cdef(OPAQUE)
     ffi.cdef(ADDRESS)
@@ -54,15 +56,20 @@ def build_pure(folder: Path) -> ModuleType:
     # address.h draws sockets' headers in, whose types only the compiler needs to know.
     ffi.set_source("_pure", '#include "face.h"\n' + "".join(f'#include "{header}"\n' for header in HEADERS[1:]))
     ffi.emit_c_code(str(folder / "_pure.c"))
-    library = folder / "_pure.so"
+    flags = ["gcc", *C_FLAGS, "-O1", "-g", "-fsanitize=undefined", "-fno-sanitize-recover=all", "-fPIC"]
+    compile_all(flags, folder)
     subprocess.run(
-        ["gcc", *C_FLAGS, "-O1", "-g", "-fsanitize=undefined", "-fno-sanitize-recover=all", "-fPIC", "-shared"]
-        + [f"-I{FOLDER}", f"-I{sysconfig.get_path('include')}", str(folder / "_pure.c")]
-        + [str(FOLDER / name) for name in C_SOURCES]
-        + ["-o", str(library), *(f"-l{name}" for name in LIBRARIES)],
+        [
+            *(*flags, "-shared", f"-I{FOLDER}", f"-I{sysconfig.get_path('include')}", str(folder / "_pure.c")),
+            *(*objects_in(folder), "-o", str(folder / LIBRARY), *(f"-l{name}" for name in LIBRARIES)),
+        ],
         check=True,
     )
-    spec = importlib.util.spec_from_file_location("_pure", library)
+
+
+def import_pure(folder: Path) -> ModuleType:
+    """What was compiled there."""
+    spec = importlib.util.spec_from_file_location("_pure", folder / LIBRARY)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rtpbridge.build import C_FLAGS, C_SOURCES, C_WARNINGS, FOLDER, LIBRARIES
+from tests.rtpbridge.building import compile_all, made_once, objects_in
 
 HERE = Path(__file__).resolve().parent
 ADDRESS, THREAD = "address,undefined", "thread"
@@ -20,25 +21,18 @@ AT_FIXED_ADDRESSES = ["setarch", "-R"]
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, str, Path], None]:
     """Compiles a program with a sanitizer; the files of the bridge once for all programs, as most of the time goes there."""
-    folders: dict[str, Path] = {}
 
     def flags(sanitizer: str) -> list[str]:
         return ["gcc", *C_FLAGS, *C_WARNINGS, "-O1", "-g", f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all"]
 
     def compile_program(source: Path, sanitizer: str, program: Path) -> None:
-        if sanitizer not in folders:
-            folder = tmp_path_factory.mktemp("objects")
-            subprocess.run(
-                [*flags(sanitizer), "-c", *(str(FOLDER / name) for name in C_SOURCES)], check=True, cwd=folder
-            )
-            folders[sanitizer] = folder
+        folder = made_once(tmp_path_factory, f"sane-{sanitizer}", lambda made: compile_all(flags(sanitizer), made))
         wrapped = sorted(
             set(re.findall(r"^WRAP(?:_SOME)?\([^,]+, (\w+),", source.read_text(encoding="utf-8"), re.MULTILINE))
         )
-        objects = [str(folders[sanitizer] / name).removesuffix(".c") + ".o" for name in C_SOURCES]
         subprocess.run(
             [
-                *(*flags(sanitizer), f"-I{FOLDER}", str(source), *objects),
+                *(*flags(sanitizer), f"-I{FOLDER}", str(source), *objects_in(folder)),
                 *(f"-Wl,--wrap={name}" for name in wrapped),
                 *("-o", str(program), *(f"-l{name}" for name in LIBRARIES)),
             ],
