@@ -1,5 +1,6 @@
 """What the host gives: each finding as it should be, and wrong."""
 
+import fcntl
 import resource
 import socket
 import subprocess
@@ -66,6 +67,17 @@ def test_a_sip_address_that_somebody_has_or_that_is_not_ours(settings: Settings)
         assert of(strange) == ("wrong", "Cannot assign requested address")
         assert [of(each)[0] for each in host.signalling_ports(mine, 1)] == ["ok", "ok"]
     assert of(next(host.signalling_ports(mine, None))) == ("ok", "free")
+
+
+def test_a_sip_address_that_the_engine_of_another_container_has(settings: Settings) -> None:
+    lock = settings.data_dir / host.LOCK_FILE
+    lock.write_text("7")  # as it is numbered there
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken, lock.open() as held:
+        taken.bind(("127.0.0.1", 0))
+        mine = replace(settings, sip_binds=(Bind("127.0.0.1", taken.getsockname()[1]),))
+        assert of(next(host.signalling_ports(mine, None)))[0] == "wrong"
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert of(next(host.signalling_ports(mine, None))) == ("ok", "in use by our engine, in another container")
 
 
 def test_rtp_ports_that_others_have(settings: Settings) -> None:

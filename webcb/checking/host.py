@@ -6,6 +6,7 @@ tells of itself.
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import resource
 import shutil
@@ -59,6 +60,21 @@ def engine_process(data_dir: Path, proc: Path = PROC) -> int | None:
     return pid if lock.resolve() in {each.resolve() for each in held} else None
 
 
+def is_held_elsewhere(data_dir: Path) -> bool:
+    """Whether an engine has the folder that is no process of ours to see: one in another container.
+
+    Asked only where its address is taken. Nobody who could start now is kept from it by our looking.
+    """
+    try:
+        with (data_dir / LOCK_FILE).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
 def data_folder(data_dir: Path) -> Finding:
     """Whether this user may work in the data folder and nobody else may read it."""
     subject = f"data folder {data_dir}"
@@ -97,7 +113,9 @@ def signalling_ports(settings: Settings, engine: int | None) -> Iterator[Finding
             yield ok(AREA, subject, f"in use by our engine, process {engine}")
             continue
         why = why_not_bindable(bind, socket.SOCK_DGRAM) or why_not_bindable(bind)
-        if why:
+        if why and is_held_elsewhere(settings.data_dir):
+            yield ok(AREA, subject, "in use by our engine, in another container")
+        elif why:
             yield wrong(
                 AREA,
                 subject,
