@@ -22,14 +22,18 @@ def main() -> NoReturn:
 
 
 def _engine(stands_by: bool, takes_over: bool) -> int:
-    from webcb.engine import haste
+    from webcb import haste
 
     nice = haste.come_first()
+    from webcb.engine.steps import Steps
+
+    steps = Steps()
+    steps.done("Python up")
     try:
         from webcb import settings as reader
         from webcb.engine import start
 
-        return start.main(reader.load(), nice, stands_by=stands_by, takes_over=takes_over)
+        return start.main(reader.load(), nice, steps, stands_by=stands_by, takes_over=takes_over)
     except (Exception, KeyboardInterrupt) as wrong:
         from webcb import cli
 

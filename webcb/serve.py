@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import IO
 
-from webcb import clock, db, watchdog
+from webcb import clock, db, haste, watchdog
 from webcb.settings import Bind, Settings
 from webcb.watchdog import Ear, Lifeline
 from webcb.watching import counting
@@ -58,6 +58,9 @@ class Program:
     tells_apart: bool = False
     role: str = ""
     starts_after: float = 0.0
+    comes_first: bool = (
+        False  # from its first instruction on: callers may be waiting in silence; it goes back by itself
+    )
     beats: bool = False  # gives signs of life once it works: who then falls silent for SILENCE_SECONDS_MAX is killed
 
 
@@ -67,11 +70,15 @@ def restart_seconds(deaths: int) -> float:
 
 
 def spawn(
-    command: Sequence[str], *, environment: Mapping[str, str] | None = None, output: IO[str] | None = None
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    output: IO[str] | None = None,
+    comes_first: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start a child that leads its own process group and gets SIGTERM when this process dies, be it by kill -9.
 
-    `output` takes both of its streams; without it they go to our standard error.
+    `output` takes both of its streams; without it they go to our standard error. `comes_first`: before all other processes, see haste.
     """
     stream = output or sys.stderr
     return subprocess.Popen(  # noqa: S603 - commands of our own, no shell
@@ -81,11 +88,11 @@ def spawn(
         stdout=stream,
         stderr=stream,
         start_new_session=True,
-        preexec_fn=_tie_to(os.getpid()),  # noqa: PLW1509 - the callers have one thread
+        preexec_fn=_tie_to(os.getpid(), comes_first),  # noqa: PLW1509 - the callers have one thread
     )
 
 
-def _tie_to(parent: int) -> Callable[[], None]:
+def _tie_to(parent: int, comes_first: bool) -> Callable[[], None]:
     prctl = ctypes.CDLL(None).prctl
 
     def tie() -> None:
@@ -93,6 +100,8 @@ def _tie_to(parent: int) -> Callable[[], None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())  # a blocked signal would stay blocked in the child
         if os.getppid() != parent:  # it died before the tie was there
             os._exit(1)
+        if comes_first:
+            haste.come_first()
 
     return tie
 
@@ -123,7 +132,7 @@ class _Child:
             self.stop_listening()
             self._ear = Ear()
             environment |= self._ear.environment
-        self.process = spawn(self.program.command, environment=environment)
+        self.process = spawn(self.program.command, environment=environment, comes_first=self.program.comes_first)
         self.started_at = clock.monotonic()
         log.info("%s started, process %d", self.program.name, self.process.pid)
 
@@ -289,7 +298,13 @@ def programs(settings: Settings) -> tuple[Program, ...]:
     )
     command = sys.executable, "-m", "webcb"
     engine = Program(
-        "engine", (*command, "engine", "--stand-by"), signal.SIGHUP, tells_apart=True, role="engine", beats=True
+        "engine",
+        (*command, "engine", "--stand-by"),
+        signal.SIGHUP,
+        tells_apart=True,
+        role="engine",
+        beats=True,
+        comes_first=True,
     )
     return (
         Program("web", web, signal.SIGHUP),

@@ -19,6 +19,7 @@ from webcb import clock, db, doorbell
 from webcb.billing import credentials, ledger, reception
 from webcb.models import Account, Callback, Connection
 from webcb.number import Number
+from webcb.serve import spawn
 from webcb.settings import Settings, load
 
 TOP = Path(__file__).parents[2]
@@ -112,17 +113,10 @@ class Installation:
         self.engine = self.another_engine()
 
     def another_engine(self, *options: str) -> subprocess.Popen[bytes]:
-        """An engine process, beside the one that runs where an option permits that; it leads a session, as under `webcb serve`."""
-        with (self.folder / "engine.log").open("ab") as log:
+        """An engine process, beside the one that runs where an option permits that; as `webcb serve` starts it."""
+        with (self.folder / "engine.log").open("a") as log:
             command = [*COMMAND, "engine", *options]
-            return subprocess.Popen(
-                command,
-                env=self.environment,
-                cwd=self.folder,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            return spawn(command, environment=self.environment, output=log, comes_first=True)
 
     def stop_engine(self) -> None:
         """SIGINT: its calls are ended; it exits 0 in time."""
@@ -259,3 +253,9 @@ class Installation:
             stuck = Callback.get_by_id(callback_id).state
             raise AssertionError(f"{late}; it is {stuck!r}\n{self.ladder()}\n{self.log()}") from late
         return Callback.get_by_id(callback_id)
+
+
+def waits_for_its_turn(pid: int) -> bool:
+    """Whether an engine that stands by has read all in, and waits for the lock of the folder."""
+    waiting = [line.split() for line in Path("/proc/locks").read_text().splitlines() if "->" in line]
+    return any(str(pid) in words for words in waiting)

@@ -17,6 +17,7 @@ import pytest
 
 import webcb
 from tests.billing import rows
+from tests.callback.installation import waits_for_its_turn
 from tests.engine.dutiful_phone import T1, T2, DutifulPhones
 from tests.engine.test_runner import SECRET
 from tests.ports import free_port
@@ -65,8 +66,7 @@ class Chain:
 
     def _is_warm(self) -> bool:
         assert self.spare.poll() is None, self.log.read_text()
-        waiting = [line.split() for line in Path("/proc/locks").read_text().splitlines() if "->" in line]
-        return any(str(self.spare.pid) in words for words in waiting)
+        return waits_for_its_turn(self.spare.pid)
 
     def hangs_up(self) -> bool:
         """Whether a phone has said BYE."""

@@ -91,10 +91,12 @@ def engine(stand_by: bool, take_over: bool) -> None:
 
     It makes the calls that the web pages or `webcb callback` ask for; gunicorn wsgi:app serves the pages.
     """
+    from webcb import haste
     from webcb import settings as reader
-    from webcb.engine import haste, start
+    from webcb.engine import start
+    from webcb.engine.steps import Steps
 
-    sys.exit(start.main(reader.load(), haste.come_first(), stands_by=stand_by, takes_over=take_over))
+    sys.exit(start.main(reader.load(), haste.come_first(), Steps(), stands_by=stand_by, takes_over=take_over))
 
 
 @click.command()

@@ -6,7 +6,7 @@ and recovery.py.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -34,6 +34,10 @@ RESUME_SECONDS_MAX: Final = (
 )
 RESUME_AGAIN_SECONDS: Final = 0.05
 LOOK_SECONDS: Final = 1.0  # between looks when no doorbell rings; also the node's sign of life
+# A whole look reads every callback in progress: of MANY that costs more than the one that was rung for, and is not done at each of many
+# rings in a row, but after so long. Who is requested is claimed at once all the same, and who is to be released is released.
+MANY: Final = 50
+WHOLE_GAP_SECONDS: Final = 0.2
 RING_GAP_SECONDS: Final = 0.02  # between looks that are rung for from afar: what is asked of all engines rings at each
 BLOCKED_SECONDS_MAX: Final = 0.1  # nothing in the loop may take so long: deadlines and BYEs would be late
 
@@ -73,6 +77,8 @@ class Lookout:
         self._alarm: Alarm | None = None
         self._alarm_at = 0.0
         self._looked_at = 0.0
+        self._whole_at: float | None = None  # of the last whole look
+        self._is_whole_due = False
         self._is_rung = False
 
     @property
@@ -80,16 +86,28 @@ class Lookout:
         """Whether a look is on its way, and may still bring callbacks."""
         return self._is_looking
 
-    def look(self) -> None:
-        """Look at the rows now, or again as soon as the look on its way is done."""
+    def look(self, is_whole: bool = False) -> None:
+        """Look at the rows now, or again as soon as the look on its way is done.
+
+        Where MANY are in progress, and unless it must be a whole one, it is within WHOLE_GAP_SECONDS of the last of these for releases
+        that were asked for and for requests alone, and the rest follows after that.
+        """
         if self._is_looking:
             self._look_again = True
             return
         self._is_looking, self._look_again = True, False
-        self._looked_at = self._timekeeper.time()
+        now = self._looked_at = self._timekeeper.time()
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
+        is_soon = self._whole_at is not None and now - self._whole_at < WHOLE_GAP_SECONDS
+        is_dear = self._exchange.running >= MANY and not self._may_resume
+        self._is_whole_due = is_dear and is_soon and not is_whole
+        if self._is_whole_due:
+            self._journal.post(partial(recovery.asked_for, self._node.id, self._exchange.known), self._asked_for)
+            self._claim()
+            return
+        self._whole_at = now
         at, at_us = self._utc_now(), int(self._timekeeper.time() * 1_000_000)
         self._journal.post(partial(self._neighbours.look, self._timekeeper.time()))
         self._journal.post(partial(shares.renew, self._node.id, self._exchange.starts.uses()), self._shared)
@@ -115,6 +133,13 @@ class Lookout:
         self._is_rung = True
         at = max(self._timekeeper.time(), self._looked_at + RING_GAP_SECONDS)
         self._timekeeper.call_at(at, self._answer_ring)
+
+    def _asked_for(self, result: Sequence[tuple[str, Ending]] | Exception) -> None:
+        if isinstance(result, Exception):
+            log.error("releases could not be looked for", exc_info=result)
+            return
+        for callback_id, ending in result:
+            self._exchange.release(callback_id, ending)
 
     def _answer_ring(self) -> None:
         self._is_rung = False
@@ -211,13 +236,15 @@ class Lookout:
         else:
             seconds = RESUME_AGAIN_SECONDS if self._may_resume else LOOK_SECONDS
             self._alarm_at = self._timekeeper.time() + seconds
+            if self._is_whole_due and self._whole_at is not None:
+                self._alarm_at = max(self._timekeeper.time(), self._whole_at + WHOLE_GAP_SECONDS)
             self._alarm = self._timekeeper.call_at(self._alarm_at, self._look_in_time)
 
     def _look_in_time(self) -> None:
         late_seconds = self._timekeeper.time() - self._alarm_at
         if late_seconds > BLOCKED_SECONDS_MAX:
             log.warning("the engine was held up for %d ms; deadlines were late by as much", late_seconds * 1000)
-        self.look()
+        self.look(is_whole=True)
 
 
 def _nothing() -> None:

@@ -99,6 +99,17 @@ def watch(
     return Watched(tuple(releases), tuple(funds_free), tuple(resumables), tuple(lost), tuple(open_legs), left_up)
 
 
+def asked_for(node_id: int, known: frozenset[str]) -> list[tuple[str, Ending]]:
+    """Which of the `known` callbacks somebody wants to be released, on a page or by the API: all that is looked for at a ring."""
+    found = query.tuples(_ASKED_FOR, node_id)
+    return [(callback_id, RELEASED_BY[by]) for callback_id, by in found if callback_id in known]
+
+
+_ASKED_FOR: Final = """
+    SELECT id, release_asked_by FROM callback
+     WHERE node_id = ? AND state <> 'requested' AND state <> 'ended' AND release_asked_at IS NOT NULL
+"""
+
 _OPEN: Final = """
     SELECT callback.id, callback.state, callback.logged_in, release_asked_at, release_asked_by, deadline_at, terms, lost_at,
            account.blocked, account.closed, customer.status, product.blocked AS product_blocked,

@@ -16,9 +16,9 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any, Final
 
-from webcb import __version__, clock, db, doorbell
+from webcb import __version__, clock, db, doorbell, haste
 from webcb.billing import credentials
-from webcb.engine import counted, haste, lease, spool
+from webcb.engine import counted, lease, spool
 from webcb.engine.addresses import family_of, own_address
 from webcb.engine.causes import Ending
 from webcb.engine.counted import Pulse

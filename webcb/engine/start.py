@@ -6,20 +6,19 @@
 import sys
 from functools import partial
 
-from webcb.engine import haste
+from webcb import haste
 from webcb.engine.steps import Steps
 from webcb.engine.succession import EXIT_CANNOT_START, StartProblem, next_engine_of, only_engine_of
 from webcb.settings import Settings
 from webcb.watching import log as logs
 
 
-def main(settings: Settings, nice: int, *, stands_by: bool = False, takes_over: bool = False) -> int:
+def main(settings: Settings, nice: int, steps: Steps, *, stands_by: bool = False, takes_over: bool = False) -> int:
     """Run the engine until SIGTERM or SIGINT; its exit status, see `runner.run`.
 
-    It comes first already, and as `nice` when nobody waits for it. `stands_by`: where another runs on the data folder, wait until that
-    ends, and go on with its calls; `takes_over`: ask it to.
+    It comes first already, and as `nice` when nobody waits for it; `steps` are those up to here. `stands_by`: where another runs on the
+    data folder, wait until that ends, and go on with its calls; `takes_over`: ask it to.
     """
-    steps = Steps()
     steps.done("read in")
     logs.start(settings.log_format, settings.node_name)
     try:

@@ -12,7 +12,7 @@ from webcb.engine.succession import LOCK_FILE
 
 SAID = """
 import os, threading
-from webcb.engine import haste
+from webcb import haste
 before = haste.niceness()
 haste.come_first()
 there, end = threading.Event(), threading.Event()
@@ -45,7 +45,7 @@ def test_all_threads_come_first_and_then_as_before(as_whom: tuple[str, ...], exp
 
 SESSION = """
 from pathlib import Path
-from webcb.engine import haste
+from webcb import haste
 def session():
     where = Path("/proc/self/autogroup")
     return where.read_text().split()[-1] if where.exists() else "none"
@@ -71,7 +71,7 @@ from webcb.__main__ import main
 class Watched:
     def find_spec(self, name, *_):
         if name in ("pathlib", "webcb.settings", "webcb.cli", "webcb.db"):
-            from webcb.engine import haste
+            from webcb import haste
             print(name, haste.niceness(), flush=True)
 sys.meta_path.insert(0, Watched())
 sys.modules.pop("pathlib", None)
@@ -82,7 +82,7 @@ main()
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [
-        (("engine",), "webcb.settings -15 pathlib -15"),
+        (("engine",), "pathlib -15 webcb.settings -15"),
         (("engine", "--help"), "webcb.cli 0 pathlib 0"),
         (("quote", "--help"), "webcb.cli 0 pathlib 0"),
     ],

@@ -19,9 +19,12 @@ _SESSION: Final = "/proc/self/autogroup"  # "/autogroup-123 nice 0"; sched(7)
 def come_first() -> int:
     """Let this thread, and those it starts from now on, come before other processes; how nice it was.
 
-    Nothing happens where that is not allowed. Little is read in for this: who is not first yet waits for every file.
+    Nothing happens where that is not allowed. Little is read in for this: who is not first yet waits for every file. Who was made
+    first by who started it is to come as that one does afterwards.
     """
     nice = niceness()
+    if nice <= FIRST:
+        nice = os.getpriority(os.PRIO_PROCESS, os.getppid())
     try:  # noqa: SIM105 - contextlib is a file to read in
         os.setpriority(os.PRIO_PROCESS, 0, min(FIRST, nice))
     except PermissionError:
