@@ -47,11 +47,6 @@ class Outcome:
     rows: tuple[Beside, ...] = ()
     problem: str = ""
 
-    @property
-    def is_good(self) -> bool:
-        """Whether it ran, and met its aims."""
-        return not self.problem and all(each.is_met for each in self.rows)
-
 
 def table(outcomes: Iterable[Outcome]) -> str:
     """Markdown. A benchmark that failed, was left out, or has nothing to stand beside says so in a line of its own."""
