@@ -89,7 +89,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all when none is named")
     parser.add_argument(
-        "--quick", action="store_true", help="less of each, in some five minutes; to be looked at, not to be quoted"
+        "--quick", action="store_true", help="less of each, in some minutes; to be looked at, not to be quoted"
     )
     parser.add_argument("--save", type=Path, default=RESULTS / "latest.json", help="where the figures go (JSON)")
     arguments = parser.parse_args()
@@ -108,6 +108,7 @@ def main() -> int:
         print(f"\n== {name}", flush=True)
         outcome, figures[name] = measure(name, is_quick=arguments.quick)
         outcomes.append(outcome)
+        print(f"({outcome.seconds:.0f} s)", flush=True)
         _save(arguments.save, said, figures, outcomes)
     print(f"\n{table(outcomes)}\n\nsaved as {arguments.save} and {arguments.save.with_name(TABLE)}")
     return int(any(outcome.name in chosen and outcome.problem for outcome in outcomes))
