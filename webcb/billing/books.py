@@ -7,7 +7,7 @@ from typing import Any
 from webcb import db, money
 from webcb.billing import chain, query
 from webcb.billing.erasure import ERASED
-from webcb.billing.ledger import AGAINST, COLUMNS, digest_of, linked
+from webcb.billing.ledger import AGAINST, COLUMNS, digest_of, impersonal, linked
 from webcb.billing.settlement import XDR_COLUMNS
 
 ROWS_BETWEEN_WORDS = 20_000
@@ -181,7 +181,9 @@ def _broken_chains(told: Told) -> Iterator[str]:
             continue
         xdr = () if found[_XDR_ID] is None else found[_XDR:]
         row, salt, personal = found[_ROW:_XDR], found[6], found[7]
-        if linked(end, row, xdr, personal) != written or not _is_as_written(row_id, row, xdr, salt, personal):
+        if linked(end, row, impersonal(xdr), personal) != written or not _is_as_written(
+            row_id, row, xdr, salt, personal
+        ):
             is_broken = True
             yield f"wallet {wallet_id}: its chain is broken at ledger row {row_id}"
         end = written

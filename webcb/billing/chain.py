@@ -11,9 +11,15 @@ import orjson
 FIRST = ""  # what comes before the first row of a chain
 
 Content = Sequence[int | str | None]
+Said = orjson.Fragment  # a content as its JSON: the rows of one xDR share it
 
 
-def link(previous: str, row: Content, xdr: Content = ()) -> str:
+def said(content: Content) -> Said:
+    """What a content says, to be put into links."""
+    return orjson.Fragment(orjson.dumps(content))
+
+
+def link(previous: str, row: Content, xdr: Said | Content = ()) -> str:
     """The hash of a row as 64 hexadecimal digits: SHA-256 over the JSON list [previous, row, xDR].
 
     UTF-8 without spaces, nothing escaped that need not be.

@@ -65,7 +65,7 @@ COLUMNS = (
     "balance_after_micros", "xdr_id", "at", "made_by", "note",
 )  # fmt: skip
 
-_LEDGER = f"INSERT INTO ledger ({', '.join(COLUMNS)}, salt, personal, hash) VALUES ({query.marks(COLUMNS)}, ?, ?, ?)"  # noqa: S608
+_WRITTEN = (*COLUMNS, "salt", "personal", "hash")
 
 SALT_BYTES = 8
 # What a person could be known by is in the chain as a salted digest alone (erasure.py): of a row its first and its last two columns,
@@ -78,9 +78,14 @@ def digest_of(salt: str, row: chain.Content, xdr: chain.Content) -> str:
     return chain.digest(salt, (row[0], *row[-2:], *xdr[_PERSONAL_OF_XDR]))
 
 
-def linked(previous: str, row: chain.Content, xdr: chain.Content, personal: str) -> str:
-    """The hash of a row, over everything else it says and that digest."""
-    return chain.link(previous, (*row[1:-2], personal), (*xdr[: _PERSONAL_OF_XDR.start], *xdr[_PERSONAL_OF_XDR.stop :]))
+def impersonal(xdr: chain.Content) -> chain.Said:
+    """What an xDR says but for persons."""
+    return chain.said((*xdr[: _PERSONAL_OF_XDR.start], *xdr[_PERSONAL_OF_XDR.stop :]))
+
+
+def linked(previous: str, row: chain.Content, xdr: chain.Said, personal: str) -> str:
+    """The hash of a row, over everything else it says, its xDR (`impersonal`) and that digest."""
+    return chain.link(previous, (*row[1:-2], personal), xdr)
 
 
 _WALLET = """
@@ -122,7 +127,7 @@ def write(wallet: Wallet, entries: Sequence[Entry], at: datetime, unlock_micros:
     """
     rows, balance_micros, head = _chained(wallet, entries, micros(at), _salts(len(entries)))
     if rows:
-        query.change_each(_LEDGER, rows)
+        query.insert("ledger", _WRITTEN, rows)
     if rows or unlock_micros:
         query.change(
             "UPDATE wallet SET balance_micros = ?, locked_micros = locked_micros - ?, ledger_head = ? WHERE id = ?",
@@ -154,11 +159,14 @@ def write_each(wallets: Sequence[tuple[Wallet, Entry]], at: datetime) -> None:
     """Write an entry to the chain of each of many wallets that nobody else knows yet, such as those made in this transaction."""
     written_at, salts = micros(at), _salts(len(wallets))
     written = [(wallet.id, _chained(wallet, [entry], written_at, salts)) for wallet, entry in wallets]
-    query.change_each(_LEDGER, [row for _, (rows, _, _) in written for row in rows])
+    query.change_each(query.inserting("ledger", _WRITTEN), [row for _, (rows, _, _) in written for row in rows])
     query.change_each(
         "UPDATE wallet SET balance_micros = ?, ledger_head = ? WHERE id = ?",
         [(balance_micros, head, wallet_id) for wallet_id, (_, balance_micros, head) in written],
     )
+
+
+_NO_XDR = impersonal(())
 
 
 def _salts(count: int) -> Iterator[str]:
@@ -174,6 +182,8 @@ def _chained(
     """The rows of entries as the next of a wallet's chain; its balance, and the end of its chain, after them."""
     wallet_id, currency, balance_micros, head = wallet[:4]
     rows: list[Sequence[Any]] = []
+    of_xdr: chain.Content = ()
+    told = _NO_XDR  # what an xDR costs and what it costs us stand side by side
     for event_key, kind, amount_micros, made_by, account_id, note, xdr_id, xdr, vendor_id, vendor_currency in entries:
         if vendor_id is None:
             balance_micros += amount_micros
@@ -194,17 +204,20 @@ def _chained(
         )
         salt = next(salts)
         personal = digest_of(salt, content, xdr)
-        head = linked(head, content, xdr, personal)
+        if xdr is not of_xdr:
+            of_xdr, told = xdr, impersonal(xdr)
+        head = linked(head, content, told, personal)
         rows.append((*content, salt, personal, head))
     return rows, balance_micros, head
 
 
 def note_use(account_id: int, at: datetime) -> None:
     """The availability days of an account run from its first and its last use or recharge (domain 5)."""
+    used_at = micros(at)
     query.change(
         "UPDATE account SET first_used_at = COALESCE(first_used_at, ?), last_used_at = ? WHERE id = ?",
-        micros(at),
-        micros(at),
+        used_at,
+        used_at,
         account_id,
     )
 

@@ -3,12 +3,13 @@
 A change of a tariff while a call goes on does not touch the call. What a call costs by it is computed in rating.py.
 """
 
-import json
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
+
+import orjson
 
 from webcb import money
 from webcb.billing import formula, period, stairs
@@ -169,13 +170,13 @@ class Pricing:
 
     @cached_property
     def _json(self) -> str:
-        return json.dumps(self, default=_plain, separators=(",", ":"))
+        return orjson.dumps(_plain(self), default=_plain, option=orjson.OPT_PASSTHROUGH_DATACLASS).decode()
 
     @classmethod
     @lru_cache(maxsize=4096)
     def from_json(cls, text: str) -> "Pricing":
         """The pricing written by `as_json`."""
-        plain = json.loads(text)
+        plain = orjson.loads(text)
         plain["intervals"] = Intervals(**plain["intervals"])
         if plain["off_peak"] is not None:
             off_peak = plain["off_peak"]

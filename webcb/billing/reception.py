@@ -414,14 +414,18 @@ def begin(callback_id: str, at: datetime) -> Begun | Refusal:
     )
 
 
+_FREEZE = """
+    UPDATE leg
+       SET pricing = CASE name WHEN 'A' THEN ? ELSE ? END, pricing_if_b_fails = CASE name WHEN 'A' THEN ? END,
+           vendor_pricings = CASE name WHEN 'A' THEN ? ELSE ? END
+     WHERE callback_id = ? AND name IN ('A', 'B')
+"""
+
+
 def _freeze(callback_id: str, terms: Terms) -> None:
-    query.change_each(
-        "UPDATE leg SET pricing = ?, pricing_if_b_fails = ?, vendor_pricings = ? WHERE callback_id = ? AND name = ?",
-        (
-            (*terms.frozen_a, callback_id, "A"),
-            (*terms.frozen_b, callback_id, "B"),
-        ),
-    )
+    pricing_a, if_b_fails, vendor_pricings_a = terms.frozen_a
+    pricing_b, vendor_pricings_b = terms.frozen_b
+    query.change(_FREEZE, pricing_a, pricing_b, if_b_fails, vendor_pricings_a, vendor_pricings_b, callback_id)
 
 
 # Facts -----------------------------------------------------------------------------------------------------------------

@@ -4,15 +4,16 @@ A callback is settled in one transaction: its xDRs, the ledger rows, the lock cl
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
 from webcb import db
 from webcb.billing import catalog, ledger, query, rating, spending
+from webcb.billing.chain import Content
 from webcb.billing.cost import Cost, cost, thawed
 from webcb.billing.ledger import Entry
 from webcb.billing.pricing import Pricing
@@ -72,11 +73,12 @@ _OF_COST = XDR_COLUMNS[XDR_COLUMNS.index("vendor_cost_micros") : XDR_COLUMNS.ind
 
 # What was heard of the leg is no part of the bill, and so of no hash.
 _WRITTEN = (*XDR_COLUMNS, "one_way")
-_XDR = f"INSERT INTO xdr ({', '.join(_WRITTEN)}) VALUES ({query.marks(_WRITTEN)}) RETURNING id"  # noqa: S608
 
 
-def _write_xdr(values: Sequence[Any], one_way: bool = False) -> int:
-    return int(query.values(_XDR, *values, one_way)[0])
+def _write_xdrs(bills: Sequence[tuple[Content, bool]]) -> dict[str, int]:
+    """Write xDRs, each with whether it was heard of one way only, by one statement; their ids by leg."""
+    sql = f"{query.inserting('xdr', _WRITTEN, len(bills))} RETURNING leg, id"
+    return dict(query.tuples(sql, *[value for xdr, one_way in bills for value in (*xdr, one_way)]))
 
 
 # Settling ------------------------------------------------------------------------------------------------------------
@@ -154,11 +156,10 @@ def settle(callback_id: str, usages: Sequence[LegUsage], ending: str, b_answered
     book, written_at = catalog.book(callback.epoch), micros(at)
     rated = [_rate(legs[usage.leg], usage, b_answered, book) for usage in usages]
     total_micros = sum([each.charge.amount_micros for each in rated])
-    _close_lock(callback, total_micros, written_at)
-    entries: list[Entry] = []
-    for each in rated:
-        entries += _write_bill(callback, wallet.currency, each, written_at, each.usage.leg)
+    # First what is computed, then what is written, statement after statement: each finds the processor's cache as the other left it.
+    entries = _write_bills(callback, wallet.currency, {each.usage.leg: each for each in rated}, written_at)
     ledger.write(wallet, entries, at, unlock_micros=callback.locked_micros)
+    _close_lock(callback, total_micros, written_at)
     _note_spending(callback, total_micros, book, at)
     _end_rows(callback, usages, ending, written_at)
     if any(usage.used_seconds for usage in usages):
@@ -196,8 +197,8 @@ def settle_b(callback_id: str, usage: LegUsage | None, at: datetime) -> int:
         unlock_micros,
         callback_id,
     )
-    bill = _write_bill(callback, wallet.currency, rated, micros(at), name)
-    ledger.write(wallet, bill, at, unlock_micros=unlock_micros)
+    entries = _write_bills(callback, wallet.currency, {name: rated}, micros(at))
+    ledger.write(wallet, entries, at, unlock_micros=unlock_micros)
     _note_spending(callback, cost_micros, book, at, name)
     if usage.used_seconds:
         ledger.note_use(callback.account_id, at)
@@ -252,10 +253,31 @@ def _close_lock(callback: _Callback, total_micros: int, written_at: int) -> None
     )
 
 
-def _write_bill(callback: _Callback, currency: str, rated: _RatedLeg, written_at: int, name: str) -> list[Entry]:
-    """Write the xDR of a leg under this name; the ledger entries of what it costs, and what it costs us."""
+def _write_bills(callback: _Callback, currency: str, rated: Mapping[str, _RatedLeg], written_at: int) -> list[Entry]:
+    """Write the xDRs of legs under their names; the ledger entries of what they cost, and what they cost us."""
+    if not rated:
+        return []
+    xdrs = {name: _xdr(callback, currency, leg, written_at, name) for name, leg in rated.items()}
+    ids = _write_xdrs([(xdrs[name], leg.usage.one_way) for name, leg in rated.items()])
+    entries = []
+    for name, leg in rated.items():
+        said, taken, cost = f"{callback.id}:{name}", leg.charge.amount_micros, leg.cost
+        xdr, xdr_id = xdrs[name], ids[name]
+        if taken:
+            entries.append(
+                Entry(f"charge:{said}", "charge", -taken, _MADE_BY_ENGINE, callback.account_id, "", xdr_id, xdr)
+            )
+        if cost is not None and cost.amount_micros:
+            key, owed = f"cost:{said}", cost.amount_micros
+            of_vendor = xdr_id, xdr, cost.vendor_id, cost.currency
+            entries.append(Entry(key, "vendor cost", owed, _MADE_BY_ENGINE, None, "", *of_vendor))
+    return entries
+
+
+def _xdr(callback: _Callback, currency: str, rated: _RatedLeg, written_at: int, name: str) -> Content:
+    """The xDR of a leg, in the order of XDR_COLUMNS."""
     row, usage, pricing, charge, cost = rated
-    xdr = (
+    return (
         "charge",
         None,
         callback.id,
@@ -280,18 +302,6 @@ def _write_bill(callback: _Callback, currency: str, rated: _RatedLeg, written_at
         usage.disconnect_cause,
         _explanation(charge, cost),
     )
-    xdr_id = _write_xdr(xdr, usage.one_way)
-    leg = f"{callback.id}:{name}"
-    entries = []
-    if charge.amount_micros:
-        taken = -charge.amount_micros
-        entries.append(Entry(f"charge:{leg}", "charge", taken, _MADE_BY_ENGINE, callback.account_id, "", xdr_id, xdr))
-    if cost is not None and cost.amount_micros:
-        owed, vendor_id = cost.amount_micros, cost.vendor_id
-        entries.append(
-            Entry(f"cost:{leg}", "vendor cost", owed, _MADE_BY_ENGINE, None, "", xdr_id, xdr, vendor_id, cost.currency)
-        )
-    return entries
 
 
 def _cost_columns(cost: Cost | None) -> tuple[int | str | None, ...]:
@@ -311,11 +321,11 @@ def _explanation(charge: Charge, cost: Cost | None) -> str:
 
 
 def _end_rows(callback: _Callback, usages: Sequence[LegUsage], ending: str, now: int) -> None:
-    ended_at: dict[LegName, int] = {"A": now, "B": now}
-    connections: dict[LegName, int | None] = {"A": None, "B": None}
+    ended: dict[LegName, tuple[int, int | None]] = {"A": (now, None), "B": (now, None)}
     for usage in usages:
-        ended_at[usage.leg], connections[usage.leg] = micros(usage.ended_at), usage.connection_id
-    query.change(_END_LEGS, ended_at["A"], ended_at["B"], connections["A"], connections["B"], callback.id)
+        ended[usage.leg] = micros(usage.ended_at), usage.connection_id
+    (a_at, over_a), (b_at, over_b) = ended["A"], ended["B"]
+    query.change(_END_LEGS, a_at, b_at, over_a, over_b, callback.id)
     query.change("UPDATE callback SET state = 'ended', ended_at = ?, ending = ? WHERE id = ?", now, ending, callback.id)
 
 
@@ -384,7 +394,7 @@ def refund(
         "explanation": orjson.dumps({"refund_of": bill["id"], "why": note}).decode(),
     }
     xdr = tuple(correction.values())
-    xdr_id = _write_xdr(xdr)
+    xdr_id = _write_xdrs([(xdr, False)])[leg]
     entry = Entry(event_key, "refund", given, made_by, bill["account_id"], note, xdr_id=xdr_id, xdr=xdr)
     ledger.write(ledger.held_wallet(bill["wallet_id"]), [entry], at)
     return Refund(xdr_id, given, left_micros - given, bill["currency"], bill["account_id"])

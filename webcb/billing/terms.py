@@ -105,9 +105,9 @@ class Terms:
         return self.pricing_a.as_json(), None if fails is None else fails.as_json(), cost.frozen(self.routes_a)
 
     @cached_property
-    def frozen_b(self) -> tuple[str, None, str]:
-        """The same of leg B."""
-        return self.pricing_b.as_json(), None, cost.frozen(self.routes_b)
+    def frozen_b(self) -> tuple[str, str]:
+        """The same of leg B, which has one pricing."""
+        return self.pricing_b.as_json(), cost.frozen(self.routes_b)
 
     @cached_property
     def protection(self) -> Protection:
