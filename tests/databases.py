@@ -45,7 +45,7 @@ _EMPTY = """
     SET session_replication_role = replica;
     {deletions};
     SELECT setval(oid, 1, FALSE) FROM pg_class WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace;
-    UPDATE catalog SET epoch = (random() * 9e15)::BIGINT
+    UPDATE catalog SET epoch = (random() * 9e15)::BIGINT, rates_epoch = (random() * 9e15)::BIGINT
 """
 
 

@@ -116,6 +116,7 @@ class Route(Table):
 class Catalog(Table):
     epoch = BigIntegerField()
     prefix_lengths = IntegerField(default=0)
+    rates_epoch = BigIntegerField(default=0)
 
 
 class Callback(Table):

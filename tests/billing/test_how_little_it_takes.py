@@ -81,4 +81,4 @@ def test_a_callback_is_begun_and_settled_by_so_many_statements(
     with db.writing():
         both(callback_ids[1:])
     holds = 2 if db.dialect() == "postgresql" else 0
-    assert len(said) == (14 + holds) * in_a_commit, "\n".join(said)
+    assert len(said) == (12 + holds) * in_a_commit, "\n".join(said)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from webcb import number
 from webcb.billing import guard
@@ -77,26 +77,29 @@ _RATE_COLUMNS = """
     off_peak_next_price_micros, category, preference, huntstop
 """
 
-# Each prefix by one seek in the index of destinations, its newest effective rate by another in (tariff, destination,
-# effective): 1,000,000 rates are no slower than 1,000. On SQLite, CROSS JOIN keeps that order, and there is no LATERAL; the
-# plans PostgreSQL makes of a subquery take half as long again, and one text is quicker sent than a list of prefixes.
+# Each prefix by one seek in the index of destinations, its newest effective rate, and those to come, by another in (tariff,
+# destination, effective): 1,000,000 rates are no slower than 1,000. On SQLite, CROSS JOIN keeps that order, and there is no
+# LATERAL; the plans PostgreSQL makes of a subquery take half as long again, and one text is quicker sent than a list of prefixes.
 _RATES = {
     "sqlite": f"""
         SELECT {_RATE_COLUMNS} {{also}}
           FROM destination CROSS JOIN rate
           LEFT JOIN route ON route.tariff_id = rate.tariff_id AND route.destination_id = rate.destination_id
          WHERE rate.destination_id = destination.id AND rate.tariff_id IN ({{tariffs}})
-           AND effective_at = (SELECT MAX(effective_at) FROM rate AS newer
-                                WHERE newer.tariff_id = rate.tariff_id AND newer.destination_id = rate.destination_id
-                                  AND newer.effective_at <= ?)
+           AND effective_at >= (SELECT COALESCE(MAX(effective_at), 0) FROM rate AS newer
+                                 WHERE newer.tariff_id = rate.tariff_id AND newer.destination_id = rate.destination_id
+                                   AND newer.effective_at <= ?)
            AND destination.prefix IN ({{prefixes}})
     """,  # noqa: S608
     "postgresql": f"""
         SELECT {_RATE_COLUMNS} {{also}}
           FROM destination CROSS JOIN (VALUES {{tariffs}}) AS wanted (tariff_id) CROSS JOIN LATERAL
-               (SELECT * FROM rate
-                 WHERE rate.tariff_id = wanted.tariff_id AND rate.destination_id = destination.id AND effective_at <= ?
-                 ORDER BY effective_at DESC LIMIT 1) AS rate
+               ((SELECT * FROM rate
+                  WHERE rate.tariff_id = wanted.tariff_id AND rate.destination_id = destination.id AND effective_at <= ?
+                  ORDER BY effective_at DESC LIMIT 1)
+                UNION ALL
+                SELECT * FROM rate
+                 WHERE rate.tariff_id = wanted.tariff_id AND rate.destination_id = destination.id AND effective_at > ?) AS rate
           LEFT JOIN route ON route.tariff_id = rate.tariff_id AND route.destination_id = rate.destination_id
          WHERE destination.prefix = ANY (?::TEXT[])
     """,  # noqa: S608
@@ -109,9 +112,22 @@ _LIKELY_NODE = "SELECT id FROM node ORDER BY draining, COALESCE(heard_at, 0) DES
 
 
 _Columns = tuple[Any, ...]
-_MODE = 3  # of _RATE_COLUMNS
+_PREFIX, _EFFECTIVE_AT, _MODE = 1, 2, 3  # of _RATE_COLUMNS
+_RATES_KEPT_MAX = 16_384  # numbers, or what is the same in them
+_EVER = 1 << 62
 _TERMS_KEPT_MAX = 4096
 _DAY_MICROS = 86_400_000_000
+
+
+class _RatesOfNumber(NamedTuple):
+    """The rates in force for a number from `since_at` until before `until_at`, as microseconds: rows of _RATES."""
+
+    since_at: int
+    until_at: int
+    rows: tuple[_Columns, ...]
+
+
+RatesOf = tuple[tuple[_Columns, ...], ...]  # of each number that was asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +136,8 @@ class Book:
 
     The passwords of the connections are still sealed. `guaranteed` are the products with profit guarantee, `applications` the
     triggers by their paths, `capped` those by id that have a limit of the day. `prefix_lengths` are those of the destinations: a
-    prefix of another length has no rate. `terms` keeps what was made from this book and the rates that are its key.
+    prefix of another length has no rate. `terms` keeps what was made from this book and the rates that are its key, `rates` what was
+    found for numbers, by the number of the rates in the table `catalog`.
     """
 
     epoch: int
@@ -138,6 +155,7 @@ class Book:
     )  # by product: of its usage charges and all vendors
     terms: dict[tuple[Any, ...], Terms | SoleTerms | Refusal] = field(default_factory=dict)
     capped: Mapping[int, Application] = field(default_factory=dict)
+    rates: dict[tuple[int, int, str], _RatesOfNumber] = field(default_factory=dict)
 
     def prefixes(self, digits: str) -> list[str]:
         """The prefixes of a number that may have a rate."""
@@ -228,14 +246,15 @@ def rates(tariff_ids: Iterable[int], numbers: Sequence[str], at: datetime) -> tu
     if _kept is not None:  # that it still holds is asked by the same statement
         found = _rate_rows(_kept, ids, numbers, stored_at, _AND_EPOCH)
         if found and found[0][-1] == _kept.epoch:
-            return tuple(_rate(*each[:-1]) for each in found)
-    return tuple(_rate(*each) for each in _rate_rows(book(), ids, numbers, stored_at))
+            return tuple([_rate(*each[:-1]) for each in found if each[_EFFECTIVE_AT] <= stored_at])
+    found = _rate_rows(book(), ids, numbers, stored_at)
+    return tuple([_rate(*each) for each in found if each[_EFFECTIVE_AT] <= stored_at])
 
 
 def _rate_rows(
     book: Book, tariff_ids: Sequence[int], numbers: Iterable[str], at: int, also: str = ""
 ) -> list[_Columns]:
-    """The rows of _RATES, with what else is asked beside each."""
+    """The rows of _RATES, those to come among them, with what else is asked beside each."""
     prefixes = {number.WILDCARD: None}
     for digits in numbers:
         prefixes.update(dict.fromkeys(book.prefixes(digits)))
@@ -244,7 +263,41 @@ def _rate_rows(
     if dialect() == "sqlite":
         return tuples(_rates_sql("sqlite", len(tariff_ids), len(prefixes), also), *tariff_ids, at, *prefixes)
     # Digits and the wildcard need no quotes in PostgreSQL's text of an array.
-    return tuples(_rates_sql("postgresql", len(tariff_ids), 0, also), *tariff_ids, at, f"{{{','.join(prefixes)}}}")
+    return tuples(_rates_sql("postgresql", len(tariff_ids), 0, also), *tariff_ids, at, at, f"{{{','.join(prefixes)}}}")
+
+
+def rates_of(book: Book, rates_epoch: int, product_id: int, digits: tuple[str, str | None], at: datetime) -> RatesOf:
+    """Of each number (A; B, or None: A alone) the rates in force at `at` in the tariffs that an account of a product is asked for.
+
+    `rates_epoch` is the number of the rates as the transaction that is open has read it: what was found under it is not asked for again
+    before a rate becomes effective.
+    """
+    stored_at, kept = micros(at), book.rates
+    length_max = book.prefix_lengths[-1] if book.prefix_lengths else 0
+    asked = [each for each in digits if each is not None]
+    keys = [(rates_epoch, product_id, each[:length_max]) for each in asked]
+    found = [each for key in keys if (each := kept.get(key)) and each.since_at <= stored_at < each.until_at]
+    if len(found) < len(asked):
+        rows = _rate_rows(book, book.asked(product_id), asked, stored_at)
+        if len(kept) >= _RATES_KEPT_MAX:
+            kept.clear()
+        found = [_of_number(rows, each, stored_at) for each in asked]
+        kept.update(zip(keys, found, strict=True))
+    return tuple([each.rows for each in found])
+
+
+def _of_number(rows: Sequence[_Columns], digits: str, at: int) -> _RatesOfNumber:
+    """What of rows that were found at `at` is a number's, and from when until when that is so."""
+    since_at, until_at, in_force = 0, _EVER, []
+    for each in rows:
+        if digits.startswith(each[_PREFIX]) or each[_PREFIX] == number.WILDCARD:
+            effective_at = each[_EFFECTIVE_AT]
+            if effective_at > at:
+                until_at = min(until_at, effective_at)
+            else:
+                since_at = max(since_at, effective_at)
+                in_force.append(each)
+    return _RatesOfNumber(since_at, until_at, tuple(in_force))
 
 
 def offered(
@@ -255,22 +308,17 @@ def offered(
     time_zone: str,
     currency: str,
     digits: tuple[str, str | None],
+    found: RatesOf,
     at: datetime,
 ) -> Terms | SoleTerms | Refusal:
     """By what these numbers (A; B, or None: A alone) may be called at `at` by accounts of a product, or why not.
 
-    `time_zone` is the customer's, `currency` that of the funds. With off-peak prices it is worked out anew for every moment.
+    `time_zone` is the customer's, `currency` that of the funds; `found` are their `rates_of`. With off-peak prices it is worked out
+    anew for every moment.
     """
     digits_a, digits_b = digits
-    stored_at = micros(at)
-    asked = (digits_a,) if digits_b is None else (digits_a, digits_b)
-    found = _rate_rows(book, book.asked(product_id), asked, stored_at)
-    of_a = tuple([each for each in found if digits_a.startswith(each[1]) or each[1] == number.WILDCARD])
-    of_b = None
-    if digits_b is not None:
-        of_b = tuple([each for each in found if digits_b.startswith(each[1]) or each[1] == number.WILDCARD])
     # Exchange rates are those of a day (UTC). What the numbers share in these rows is all that tells them from others.
-    key = (product_id, application.path, node_id, time_zone, currency, stored_at // _DAY_MICROS, of_a, of_b)
+    key = (product_id, application.path, node_id, time_zone, currency, micros(at) // _DAY_MICROS, found)
     kept = book.terms.get(key)
     if kept is not None:
         return kept
@@ -284,7 +332,7 @@ def offered(
         node_id=node_id,
         usage_charges=book.usage_charges.get(product_id, ()),
         tariffs=book.tariffs,
-        rates=tuple(_rate(*each) for each in found),
+        rates=tuple([_rate(*each) for each in dict.fromkeys(row for rows in found for row in rows)]),
         digits_a=digits_a,
         digits_b=digits_b or digits_a,
         connections=book.connections,
@@ -292,7 +340,7 @@ def offered(
         profit_guaranteed=product_id in book.guaranteed,
     )
     made = sole_terms(offer) if digits_b is None else terms(offer)
-    if all(each[_MODE] == "flat" for each in found):
+    if all(each[_MODE] == "flat" for rows in found for each in rows):
         if len(book.terms) >= _TERMS_KEPT_MAX:
             book.terms.clear()
         book.terms[key] = made

@@ -14,7 +14,8 @@ OWNER_COLUMNS = """
     account.id AS account_id, login, account.blocked, closed, activated, activation_at, expires_at, days_after_first_use,
     days_after_last_use, first_used_at, last_used_at, account.daily_spend_max_micros IS NOT NULL AS is_capped, product_id,
     customer.status, product.blocked AS product_blocked, customer.billing_time_zone, wallet.currency,
-    balance_micros + credit_limit_micros - locked_micros AS available_micros, (SELECT epoch FROM catalog) AS epoch
+    balance_micros + credit_limit_micros - locked_micros AS available_micros, (SELECT epoch FROM catalog) AS epoch,
+    (SELECT rates_epoch FROM catalog) AS rates_epoch
 """
 OWNER_JOINS = """
       JOIN customer ON customer.id = account.customer_id
@@ -69,7 +70,8 @@ def facts_from(
     if application is not None:
         digits = number_a.digits, None if number_b is None else number_b.digits
         zone, currency = owner["billing_time_zone"], owner["currency"]
-        terms = catalog.offered(book, owner["product_id"], application, node_id, zone, currency, digits, at)
+        found = catalog.rates_of(book, owner["rates_epoch"], owner["product_id"], digits, at)
+        terms = catalog.offered(book, owner["product_id"], application, node_id, zone, currency, digits, found, at)
     # What is spent is added up only where there is a limit: of the account, or of the voice application.
     spend_left_micros = ledger.spend_left_micros(owner["account_id"], at, but) if owner["is_capped"] else None
     if application is not None and application.guards.is_capped:
