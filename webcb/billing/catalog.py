@@ -290,13 +290,14 @@ def _of_number(rows: Sequence[_Columns], digits: str, at: int) -> _RatesOfNumber
     """What of rows that were found at `at` is a number's, and from when until when that is so."""
     since_at, until_at, in_force = 0, _EVER, []
     for each in rows:
-        if digits.startswith(each[_PREFIX]) or each[_PREFIX] == number.WILDCARD:
-            effective_at = each[_EFFECTIVE_AT]
-            if effective_at > at:
-                until_at = min(until_at, effective_at)
-            else:
-                since_at = max(since_at, effective_at)
+        prefix, effective_at = each[_PREFIX], each[_EFFECTIVE_AT]
+        if digits.startswith(prefix) or prefix == number.WILDCARD:
+            if effective_at <= at:
                 in_force.append(each)
+                if effective_at > since_at:
+                    since_at = effective_at
+            elif effective_at < until_at:
+                until_at = effective_at
     return _RatesOfNumber(since_at, until_at, tuple(in_force))
 
 

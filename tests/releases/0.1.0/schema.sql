@@ -399,11 +399,12 @@ CREATE TABLE route (
 
 -- A number that is another after every change of what prices and routes a call but the rates: who keeps a copy of that looks
 -- whether it is still this one. It is drawn, not counted: what a rolled back change left in a copy is not found again.
--- `prefix_lengths` has the bit 1 << n where there is, or was, a destination whose prefix has n digits: a look-up asks for no others.
+-- `rates_epoch` is the same of the rates and routes alone. `prefix_lengths` has the bit 1 << n where there is, or was, a destination whose prefix has n digits: a look-up asks for no others.
 CREATE TABLE catalog (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   epoch BIGINT NOT NULL,
-  prefix_lengths INTEGER NOT NULL DEFAULT 0
+  prefix_lengths INTEGER NOT NULL DEFAULT 0,
+  rates_epoch BIGINT NOT NULL DEFAULT 0
 );
 --[sqlite
 INSERT INTO catalog (id, epoch) VALUES (1, random());
@@ -1013,6 +1014,13 @@ CREATE TRIGGER voice_application_update_noted AFTER UPDATE ON voice_application 
 CREATE TRIGGER voice_application_delete_noted AFTER DELETE ON voice_application BEGIN UPDATE catalog SET epoch = random(); END;
 CREATE TRIGGER destination_insert_length_noted AFTER INSERT ON destination BEGIN UPDATE catalog SET epoch = random(), prefix_lengths = prefix_lengths | (1 << length(NEW.prefix)) WHERE prefix_lengths & (1 << length(NEW.prefix)) = 0; END;
 CREATE TRIGGER destination_update_length_noted AFTER UPDATE OF prefix ON destination BEGIN UPDATE catalog SET epoch = random(), prefix_lengths = prefix_lengths | (1 << length(NEW.prefix)) WHERE prefix_lengths & (1 << length(NEW.prefix)) = 0; END;
+CREATE TRIGGER destination_update_noted AFTER UPDATE OF prefix ON destination BEGIN UPDATE catalog SET rates_epoch = random(); END;
+CREATE TRIGGER rate_insert_noted AFTER INSERT ON rate BEGIN UPDATE catalog SET rates_epoch = random(); END;
+CREATE TRIGGER rate_update_noted AFTER UPDATE ON rate BEGIN UPDATE catalog SET rates_epoch = random(); END;
+CREATE TRIGGER rate_delete_noted AFTER DELETE ON rate BEGIN UPDATE catalog SET rates_epoch = random(); END;
+CREATE TRIGGER route_insert_noted AFTER INSERT ON route BEGIN UPDATE catalog SET rates_epoch = random(); END;
+CREATE TRIGGER route_update_noted AFTER UPDATE ON route BEGIN UPDATE catalog SET rates_epoch = random(); END;
+CREATE TRIGGER route_delete_noted AFTER DELETE ON route BEGIN UPDATE catalog SET rates_epoch = random(); END;
 --]
 --[postgresql
 CREATE FUNCTION catalog_changed() RETURNS trigger LANGUAGE plpgsql AS
@@ -1029,6 +1037,11 @@ CREATE TRIGGER voice_application_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNC
 CREATE FUNCTION prefix_length_noted() RETURNS trigger LANGUAGE plpgsql AS
   $$ BEGIN UPDATE catalog SET epoch = (random() * 9e15)::BIGINT, prefix_lengths = prefix_lengths | (1 << length(NEW.prefix)) WHERE prefix_lengths & (1 << length(NEW.prefix)) = 0; RETURN NULL; END $$;
 CREATE TRIGGER destination_length_noted AFTER INSERT OR UPDATE OF prefix ON destination FOR EACH ROW EXECUTE FUNCTION prefix_length_noted();
+CREATE FUNCTION rates_changed() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN UPDATE catalog SET rates_epoch = (random() * 9e15)::BIGINT; RETURN NULL; END $$;
+CREATE TRIGGER destination_noted AFTER UPDATE OF prefix ON destination EXECUTE FUNCTION rates_changed();
+CREATE TRIGGER rate_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rate EXECUTE FUNCTION rates_changed();
+CREATE TRIGGER route_noted AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON route EXECUTE FUNCTION rates_changed();
 --]
 
 -- Engines are rung for -------------------------------------------------------------------------------------------------
