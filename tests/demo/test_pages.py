@@ -92,7 +92,13 @@ def order(browser: Chrome, pages: str, kind: str, language: str, **typed: str) -
 
 
 def hang_up(browser: Chrome) -> None:
-    browser.find_element(By.CSS_SELECTOR, "#release button").click()
+    """Press the button; without script the page may have loaded itself anew between its being found and its being pressed."""
+
+    def press(_: Chrome) -> bool:
+        browser.find_element(By.CSS_SELECTOR, "#release button").click()
+        return True
+
+    WebDriverWait(browser, WAIT_SECONDS_MAX, 0.2, ignored_exceptions=[StaleElementReferenceException]).until(press)
 
 
 @pytest.mark.parametrize(("has_script", "words"), [*OFTEN, *SELDOM])

@@ -87,6 +87,8 @@ def test_the_button(client: FlaskClient) -> None:
         return client.post("/widget/-/calls?language=pt", json=press | said, headers={"Origin": site})
 
     assert "seis algarismos" in ask().json["code"]
+    in_arabic = client.post("/widget/-/calls?language=ar", json=press, headers={"Origin": site}).json["code"]
+    assert f"\u2066{scene.NUMBER_A}\u2069" in in_arabic, "its groups in their order where it is written from the right"
     assert "código" in ask(code="12").json["error"]
     assert ask(again="again").json.keys() == {"code"}
     assert ask(code=code_of_last()).status_code == 201

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
+from flask import Flask
+from flask_babel import force_locale
 
 from webcb.billing.authorization import Authorization
 from webcb.billing.formula import Intervals
@@ -29,6 +31,12 @@ def authorized(
 )
 def test_money(micros: int, text: str) -> None:
     assert printing.money(micros, "USD") == text.replace(" ", "\u00a0")
+
+
+def test_the_sign_stands_before_the_number_where_it_is_written_from_the_right(app: Flask) -> None:
+    with app.test_request_context("/"), force_locale("ar"):
+        assert printing.money(-5_000_000, "USD") == "\u2066-5.00\u2069\u00a0USD"
+        assert printing.money(5_000_000, "USD") == "5.00\u00a0USD"
 
 
 @pytest.mark.parametrize(

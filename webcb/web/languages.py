@@ -91,7 +91,7 @@ def direction() -> str:
 
 
 def isolated(number: str) -> str:
-    """A telephone number for the middle of a sentence: left to right, whatever stands around it."""
+    """A telephone number, or one with a sign, for the middle of a sentence: left to right, whatever stands around it."""
     return number if direction() == "ltr" else f"\u2066{number}\u2069"
 
 

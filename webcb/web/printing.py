@@ -22,7 +22,10 @@ AMOUNT_DECIMALS_MIN = 2
 
 def money(micros: Micros, currency: str, decimals_min: int = AMOUNT_DECIMALS_MIN) -> str:
     """An amount with its currency, exact: 110000, "USD" -> 0.11 USD."""
-    return f"{languages.decimal(format_amount(micros, decimals_min=decimals_min))}{NO_BREAK}{currency}"
+    number = languages.decimal(format_amount(micros, decimals_min=decimals_min))
+    if micros < 0:
+        number = languages.isolated(number)  # else the sign stands behind the number where it is written from the right
+    return f"{number}{NO_BREAK}{currency}"
 
 
 def decimals_of(amounts: Iterable[Micros]) -> int:
@@ -53,6 +56,11 @@ def local_time(at: datetime, time_zone: str) -> str:
     return f"{languages.instant(local)} ({local.tzinfo})"
 
 
+def clock_time(at: datetime, time_zone: str) -> str:
+    """The same without the zone, for lists that name it once: 22 Nov 2026, 10:42."""
+    return languages.instant(at.astimezone(_zone(time_zone)))
+
+
 def day(of: date) -> str:
     """A day as the reader writes it: 22 Nov 2026."""
     return languages.day(of)
@@ -71,5 +79,6 @@ FILTERS: dict[str, Callable[..., str]] = {
     "in_words": in_words,
     "day": day,
     "local_time": local_time,
+    "clock_time": clock_time,
     "telephone": display_number,
 }

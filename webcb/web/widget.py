@@ -122,7 +122,10 @@ def call(path: str) -> Any:
         if isinstance(verdict, Refusal):
             return jsonify(error=refusals.words(verdict, order.kind).text), 422
         if isinstance(verdict, Asked):
-            said = gettext("We are calling %(number)s and say a code of six figures, twice.", number=typed["number"])
+            said = gettext(
+                "We are calling %(number)s and say a code of six figures, twice.",
+                number=languages.isolated(typed["number"]),
+            )
             if verdict.is_new:
                 doorbell.ring(current_app.extensions["webcb_doorbell"])
             return jsonify(code=said)
