@@ -44,11 +44,10 @@ def condition(query: Callable[[], Any], key: Any, places: Sequence[Contains], te
     read = [each for each in places if each not in has_index]  # all of them at once
     keys: set[Any] = set()
     for some in [[each] for each in has_index] + ([read] if read else []):
-        found = query().select(key).where(_any(some, text)).limit(FOUND_BY_KEY_MAX + 1)
+        found = query().select(key).where(_any(some, text, _NO_ORDER)).limit(FOUND_BY_KEY_MAX + 1)
         keys.update(one for (one,) in found.tuples())
         if len(keys) > FOUND_BY_KEY_MAX:
-            alone = len(places) == 1 and (places[0].text is order or places[0].then is order)
-            return _any(places, text, by_index=alone)
+            return _any(places, text, order if len(places) == 1 else None)
     return key.in_(sorted(keys))
 
 
@@ -66,31 +65,37 @@ def begins(text: Any, word: str) -> Any:
     return (text >= word) & (text < word + LAST)
 
 
-def _any(places: Sequence[Contains], text: str, by_index: bool = True) -> Any:
-    return reduce(operator.or_, (_contains(each, text, by_index) for each in places))
+_NO_ORDER: Final = object()  # any index may be used: only some of what it finds is wanted
 
 
-def _contains(each: Contains, text: str, by_index: bool) -> Any:
+def _any(places: Sequence[Contains], text: str, order: Any) -> Any:
+    return reduce(operator.or_, (_contains(each, text, order) for each in places))
+
+
+def _contains(each: Contains, text: str, order: Any) -> Any:
+    """Written so that no index is used but one that gives the rows in this order; None: none is."""
+    is_free = order is _NO_ORDER
     plain = begins(each.text, text) if each.from_start else has(each.text, text)
     if each.by is not None:
         model = each.by.rel_model
         named = [one for (one,) in model.select(model.id).where(plain).limit(NAMED_MAX + 1).tuples()]
         if len(named) <= NAMED_MAX:
-            return _one_of(each.by, named, by_index)
+            return _one_of(each.by, named, is_free, order is not None and each.then is order)
     elif each.is_of_few:
         texts = _different(each.text)
         if len(texts) <= FEW_MAX:
-            return _one_of(each.text, [one for one in texts if text.lower() in one.lower()], by_index)
-    if each.from_start and not by_index:
+            wanted = [one for one in texts if text.lower() in one.lower()]
+            return _one_of(each.text, wanted, is_free, order is not None and each.then is order)
+    if each.from_start and not is_free and each.text is not order:
         return begins(each.text.concat(""), text)
     return plain
 
 
-def _one_of(field: Any, values: Sequence[Any], by_index: bool) -> Any:
+def _one_of(field: Any, values: Sequence[Any], is_free: bool, goes_on_in_order: bool) -> Any:
     """The index of a field gives the rows of one value in the order that it goes on with, those of several in none."""
-    if len(values) == 1 and by_index:
+    if len(values) == 1 and (is_free or goes_on_in_order):
         return field == values[0]
-    if by_index or not values:
+    if is_free or not values:
         return field.in_(values)
     return (field.concat("") if isinstance(values[0], str) else field + 0).in_(values)
 

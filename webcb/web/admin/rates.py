@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask import url_for
-from peewee import JOIN
 
 from webcb.models import Destination, Rate, Tariff
 from webcb.web.admin.catalog import AREA
@@ -79,7 +78,7 @@ def _rates_of(tariff: Any) -> Listing:
     return Listing(
         "rates",
         f"Rates of {tariff.name}",
-        lambda: Rate.select(Rate, Destination).join(Destination, JOIN.LEFT_OUTER).where(Rate.tariff == tariff.id),
+        lambda: Rate.select(Rate, Destination).join(Destination).where(Rate.tariff == tariff.id),
         Rate.id,
         (
             Column(
