@@ -32,6 +32,10 @@ demo: setup
 test-system:
 	@PYTHON=$(PYTHON) deploy/need-test-tools
 
+# Tests start hundreds of Python programs, and pytest rewrites every file of tests: what is compiled once is kept, wherever the
+# environment says otherwise.
+test test-postgresql soak: export PYTHONDONTWRITEBYTECODE =
+
 # Most of the suite waits for real programs; two at a time halve the wait.
 test: $(STAMP)-develop test-system lint docs
 	$(BIN)/python -m pytest -m 'not soak' --numprocesses 2 --dist worksteal $(PYTEST_ARGS)
