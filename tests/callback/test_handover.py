@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.callback.conftest import running
 from tests.callback.ears import PACKET_SECONDS, Ears
-from tests.callback.installation import Installation
+from tests.callback.installation import Installation, waits_for_its_turn
 from tests.callback.outcome import assert_books_balance
 from tests.callback.test_kill import BEGIN_SECONDS_MAX, phones, wait_until_over
 from webcb.models import Callback, Xdr
@@ -66,7 +66,7 @@ def test_who_stands_by_goes_on_when_the_engine_is_killed(tmp_path: Path, databas
     with running(tmp_path, database_url) as webcb, phones(webcb, CALLBACKS) as ears:
         spare = webcb.another_engine("--stand-by")
         callbacks = talking(webcb, CALLBACKS)
-        webcb.wire.wait(lambda: "stands by" in webcb.log(), WARM_SECONDS_MAX, "the spare engine is warm")
+        webcb.wire.wait(lambda: waits_for_its_turn(spare.pid), WARM_SECONDS_MAX, "the spare engine is warm")
         webcb.kill_engine()
         killed_at = time.time()
         webcb.engine = spare

@@ -3,7 +3,7 @@
 import json
 
 from tests.callback.configuration import B, charge_a, charge_b, media_port
-from tests.callback.installation import START_SECONDS_MAX, Installation
+from tests.callback.installation import START_SECONDS_MAX, Installation, waits_for_its_turn
 from tests.callback.outcome import WIRE_TOLERANCE_SECONDS, assert_no_leg_is_up
 from tests.callback.test_hosted import EVENTS, PIN, assert_said, keys, laid_out, offer_hosted, place_hosted
 from webcb.billing import books
@@ -20,7 +20,7 @@ def test_a_phone_in_the_menu_hears_it_again_and_talks(webcb: Installation) -> No
     assert library.make("en") == ""
     offer_hosted(webcb)
     spare = webcb.another_engine("--stand-by")
-    webcb.wire.wait(lambda: "stands by" in webcb.log(), START_SECONDS_MAX, "the spare engine is warm")
+    webcb.wire.wait(lambda: waits_for_its_turn(spare.pid), START_SECONDS_MAX, "the spare engine is warm")
     pressed = [
         *keys(0, f"{PIN}#"),
         *keys(DESTINATION_MS, "1"),
