@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 import orjson
@@ -77,8 +78,13 @@ _WRITTEN = (*XDR_COLUMNS, "one_way")
 
 def _write_xdrs(bills: Sequence[tuple[Content, bool]]) -> dict[str, int]:
     """Write xDRs, each with whether it was heard of one way only, by one statement; their ids by leg."""
-    sql = f"{query.inserting('xdr', _WRITTEN, len(bills))} RETURNING leg, id"
+    sql = _inserting_xdrs(len(bills))
     return dict(query.tuples(sql, *[value for xdr, one_way in bills for value in (*xdr, one_way)]))
+
+
+@lru_cache(maxsize=8)
+def _inserting_xdrs(count: int) -> str:
+    return f"{query.inserting('xdr', _WRITTEN, count)} RETURNING leg, id"
 
 
 # Settling ------------------------------------------------------------------------------------------------------------
