@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import Select
+from selenium.webdriver.support.expected_conditions import presence_of_element_located, staleness_of
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from tests.web.admin.pictures import PASSWORD, furnish
 from tests.web.conftest import Server
 from webcb.models import Audit, Callback, Rate, Tariff
 
+WAIT_SECONDS = 20
 SHEET = "Destination,First interval,Next interval,First price,Next price\n55,60,6,0.06,0.06\n"
 
 
@@ -35,7 +37,15 @@ class Visitor:
         Select(self.field(name)).select_by_visible_text(words)
 
     def press(self, words: str) -> None:
-        self.browser.find_element(By.XPATH, f"//main//*[self::a or self::button][normalize-space()='{words}']").click()
+        self.follow(By.XPATH, f"//main//*[self::a or self::button][normalize-space()='{words}']")
+
+    def follow(self, by: str, place: str) -> None:
+        """Press, and wait for the page that comes."""
+        left = self.browser.find_element(By.TAG_NAME, "html")
+        self.browser.find_element(by, place).click()
+        waiting = WebDriverWait(self.browser, WAIT_SECONDS)
+        waiting.until(staleness_of(left))
+        waiting.until(presence_of_element_located((By.TAG_NAME, "main")))
 
     @property
     def text(self) -> str:
@@ -94,7 +104,7 @@ def test_a_form_of_each_kind(
     assert ann.field("off_peak_first_price").is_displayed()
     ann.open("off-peak-periods/1")
     ann.write(definition="hr{1-2}")
-    ann.browser.find_element(By.CSS_SELECTOR, "main button.no-script").click()
+    ann.follow(By.CSS_SELECTOR, "main button.no-script")
     assert ann.field("definition").get_attribute("value") == "hr{1-2}"
     assert "saved" not in ann.text
 
@@ -103,10 +113,10 @@ def test_a_form_of_each_kind(
     (tmp_path / "new.csv").write_text(SHEET)
     ann.open("tariffs/1/sheet")
     ann.field("file").send_keys(str(tmp_path / "new.csv"))
-    ann.browser.find_element(By.CSS_SELECTOR, "button[value=preview]").click()
+    ann.follow(By.CSS_SELECTOR, "button[value=preview]")
     assert "1 dearer" in ann.text
     assert Rate.select().count() == before
-    ann.browser.find_element(By.CSS_SELECTOR, "button[value=apply]").click()
+    ann.follow(By.CSS_SELECTOR, "button[value=apply]")
     assert "new.csv: 1 dearer." in ann.text
     assert Rate.select().count() == before + 1
 
