@@ -21,6 +21,7 @@ from babel.support import NullTranslations, Translations
 from flask import Flask, current_app, g, request, session, url_for
 from flask_babel import Babel, Domain, get_locale
 from markupsafe import Markup
+from werkzeug.exceptions import HTTPException
 from werkzeug.utils import cached_property
 from wtforms.i18n import messages_path
 
@@ -123,9 +124,18 @@ _KEPT_PARAMETERS: Final = ("kind", "again", "since", "until", "number", "login",
 
 def in_language(code: str) -> str:
     """The address of the page that is being written, in another language; of one that only a form leads to, where that form is."""
-    sent = request.args.to_dict() | {"kind": request.form.get("kind", request.args.get("kind", ""))}
+    sent = request.args.to_dict() | _sent_kind()
     kept = {name: sent[name] for name in _KEPT_PARAMETERS if sent.get(name)}
     return f"{_place()}?{urlencode(kept | {'lang': code})}"
+
+
+def _sent_kind() -> dict[str, str]:
+    """The kind that a form chose; of a form that is refused unread, as it is too large, nothing is known."""
+    try:
+        kind = request.form.get("kind")
+    except HTTPException:
+        return {}
+    return {} if kind is None else {"kind": kind}
 
 
 def _place() -> str:

@@ -85,7 +85,7 @@ def test_every_problem_is_said_by_its_line(admin: Operator) -> None:
     said = text_of(page)
     assert "problems: nothing is changed" in said, said[:900]
     for number in ("2", "3", "4"):
-        assert f'<td class="is-number">{number}</td>' in page
+        assert f'<td class="is-number" data-label="Line">{number}</td>' in page
     assert 'value="apply"' not in page
 
 
