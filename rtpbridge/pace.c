@@ -48,7 +48,7 @@ static void sync(struct port *port)
 static void report(struct port *port, const struct pace *pace, bool goodbye, int64_t now_ns)
 {
     uint8_t packet[RTCP_REPORT_BYTES_MAX + PACKET_TRAILER_BYTES];
-    const struct rtcp_report what = {
+    struct rtcp_report what = {
         .ssrc = port->sender.ssrc,
         .cname = pace->cname,
         .sender = port->counters.sent_packets != port->reported_packets,
@@ -59,6 +59,10 @@ static void report(struct port *port, const struct pace *pace, bool goodbye, int
         .goodbye = goodbye,
     };
 
+    if (port->peer != NULL) {
+        rtcp_look_beyond(&port->beyond, &port->peer->rtcp_view, port->receiver.ssrc);
+        what.beyond = port->beyond;
+    }
     port->reported_packets = port->counters.sent_packets;
     port_send_rtcp(port, packet, rtcp_write(packet, &what, &port->receiver, &port->rtcp_heard, now_ns));
 }

@@ -278,6 +278,7 @@ void port_join(struct port *a, struct port *b)
     for (size_t i = 0; i < 2; i++) {
         port_stop(both[i]);
         rtp_sender_switch(&both[i]->sender);
+        rtcp_begin_anew(&both[i]->rtcp_view);
         both[i]->flow.deadline_ns = KERNEL_NEVER;
     }
     port_rejoin(a, b);

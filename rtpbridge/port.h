@@ -91,6 +91,7 @@ struct port {
     union address rtcp_destination;
     struct rtcp_heard rtcp_heard;
     struct rtcp_view rtcp_view;
+    struct rtcp_beyond beyond;           /* of what the far side sends */
     bool reports_begun;        /* the first interval has been drawn */
     uint64_t reported_packets; /* sent when the last report went */
     int64_t report_ns;         /* the next is due */

@@ -52,6 +52,7 @@ static void read_block(struct rtcp_view *view, const uint8_t *block, uint32_t nt
     view->fraction_lost = block[4];
     view->lost = lost > LOST_MAX ? (int32_t)lost - 0x1000000 : (int32_t)lost;
     view->jitter = bytes_read_32(block + 12);
+    view->relayed = false;
     if (reported != 0 && round_trip <= ROUND_TRIP_MAX) {
         view->has_round_trip = true;
         view->round_trip = round_trip;
@@ -78,6 +79,31 @@ void rtcp_read_view(struct rtcp_view *view, const uint8_t *packet, size_t packet
     }
 }
 
+void rtcp_look_beyond(struct rtcp_beyond *beyond, struct rtcp_view *view, uint32_t ssrc)
+{
+    if (beyond->ssrc != ssrc)
+        *beyond = (struct rtcp_beyond){.ssrc = ssrc};
+    beyond->fraction_lost = view->begun && !view->relayed ? view->fraction_lost : 0;
+    if (view->lost > view->relayed_lost) {
+        const int64_t lost = (int64_t)beyond->lost + view->lost - view->relayed_lost;
+
+        beyond->lost = lost > LOST_MAX ? LOST_MAX : (int32_t)lost;
+    }
+    rtcp_begin_anew(view);
+}
+
+void rtcp_begin_anew(struct rtcp_view *view)
+{
+    view->relayed = true;
+    view->relayed_lost = view->lost;
+}
+
+/* Of those that come through one part of the way so many are lost in the other. */
+static uint8_t both_lost(uint8_t one, uint8_t other)
+{
+    return (uint8_t)(one + (256 - one) * other / 256);
+}
+
 /* First octet, type and length of the packet of RTCP that begins at `at`; bytes is a multiple of 4. */
 static void write_head(uint8_t *at, unsigned int count, uint8_t type, size_t bytes)
 {
@@ -86,10 +112,11 @@ static void write_head(uint8_t *at, unsigned int count, uint8_t type, size_t byt
     bytes_write_16(at + 2, (uint16_t)(bytes / 4 - 1));
 }
 
-static size_t write_block(uint8_t *at, struct rtp_receiver *receiver, const struct rtcp_heard *heard, int64_t now_ns)
+static size_t write_block(uint8_t *at, struct rtp_receiver *receiver, const struct rtcp_heard *heard,
+                          const struct rtcp_beyond *beyond, int64_t now_ns)
 {
     const bool reported = heard->begun && heard->ssrc == receiver->ssrc;
-    int64_t lost = rtp_receiver_lost(receiver) - receiver->lost_before;
+    int64_t lost = rtp_receiver_lost(receiver) - receiver->lost_before + beyond->lost;
 
     if (lost > LOST_MAX)
         lost = LOST_MAX;
@@ -97,7 +124,7 @@ static size_t write_block(uint8_t *at, struct rtp_receiver *receiver, const stru
         lost = -LOST_MAX;
     bytes_write_32(at, receiver->ssrc);
     bytes_write_32(at + 4, (uint32_t)lost & 0xffffff);
-    at[4] = rtp_receiver_fraction_lost(receiver);
+    at[4] = both_lost(rtp_receiver_fraction_lost(receiver), beyond->fraction_lost);
     bytes_write_32(at + 8, rtp_receiver_highest(receiver));
     bytes_write_32(at + 12, (uint32_t)receiver->jitter);
     bytes_write_32(at + 16, reported ? heard->ntp_middle : 0);
@@ -122,7 +149,7 @@ size_t rtcp_write(uint8_t packet[RTCP_REPORT_BYTES_MAX], const struct rtcp_repor
         bytes = SENDER_REPORT_BYTES;
     }
     if (receiver->begun)
-        bytes += write_block(packet + bytes, receiver, heard, now_ns);
+        bytes += write_block(packet + bytes, receiver, heard, &report->beyond, now_ns);
     write_head(packet, receiver->begun, report->sender ? SENDER_REPORT : RECEIVER_REPORT, bytes);
 
     begin = bytes;

@@ -108,6 +108,54 @@ def test_a_report_of_a_port_that_neither_sent_nor_received(pure: ModuleType) -> 
     assert len(parts[RR]) == 8
 
 
+def view(pure: ModuleType, **of: Any) -> Any:
+    return pure.ffi.new("struct rtcp_view *", {"begun": True, **of})
+
+
+@pytest.mark.parametrize(
+    ("ours", "behind_us", "said"),
+    [(0, 0, 0), (64, 0, 64), (0, 64, 64), (64, 64, 112), (255, 255, 255), (128, 128, 192), (1, 255, 255)],
+)
+def test_the_fraction_lost_is_that_of_the_whole_way(pure: ModuleType, ours: int, behind_us: int, said: int) -> None:
+    """In 1/256: what passes the first part of the way, less what is lost in the second."""
+    receiver = pure.ffi.new(
+        "struct rtp_receiver *", {"begun": True, "ssrc": 0x5EED, "sequence_highest": 254, "received": 255 - ours}
+    )
+    beyond = {"ssrc": 0x5EED, "lost": 3, "fraction_lost": behind_us}
+    parts = split_compound(write(pure, receiver, pure.ffi.new("struct rtcp_heard *"), 0, beyond=beyond))
+    assert struct.unpack_from("!II", parts[RR], 8) == (0x5EED, said << 24 | ours + 3)
+
+
+def test_what_is_lost_behind_us_is_relayed_once_and_of_one_stream(pure: ModuleType) -> None:
+    beyond, said = pure.ffi.new("struct rtcp_beyond *"), view(pure, lost=5, fraction_lost=20)
+
+    def relayed(ssrc: int = 1) -> tuple[int, int]:
+        pure.lib.rtcp_look_beyond(beyond, said, ssrc)
+        return beyond.lost, beyond.fraction_lost
+
+    assert relayed() == (5, 20)
+    assert relayed() == (5, 0)  # no report has come since
+    said.lost, said.fraction_lost, said.relayed = 9, 30, False
+    assert relayed() == (9, 30)
+    said.lost, said.fraction_lost, said.relayed = 2, 0, False  # the far side began to count anew
+    assert relayed() == (9, 0)
+    said.lost, said.relayed = 3, False
+    assert relayed() == (10, 0)
+    assert relayed(2) == (0, 0)  # another stream lost nothing yet
+    said.lost, said.fraction_lost, said.relayed = 7, 40, False
+    pure.lib.rtcp_begin_anew(said)  # of what was played before
+    assert relayed(2) == (0, 0)
+
+
+@given(st.lists(st.integers(-(2**23), 2**23 - 1), max_size=30))
+def test_a_far_side_that_lies_breaks_nothing(pure: ModuleType, told: list[int]) -> None:
+    beyond, said = pure.ffi.new("struct rtcp_beyond *"), view(pure)
+    for lost in told:
+        said.lost, before = lost, beyond.lost
+        pure.lib.rtcp_look_beyond(beyond, said, 1)
+        assert before <= beyond.lost <= 2**23 - 1
+
+
 def test_each_leg_is_reported_under_the_ssrc_it_hears_and_ends_with_bye(host: str, new_phone: NewPhone) -> None:
     a, b = new_phone(), new_phone()
     with Bridge(host, PORT_MIN, PORT_MAX, report_ms=60) as bridge:
@@ -128,6 +176,13 @@ def test_each_leg_is_reported_under_the_ssrc_it_hears_and_ends_with_bye(host: st
         ssrc, lost = struct.unpack_from("!II", to_a[RR], 8)
         assert (ssrc, lost & 0xFFFFFF) == (0x5EED, 1)
         assert not select.select([b.rtp], [], [], 0)[0]  # nothing of A's RTCP comes to B as RTP
+        b_says = struct.pack("!BBHIIIIIII", 0x81, RR, 7, 0xB0B, heard[0].ssrc, 64 << 24 | 3, 0, 0, 0, 0)
+        b.rtcp.sendto(b_says, (host, port_b.rtp_port + 1))
+        while struct.unpack_from("!I", split_compound(a.rtcp.recv(2048))[RR], 12)[0] != 64 << 24 | 1 + 3:
+            pass  # A is told once what share was lost in the meantime,
+        assert (
+            struct.unpack_from("!I", split_compound(a.rtcp.recv(2048))[RR], 12)[0] == 1 + 3
+        )  # and how many are lost in all
         port_b.close()
         while BYE not in split_compound(b.rtcp.recv(2048)):
             pass
