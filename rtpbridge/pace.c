@@ -59,10 +59,8 @@ static void report(struct port *port, const struct pace *pace, bool goodbye, int
         .goodbye = goodbye,
     };
 
-    if (port->peer != NULL) {
-        rtcp_look_beyond(&port->beyond, &port->peer->rtcp_view, port->receiver.ssrc);
-        what.beyond = port->beyond;
-    }
+    rtcp_look_beyond(&port->beyond, port->peer != NULL ? &port->peer->rtcp_view : NULL, port->receiver.ssrc);
+    what.beyond = port->beyond;
     port->reported_packets = port->counters.sent_packets;
     port_send_rtcp(port, packet, rtcp_write(packet, &what, &port->receiver, &port->rtcp_heard, now_ns));
 }

@@ -83,7 +83,11 @@ void rtcp_look_beyond(struct rtcp_beyond *beyond, struct rtcp_view *view, uint32
 {
     if (beyond->ssrc != ssrc)
         *beyond = (struct rtcp_beyond){.ssrc = ssrc};
-    beyond->fraction_lost = view->begun && !view->relayed ? view->fraction_lost : 0;
+    beyond->fraction_lost = 0;
+    if (view == NULL || !view->begun)
+        return;
+    if (!view->relayed)
+        beyond->fraction_lost = view->fraction_lost;
     if (view->lost > view->relayed_lost) {
         const int64_t lost = (int64_t)beyond->lost + view->lost - view->relayed_lost;
 

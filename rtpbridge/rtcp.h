@@ -45,7 +45,10 @@ struct rtcp_beyond {
 /* Reads the block about our SSRC, where there is one, of a packet that rtcp_read() took; ntp_middle is of this moment. */
 void rtcp_read_view(struct rtcp_view *view, const uint8_t *packet, size_t packet_bytes, uint32_t our_ssrc,
                     uint32_t ntp_middle);
-/* Relays what the view says of the stream that carries on the one of this SSRC; losses that it tells of less are kept. */
+/*
+ * Relays what the view says of the stream that carries on the one of this SSRC; losses that it tells of less are kept,
+ * as they are where there is no view, nobody being joined now: what was lost of a stream never becomes less.
+ */
 void rtcp_look_beyond(struct rtcp_beyond *beyond, struct rtcp_view *view, uint32_t ssrc);
 /* What was lost until now is of another stream than is sent on from now. */
 void rtcp_begin_anew(struct rtcp_view *view);

@@ -141,6 +141,8 @@ def test_what_is_lost_behind_us_is_relayed_once_and_of_one_stream(pure: ModuleTy
     assert relayed() == (9, 0)
     said.lost, said.relayed = 3, False
     assert relayed() == (10, 0)
+    pure.lib.rtcp_look_beyond(beyond, pure.ffi.NULL, 1)  # nobody is joined any more
+    assert (beyond.lost, beyond.fraction_lost) == (10, 0)
     assert relayed(2) == (0, 0)  # another stream lost nothing yet
     said.lost, said.fraction_lost, said.relayed = 7, 40, False
     pure.lib.rtcp_begin_anew(said)  # of what was played before
@@ -186,6 +188,10 @@ def test_each_leg_is_reported_under_the_ssrc_it_hears_and_ends_with_bye(host: st
         port_b.close()
         while BYE not in split_compound(b.rtcp.recv(2048)):
             pass
+        while select.select([a.rtcp], [], [], 0)[0]:
+            a.rtcp.recv(2048)
+        for _ in range(2):  # reports since nobody is joined: what was lost stays lost
+            assert struct.unpack_from("!I", split_compound(a.rtcp.recv(2048))[RR], 12)[0] == 1 + 3
 
 
 def test_rtcp_on_the_rtp_port_is_taken_and_answered_there(host: str, new_phone: NewPhone) -> None:
